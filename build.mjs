@@ -1,0 +1,22 @@
+// Builds dist/ with the TypeScript compiler. With --if-needed (npm start) a package that was installed without
+// development dependencies runs the dist/ that it came with.
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const path = (name) => fileURLToPath(new URL(name, import.meta.url));
+const ifNeeded = process.argv.includes('--if-needed');
+const compiler = path('node_modules/typescript/bin/tsc');
+
+if (existsSync(compiler)) {
+  const { status } = spawnSync(process.execPath, [compiler, '-p', path('tsconfig.build.json')], {
+    stdio: 'inherit',
+  });
+  process.exit(status ?? 1);
+}
+if (!ifNeeded || !existsSync(path('dist/main.js'))) {
+  console.error(
+    'Cannot build: the TypeScript compiler is not installed. Run "npm ci" (with development dependencies) first.',
+  );
+  process.exit(1);
+}
