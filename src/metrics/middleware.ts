@@ -1,0 +1,212 @@
+import { type IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Middleware } from 'koa';
+import type { Endpoint, RequestMetrics } from './request-metrics.js';
+
+/** Endpoint labels of what no path template matched, and of what was refused before it reached the app. */
+export const UNMATCHED = 'unmatched';
+export const MALFORMED = 'malformed';
+
+/** The status of a request whose client left before the answer was ready or, for a stream, complete. */
+const CLIENT_LEFT = 499;
+
+const LAST = Symbol('the latest response of a connection');
+type Connection = Socket & { [LAST]?: MeasuredResponse };
+
+type WriteCallback = (error: Error | null | undefined) => void;
+
+/**
+ * A response that counts itself, once, with the status that the client was sent: a buffered body before its only
+ * write, a stream before its last one, what never gets that far when its connection closes. Node makes one for all
+ * that its parser accepts, so the answers that Node gives by itself (no Host, 417) are counted too.
+ *
+ * A count is always made before the last byte is handed to the socket: a client that has the whole answer finds
+ * it in the next scrape, even if this process is killed in between.
+ */
+export class MeasuredResponse extends ServerResponse {
+  /** What the request is counted under; `malformed` until it reaches the app. */
+  endpoint: Endpoint;
+  #inProgress = true;
+  readonly #metrics: RequestMetrics;
+  readonly #arrived = performance.now();
+  readonly #previous: MeasuredResponse | undefined;
+  #counted = false;
+  #brokenOff = false;
+  /** Bytes of a stream that are still to come before its Content-Length is reached; NaN without one. */
+  #expected: number | undefined;
+  #unflushed = 0;
+  #held: (() => void)[] = [];
+
+  constructor(metrics: RequestMetrics, malformed: Endpoint, req: IncomingMessage, options?: object) {
+    // @ts-expect-error Node passes its options on to OutgoingMessage; the type does not declare them.
+    super(req, options);
+    this.#metrics = metrics;
+    this.endpoint = malformed;
+    metrics.inProgress += 1;
+    const connection: Connection = req.socket;
+    const last = connection[LAST];
+    // Without pipelining the one before has been counted, and is let go of.
+    this.#previous = last && !last.#counted ? last : undefined;
+    connection[LAST] = this;
+  }
+
+  get counted(): boolean {
+    return this.#counted;
+  }
+
+  /** Counts the request with this status, unless it has been counted already. */
+  count(status: number): void {
+    if (this.#counted) return;
+    this.#counted = true;
+    this.leaveInProgress();
+    this.endpoint.observe(this.req.method ?? 'OTHER', status, (performance.now() - this.#arrived) / 1000);
+  }
+
+  /** Takes the request out of the gauge of requests in progress before it is counted. */
+  leaveInProgress(): void {
+    if (this.#inProgress) this.#metrics.inProgress -= 1;
+    this.#inProgress = false;
+  }
+
+  /** The uncounted responses of a connection, the latest first. */
+  static *pending(connection: Connection): Generator<MeasuredResponse> {
+    for (let response = connection[LAST]; response; response = response.#previous) {
+      if (!response.#counted) yield response;
+    }
+  }
+
+  /**
+   * Counts what a closed connection leaves behind: 499, or the status that was sent where it was not the client
+   * that broke the answer off.
+   */
+  static closed(connection: Connection): void {
+    for (const response of MeasuredResponse.pending(connection)) {
+      response.count(response.#brokenOff && response.headersSent ? response.statusCode : CLIENT_LEFT);
+    }
+  }
+
+  override destroy(error?: Error): this {
+    this.#brokenOff = true;
+    return super.destroy(error);
+  }
+
+  override write(
+    chunk: unknown,
+    encoding?: BufferEncoding | WriteCallback,
+    callback?: WriteCallback,
+  ): boolean {
+    if (this.#counted) return this.#send(chunk, encoding, callback);
+    this.#expected ??= Number(this.getHeader('content-length') ?? NaN);
+    this.#expected -= byteLength(chunk, encoding);
+    if (this.#expected > 0 || Number.isNaN(this.#expected)) return this.#send(chunk, encoding, callback);
+    return this.#last(() => this.#send(chunk, encoding, callback));
+  }
+
+  override end(chunk?: unknown, encoding?: BufferEncoding | (() => void), callback?: () => void): this {
+    // The casts pick one of the overloads, which all end up in the same function.
+    const end = () => super.end(chunk as string, encoding as BufferEncoding, callback);
+    if (this.#expected === undefined) {
+      this.count(this.statusCode);
+      return end();
+    }
+    this.#last(end);
+    return this;
+  }
+
+  /** Passes on a write of a stream, and keeps account of what the socket has not taken yet. */
+  #send(chunk: unknown, encoding?: BufferEncoding | WriteCallback, callback?: WriteCallback): boolean {
+    const done = typeof encoding === 'function' ? encoding : callback;
+    this.#unflushed += 1;
+    return super.write(chunk, typeof encoding === 'string' ? encoding : 'utf8', (error) => {
+      this.#unflushed -= 1;
+      done?.(error);
+      if (this.#unflushed === 0 && !error) this.#release();
+    });
+  }
+
+  /**
+   * Does the last step of a stream. While the socket still has earlier parts to send it waits for them: the client
+   * may leave before, which makes it a 499.
+   */
+  #last(step: () => unknown): boolean {
+    this.#held.push(step);
+    if (this.#unflushed === 0) this.#release();
+    return true;
+  }
+
+  #release(): void {
+    while (this.#unflushed === 0 && this.#held.length > 0) {
+      this.count(this.statusCode);
+      this.#held.shift()?.();
+    }
+  }
+}
+
+function byteLength(chunk: unknown, encoding: unknown): number {
+  if (typeof chunk === 'string') return Buffer.byteLength(chunk, encoding as BufferEncoding | undefined);
+  return chunk instanceof Uint8Array ? chunk.byteLength : 0;
+}
+
+/** The class to give to `http.createServer` as `ServerResponse`. */
+export function measuredResponse(metrics: RequestMetrics): typeof ServerResponse {
+  const malformed = metrics.endpoint(MALFORMED);
+  const Response = class extends MeasuredResponse {
+    constructor(req: IncomingMessage, options?: object) {
+      super(metrics, malformed, req, options);
+    }
+  };
+  // Node's type wants a generic class; the one thing that it does with it is `new Response(req, options)`.
+  return Response as unknown as typeof ServerResponse;
+}
+
+/** What the middleware knows of any response, be it of this class or of a server that is not ours. */
+type Measured = ServerResponse & Pick<MeasuredResponse, 'endpoint' | 'leaveInProgress'>;
+
+/** Counts the request under this endpoint. For every path that matches a template, whatever the answer. */
+export function setEndpoint(res: ServerResponse, endpoint: Endpoint): void {
+  // `measure` was here first: it made the response a measured one.
+  (res as Measured).endpoint = endpoint;
+}
+
+/** A scrape is not work in progress: without this an idle service would always report 1. */
+export function excludeFromInProgress(res: ServerResponse): void {
+  (res as Measured).leaveInProgress();
+}
+
+/**
+ * The metrics middleware, to be mounted first. It adds no promise of its own: the response counts itself. Where the
+ * server is not ours (serverless, `app.callback()` in a test) it teaches the response at hand to count itself.
+ */
+export function measure(metrics: RequestMetrics): Middleware {
+  const unmatched = metrics.endpoint(UNMATCHED);
+  return (ctx, next) => {
+    const { res } = ctx;
+    if (!(res instanceof MeasuredResponse)) observeForeign(res, metrics, unmatched);
+    setEndpoint(res, unmatched);
+    return next();
+  };
+}
+
+function observeForeign(res: ServerResponse, metrics: RequestMetrics, endpoint: Endpoint): void {
+  const arrived = performance.now();
+  let counted = false;
+  let inProgress = true;
+  metrics.inProgress += 1;
+  const leaveInProgress = () => {
+    if (inProgress) metrics.inProgress -= 1;
+    inProgress = false;
+  };
+  const measured = Object.assign(res, { endpoint, leaveInProgress });
+  const count = (status: number) => {
+    if (counted) return;
+    counted = true;
+    leaveInProgress();
+    measured.endpoint.observe(res.req.method ?? 'OTHER', status, (performance.now() - arrived) / 1000);
+  };
+  const end = res.end.bind(res);
+  res.end = (...args: unknown[]) => {
+    if (!res.headersSent) count(res.statusCode);
+    return Reflect.apply(end, res, args);
+  };
+  res.once('close', () => count(res.writableFinished ? res.statusCode : CLIENT_LEFT));
+}

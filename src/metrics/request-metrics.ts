@@ -1,0 +1,107 @@
+/** What identifies a row. `endpoint` is a path template of the API description, `unmatched` or `malformed`. */
+export interface RowLabels {
+  readonly method: string;
+  readonly endpoint: string;
+  readonly status: number;
+}
+
+/** The counts of one (method, endpoint, status). */
+export interface Row {
+  readonly labels: RowLabels;
+  /** `buckets.length + 1` counts, not cumulative, the last one for +Inf; then the sum in seconds. */
+  readonly cells: Float64Array;
+  /** To be called after each change of `cells`: makes it outlive the process, where the store can. */
+  commit(): void;
+}
+
+/** Where rows are kept. `append` does not throw: a store that can't persist keeps the row in memory. */
+export interface RowStore {
+  append(labels: RowLabels): Row;
+}
+
+/** A store for a process that nobody outlives: serverless, tests. */
+export function memoryRows(buckets: readonly number[]): RowStore {
+  return {
+    append: (labels) => ({ labels, cells: new Float64Array(buckets.length + 2), commit() {} }),
+  };
+}
+
+/**
+ * The request counts of one process: the counter and the histogram are both read from its rows, so they can't
+ * disagree. `inProgress` is the number of requests that have arrived and are not yet counted.
+ */
+export class RequestMetrics {
+  inProgress = 0;
+  readonly buckets: readonly number[];
+  readonly #store: RowStore;
+  readonly #rows: Row[] = [];
+  readonly #endpoints = new Map<string, Endpoint>();
+
+  constructor(buckets: readonly number[], store: RowStore = memoryRows(buckets)) {
+    this.buckets = buckets;
+    this.#store = store;
+  }
+
+  get rows(): readonly Row[] {
+    return this.#rows;
+  }
+
+  /** The one Endpoint of this template: look it up at boot and keep it. */
+  endpoint(template: string): Endpoint {
+    let endpoint = this.#endpoints.get(template);
+    if (!endpoint) {
+      endpoint = new Endpoint(template, this.buckets, (labels) => this.#append(labels));
+      this.#endpoints.set(template, endpoint);
+    }
+    return endpoint;
+  }
+
+  #append(labels: RowLabels): Row {
+    const row = this.#store.append(labels);
+    this.#rows.push(row);
+    return row;
+  }
+}
+
+/**
+ * The methods that get a label value of their own: RFC 9110 section 9 and PATCH (RFC 5789), as OpenTelemetry's
+ * HTTP conventions have it. Any other is `OTHER`, so that a client can't make series.
+ */
+const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH']);
+
+/** The rows of one path template. */
+export class Endpoint {
+  readonly template: string;
+  readonly #buckets: readonly number[];
+  readonly #append: (labels: RowLabels) => Row;
+  /** By method, then by status. */
+  readonly #rows = new Map<string, Map<number, Row>>();
+
+  constructor(template: string, buckets: readonly number[], append: (labels: RowLabels) => Row) {
+    this.template = template;
+    this.#buckets = buckets;
+    this.#append = append;
+  }
+
+  /** Counts one answer. It is persisted when this returns, where the store can. */
+  observe(method: string, status: number, seconds: number): void {
+    const row =
+      this.#rows.get(method)?.get(status) ?? this.#row(METHODS.has(method) ? method : 'OTHER', status);
+    const { cells } = row;
+    const buckets = this.#buckets;
+    let bucket = 0;
+    // Beyond the last bound both sides of the comparison are false: the loop ends at the +Inf cell.
+    while (seconds > (buckets[bucket] ?? Infinity)) bucket++;
+    cells[bucket]! += 1;
+    cells[buckets.length + 1]! += seconds;
+    row.commit();
+  }
+
+  #row(method: string, status: number): Row {
+    let byStatus = this.#rows.get(method);
+    if (!byStatus) this.#rows.set(method, (byStatus = new Map()));
+    let row = byStatus.get(status);
+    if (!row) byStatus.set(status, (row = this.#append({ method, endpoint: this.template, status })));
+    return row;
+  }
+}
