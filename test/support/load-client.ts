@@ -1,0 +1,172 @@
+import { LoadConnection, type Outcome } from './load-connection';
+
+export interface LoadOptions {
+  readonly port: number;
+  /** Requests a second, whether the service keeps up or not. */
+  readonly rate: number;
+  /** Keep-alive connections that share the rate; 'each': a new connection for every request. */
+  readonly connections: number | 'each';
+  /** Default `/`. Called once a request, with its number. */
+  readonly path?: string | ((index: number) => string);
+  /** Milliseconds after which a request without an answer is given up and its connection destroyed. Default 10000. */
+  readonly timeoutMs?: number;
+}
+
+export interface LoadReport {
+  readonly sent: number;
+  /** How many requests had each outcome; together they are `sent`. */
+  readonly outcomes: Readonly<Record<Outcome, number>>;
+  /** Answered requests by status. */
+  readonly statuses: ReadonlyMap<number, number>;
+  /** Answers that nobody asked for, and answers that are not HTTP. */
+  readonly surplus: number;
+  /** Milliseconds from the moment a request was due to its whole answer, ascending. Answered ones only. */
+  readonly latencies: readonly number[];
+  /** The first 20 requests that were not answered. */
+  readonly failures: readonly string[];
+}
+
+interface Due {
+  readonly at: number;
+  readonly path: string;
+}
+
+/**
+ * Paced open-loop load on 127.0.0.1: a request is due every 1/rate seconds and waits for a free connection, its wait being
+ * part of its latency. Every request gets exactly one outcome and none is ever sent twice. A connection is not used again
+ * after an answer with `Connection: close`.
+ */
+export class Load {
+  readonly #options: Required<LoadOptions>;
+  readonly #connections = new Set<LoadConnection>();
+  readonly #idle: LoadConnection[] = [];
+  readonly #waiting: Due[] = [];
+  readonly #started = performance.now();
+  readonly #outcomes: Record<Outcome, number> = {
+    answered: 0,
+    unanswered: 0,
+    cut: 0,
+    'timed out': 0,
+    refused: 0,
+  };
+  readonly #statuses = new Map<number, number>();
+  readonly #latencies: number[] = [];
+  readonly #failures: string[] = [];
+  #sent = 0;
+  #surplus = 0;
+  #inFlight = 0;
+  #ended: { resolve: () => void } | undefined;
+  readonly #pacer: NodeJS.Timeout;
+
+  constructor(options: LoadOptions) {
+    this.#options = { path: '/', timeoutMs: 10_000, ...options };
+    this.#pacer = setInterval(() => this.#pace(), 1);
+  }
+
+  /** Requests that were due so far, sent or still waiting for a connection. */
+  get made(): number {
+    return this.#sent;
+  }
+
+  /** Requests that were answered so far. */
+  get answered(): number {
+    return this.#outcomes.answered;
+  }
+
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  /** Makes no further requests, waits until each one made has its outcome, and closes the connections. */
+  async stop(): Promise<LoadReport> {
+    await new Promise<void>((resolve) => {
+      this.#ended = { resolve };
+      this.#settle();
+    });
+    clearInterval(this.#pacer);
+    for (const connection of this.#connections) connection.destroy();
+    return {
+      sent: this.#sent,
+      outcomes: { ...this.#outcomes },
+      statuses: this.#statuses,
+      surplus: this.#surplus,
+      latencies: this.#latencies.toSorted((a, b) => a - b),
+      failures: this.#failures,
+    };
+  }
+
+  #pace(): void {
+    const { path, rate } = this.#options;
+    const elapsed = (performance.now() - this.#started) / 1000;
+    const due = this.#ended === undefined ? Math.floor(elapsed * rate) : this.#sent;
+    while (this.#sent < due) {
+      const at = this.#started + (this.#sent / rate) * 1000;
+      this.#waiting.push({ at, path: typeof path === 'string' ? path : path(this.#sent) });
+      this.#sent += 1;
+    }
+    this.#assign();
+  }
+
+  #assign(): void {
+    for (;;) {
+      const next = this.#waiting[0];
+      if (next === undefined) return;
+      const connection = this.#idle.shift() ?? this.#open();
+      if (connection === undefined) return;
+      this.#waiting.shift();
+      this.#inFlight += 1;
+      connection.send(next.path, this.#options.timeoutMs, (outcome, status) =>
+        this.#record(next, connection, outcome, status),
+      );
+    }
+  }
+
+  #open(): LoadConnection | undefined {
+    const { connections, port } = this.#options;
+    if (connections !== 'each' && this.#connections.size >= connections) return undefined;
+    const connection = new LoadConnection(port, {
+      keepAlive: connections !== 'each',
+      closed: () => {
+        this.#connections.delete(connection);
+        const at = this.#idle.indexOf(connection);
+        if (at >= 0) this.#idle.splice(at, 1);
+      },
+      surplus: () => {
+        this.#surplus += 1;
+      },
+    });
+    this.#connections.add(connection);
+    return connection;
+  }
+
+  #record(due: Due, connection: LoadConnection, outcome: Outcome, status: number | undefined): void {
+    this.#inFlight -= 1;
+    this.#outcomes[outcome] += 1;
+    const now = performance.now();
+    if (status !== undefined) {
+      this.#statuses.set(status, (this.#statuses.get(status) ?? 0) + 1);
+      this.#latencies.push(now - due.at);
+    } else if (this.#failures.length < 20) {
+      this.#failures.push(
+        `${due.path} ${outcome} after ${(now - due.at).toFixed(1)} ms, ${connection.history}`,
+      );
+    }
+    if (connection.reusable) this.#idle.push(connection);
+    this.#assign();
+    this.#settle();
+  }
+
+  #settle(): void {
+    if (this.#inFlight === 0 && this.#waiting.length === 0) this.#ended?.resolve();
+  }
+}
+
+/** The value below which `share` (0–1) of the ascending values lie; NaN when there are none. */
+export function percentile(ascending: readonly number[], share: number): number {
+  return ascending[Math.min(ascending.length - 1, Math.floor(ascending.length * share))] ?? Number.NaN;
+}
+
+/** Requests that were sent and not answered. */
+export function failed({ sent, outcomes }: LoadReport): number {
+  return sent - outcomes.answered;
+}
