@@ -1,0 +1,180 @@
+import { accessSync, constants } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { isIP } from 'node:net';
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+
+/** prom-client's default buckets, in seconds. */
+const DEFAULT_BUCKETS: readonly number[] = Object.freeze([
+  0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
+]);
+
+/** The one table: field of `Config`, variable, what it takes, default. */
+function table(env: Env, read: Reader) {
+  const shutdownTimeoutMs = read('SHUTDOWN_TIMEOUT_MS', whole(1, 3_600_000), 10_000);
+  return {
+    /** 0 lets the system choose a free port. */
+    port: read('PORT', whole(0, 65_535), 8080),
+    /** Unset: all interfaces, IPv6 included. */
+    host: read('HOST', HOST, undefined),
+    /** Number of workers. */
+    concurrency: read('WEB_CONCURRENCY', whole(1, 512), availableParallelism()),
+    /** Unset: `/metrics` is on `PORT`. */
+    metricsPort: read('METRICS_PORT', whole(0, 65_535), undefined),
+    metricsHost: read('METRICS_HOST', HOST, '127.0.0.1'),
+    metricsToken: read('METRICS_TOKEN', TOKEN, undefined),
+    metricsPrefix: read('METRICS_PREFIX', PREFIX, 'flask_app_'),
+    /** Upper bounds of the latency histogram in seconds, without +Inf. */
+    metricsBuckets: read('METRICS_BUCKETS', BUCKETS, DEFAULT_BUCKETS),
+    /** Adds a `worker` label to the default metrics instead of merging them. */
+    metricsPerWorker: read('METRICS_PER_WORKER', SWITCH, false),
+    /** From the signal to the exit, the delay below included. */
+    shutdownTimeoutMs,
+    /** Readiness is 503 and everything is still served, for load balancers to notice. */
+    shutdownDelayMs: read('SHUTDOWN_DELAY_MS', whole(0, 3_600_000), Math.min(500, shutdownTimeoutMs / 4)),
+    /** A worker that is silent for so long, or not ready after so long, is killed. */
+    workerTimeoutMs: read('WORKER_TIMEOUT_MS', whole(200, 3_600_000), 30_000),
+    /** In bytes, of the inflated body. */
+    bodyLimit: read('BODY_LIMIT', SIZE, 100 * 1024),
+    logLevel: read('LOG_LEVEL', LEVEL, 'info'),
+    docs: read('DOCS', SWITCH, true),
+    trustProxy: read('TRUST_PROXY', SWITCH, false),
+    validateResponses: read('VALIDATE_RESPONSES', SWITCH, env['NODE_ENV'] !== 'production'),
+    pushgatewayUrl: read('PUSHGATEWAY_URL', WEB_ADDRESS, undefined),
+    /** Memory-backed where there is such a folder: the workers' counts are written there. */
+    ledgerDir: read('LEDGER_DIR', FOLDER, writable('/dev/shm') ? '/dev/shm' : tmpdir()),
+  };
+}
+
+/** The service's configuration, frozen. */
+export type Config = Readonly<ReturnType<typeof table>>;
+
+/** Bad configuration: `problems` has one line per bad variable, with what was expected and what was got. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+
+  constructor(readonly problems: readonly string[]) {
+    super(problems.join('\n'));
+  }
+}
+
+/**
+ * Reads the configuration from environment variables. An empty variable counts as unset.
+ * @throws ConfigError that names every bad variable at once. It never quotes a secret.
+ */
+export function readConfig(env: Env): Config {
+  const problems: string[] = [];
+  const config = table(env, (name, kind, fallback) => {
+    const text = env[name] ?? '';
+    const value = text === '' ? fallback : kind.parse(text);
+    if (text !== '' && value === undefined) {
+      problems.push(
+        `${name}: expected ${kind.expected}, got ${kind.secret === true ? 'a value that is not shown' : quoted(text)}`,
+      );
+    }
+    return value ?? fallback;
+  });
+  problems.push(...contradictions(config));
+  if (problems.length > 0) throw new ConfigError(problems);
+  return Object.freeze(config);
+}
+
+function contradictions({ port, metricsPort, shutdownDelayMs, shutdownTimeoutMs }: Config): string[] {
+  const problems: string[] = [];
+  if (metricsPort !== undefined && metricsPort === port && port !== 0) {
+    problems.push(`METRICS_PORT: expected a port other than PORT, got ${metricsPort} for both`);
+  }
+  if (shutdownDelayMs >= shutdownTimeoutMs) {
+    problems.push(
+      `SHUTDOWN_DELAY_MS: expected less than SHUTDOWN_TIMEOUT_MS (${shutdownTimeoutMs}), got ${shutdownDelayMs}`,
+    );
+  }
+  return problems;
+}
+
+interface Kind<T> {
+  readonly expected: string;
+  /** Returns undefined for a bad value. */
+  readonly parse: (text: string) => T | undefined;
+  readonly secret?: boolean;
+}
+
+type Reader = <T, D extends T | undefined>(name: string, kind: Kind<T>, fallback: D) => T | D;
+
+function quoted(text: string): string {
+  return text.length > 80 ? `${JSON.stringify(text.slice(0, 80))} and more` : JSON.stringify(text);
+}
+
+function whole(min: number, max: number): Kind<number> {
+  return {
+    expected: `a whole number from ${min} to ${max}`,
+    parse: (text) => (/^\d{1,15}$/.test(text) && +text >= min && +text <= max ? +text : undefined),
+  };
+}
+
+function matching(expected: string, pattern: RegExp, secret = false): Kind<string> {
+  return { expected, parse: (text) => (pattern.test(text) ? text : undefined), secret };
+}
+
+const PREFIX = matching('letters, digits, _ and :, not starting with a digit', /^[A-Za-z_:][\w:]*$/);
+
+/** What an Authorization header can carry. */
+const TOKEN = matching('visible ASCII characters without spaces', /^[\x21-\x7e]+$/, true);
+
+const FOLDER = matching('an absolute path of a folder', /^(?:\/|[A-Za-z]:[\\/])[^\0]*$/);
+
+const HOST: Kind<string> = {
+  expected: 'an IP address or a host name',
+  parse: (text) =>
+    isIP(text) > 0 || /^(?!-)[A-Za-z\d-]+(?:\.[A-Za-z\d-]+)*\.?$/.test(text) ? text : undefined,
+};
+
+const SWITCH: Kind<boolean> = {
+  expected: 'on or off',
+  parse: (text) => (text === 'on' ? true : text === 'off' ? false : undefined),
+};
+
+const LEVEL: Kind<(typeof LOG_LEVELS)[number]> = {
+  expected: `one of ${LOG_LEVELS.join(', ')}`,
+  parse: (text) => LOG_LEVELS.find((level) => level === text),
+};
+
+const UNITS: Readonly<Record<string, number>> = { b: 1, kb: 1024, mb: 1024 ** 2, gb: 1024 ** 3 };
+
+const SIZE: Kind<number> = {
+  expected: 'a size such as 100kb (units b, kb, mb, gb; at most 1gb)',
+  parse: (text) => {
+    const [, amount = '', unit = 'b'] = /^(\d{1,10})(b|kb|mb|gb)?$/i.exec(text) ?? [];
+    const bytes = Number(amount) * (UNITS[unit.toLowerCase()] ?? 1);
+    return bytes > 0 && bytes <= 1024 ** 3 ? bytes : undefined;
+  },
+};
+
+const BUCKETS: Kind<readonly number[]> = {
+  expected: 'at most 100 positive numbers of seconds in ascending order, separated by commas',
+  parse: (text) => {
+    const bounds = text
+      .split(',')
+      .map((part) => (/^\s*[\d.]+(?:e-?\d+)?\s*$/i.test(part) ? Number(part) : NaN));
+    const ascending = bounds.every((bound, i) => Number.isFinite(bound) && bound > (bounds[i - 1] ?? 0));
+    return ascending && bounds.length <= 100 ? Object.freeze(bounds) : undefined;
+  },
+};
+
+/** May carry a password, so it is not quoted. */
+const WEB_ADDRESS: Kind<string> = {
+  expected: 'an http or https URL',
+  parse: (text) => (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol) ? text : undefined),
+  secret: true,
+};
+
+function writable(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK | constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,121 @@
+import { availableParallelism } from 'node:os';
+import { ConfigError, readConfig } from '../src/config.js';
+
+function problemsOf(env: Record<string, string>): readonly string[] {
+  try {
+    readConfig(env);
+  } catch (err) {
+    if (err instanceof ConfigError) return err.problems;
+    throw err;
+  }
+  return [];
+}
+
+test('an empty environment gives the documented defaults', () => {
+  expect(readConfig({ LEDGER_DIR: '/somewhere' })).toEqual({
+    port: 8080,
+    host: undefined,
+    concurrency: availableParallelism(),
+    metricsPort: undefined,
+    metricsHost: '127.0.0.1',
+    metricsToken: undefined,
+    metricsPrefix: 'flask_app_',
+    metricsBuckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+    metricsPerWorker: false,
+    shutdownTimeoutMs: 10_000,
+    shutdownDelayMs: 500,
+    workerTimeoutMs: 30_000,
+    bodyLimit: 102_400,
+    logLevel: 'info',
+    docs: true,
+    trustProxy: false,
+    validateResponses: true,
+    pushgatewayUrl: undefined,
+    ledgerDir: '/somewhere',
+  });
+});
+
+test('an empty variable counts as unset', () => {
+  expect(readConfig({ PORT: '', METRICS_PREFIX: '', DOCS: '' })).toEqual(readConfig({}));
+});
+
+test('the configuration cannot be changed', () => {
+  expect(Object.isFrozen(readConfig({}))).toBe(true);
+  expect(Object.isFrozen(readConfig({ METRICS_BUCKETS: '1,2' }).metricsBuckets)).toBe(true);
+});
+
+test.each([
+  ['PORT', '0', { port: 0 }],
+  ['PORT', '65535', { port: 65_535 }],
+  ['HOST', '::1', { host: '::1' }],
+  ['HOST', 'a-b.example', { host: 'a-b.example' }],
+  ['WEB_CONCURRENCY', '3', { concurrency: 3 }],
+  ['METRICS_PORT', '9100', { metricsPort: 9100 }],
+  ['METRICS_TOKEN', 's3cret=', { metricsToken: 's3cret=' }],
+  ['METRICS_PREFIX', 'app:v2_', { metricsPrefix: 'app:v2_' }],
+  ['METRICS_BUCKETS', '.1, 1,2.5e1', { metricsBuckets: [0.1, 1, 25] }],
+  ['METRICS_PER_WORKER', 'on', { metricsPerWorker: true }],
+  ['SHUTDOWN_TIMEOUT_MS', '400', { shutdownTimeoutMs: 400, shutdownDelayMs: 100 }],
+  ['SHUTDOWN_DELAY_MS', '0', { shutdownDelayMs: 0 }],
+  ['WORKER_TIMEOUT_MS', '500', { workerTimeoutMs: 500 }],
+  ['BODY_LIMIT', '2MB', { bodyLimit: 2_097_152 }],
+  ['BODY_LIMIT', '17', { bodyLimit: 17 }],
+  ['LOG_LEVEL', 'debug', { logLevel: 'debug' }],
+  ['DOCS', 'off', { docs: false }],
+  ['TRUST_PROXY', 'on', { trustProxy: true }],
+  ['VALIDATE_RESPONSES', 'off', { validateResponses: false }],
+  ['NODE_ENV', 'production', { validateResponses: false }],
+  ['PUSHGATEWAY_URL', 'http://127.0.0.1:9091', { pushgatewayUrl: 'http://127.0.0.1:9091' }],
+])('%s=%s is understood', (name, value, expected) => {
+  expect(readConfig({ [name]: value })).toMatchObject(expected);
+});
+
+test.each([
+  ['PORT', ['65536', '-1', '80a', '1e3', ' 80', '0x50']],
+  ['HOST', ['a b', '-x', 'http://x', '1.2.3.4:80']],
+  ['WEB_CONCURRENCY', ['0', '1.5', 'auto', '100000']],
+  ['METRICS_PORT', ['x']],
+  ['METRICS_HOST', ['/']],
+  ['METRICS_TOKEN', ['two words', 'ü', 'line\n']],
+  ['METRICS_PREFIX', ['1app_', 'my-app_', 'é']],
+  ['METRICS_BUCKETS', ['0,1', '1,1', '2,1', '-1', 'Infinity', '1,', ',1', '1;2', '1e999', '.', '0x1']],
+  ['METRICS_PER_WORKER', ['true']],
+  ['SHUTDOWN_TIMEOUT_MS', ['0', '10s', '99999999999999999999']],
+  ['SHUTDOWN_DELAY_MS', ['-5', '10000']],
+  ['WORKER_TIMEOUT_MS', ['10']],
+  ['BODY_LIMIT', ['0', '100 kb', '1tb', '2gb', 'big']],
+  ['LOG_LEVEL', ['verbose', 'INFO']],
+  ['DOCS', ['1', 'ON']],
+  ['TRUST_PROXY', ['yes']],
+  ['VALIDATE_RESPONSES', ['false']],
+  ['PUSHGATEWAY_URL', ['localhost:9091', 'ftp://x', '/x']],
+  ['LEDGER_DIR', ['here', './x']],
+])('a bad %s is refused by name', (name, values) => {
+  for (const value of values) {
+    expect({ value, problems: problemsOf({ [name]: value }) }).toEqual({
+      value,
+      problems: [expect.stringMatching(new RegExp(`^${name}: expected .+, got .+`))],
+    });
+  }
+});
+
+test('every bad variable is reported at once, with what was got', () => {
+  expect(problemsOf({ PORT: 'http', DOCS: 'maybe', BODY_LIMIT: 'huge' })).toEqual([
+    'PORT: expected a whole number from 0 to 65535, got "http"',
+    'BODY_LIMIT: expected a size such as 100kb (units b, kb, mb, gb; at most 1gb), got "huge"',
+    'DOCS: expected on or off, got "maybe"',
+  ]);
+});
+
+test('the metrics port cannot be the service port', () => {
+  expect(problemsOf({ PORT: '8081', METRICS_PORT: '8081' })).toEqual([
+    'METRICS_PORT: expected a port other than PORT, got 8081 for both',
+  ]);
+  expect(problemsOf({ PORT: '0', METRICS_PORT: '0' })).toEqual([]);
+});
+
+test('a bad secret is not quoted, and a huge value is cut', () => {
+  expect(problemsOf({ METRICS_TOKEN: 'hush hush' }).join('')).not.toContain('hush');
+  expect(problemsOf({ PUSHGATEWAY_URL: 'user:hush@x' }).join('')).not.toContain('hush');
+  expect(problemsOf({ PORT: 'x'.repeat(1e6) }).join('').length).toBeLessThan(200);
+});
