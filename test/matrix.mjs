@@ -8,7 +8,10 @@ const releases = process.argv.length > 2 ? process.argv.slice(2) : ['20', '22', 
 
 /** Installs that Node into the folder. Its install script fetches the binary: some npm settings block such scripts. */
 function install(release, folder) {
-  writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true, allowScripts: { node: true } }));
+  writeFileSync(
+    join(folder, 'package.json'),
+    JSON.stringify({ private: true, allowScripts: { node: true } }),
+  );
   const { status } = spawnSync(
     'npm',
     ['install', '--no-audit', '--no-fund', '--ignore-scripts=false', `node@${release}`],
