@@ -68,6 +68,11 @@ export class MeasuredResponse extends ServerResponse {
     this.#inProgress = false;
   }
 
+  /** The response to the latest request of a connection. */
+  static latest(connection: Connection): MeasuredResponse | undefined {
+    return connection[LAST];
+  }
+
   /** The uncounted responses of a connection, the latest first. */
   static *pending(connection: Connection): Generator<MeasuredResponse> {
     for (let response = connection[LAST]; response; response = response.#previous) {
