@@ -91,7 +91,8 @@ export class MeasuredResponse extends ServerResponse {
   }
 
   override destroy(error?: Error): this {
-    this.#brokenOff = true;
+    // A client that left has destroyed the socket; whoever pipes into this response destroys it only then.
+    this.#brokenOff ||= !this.req.socket.destroyed;
     return super.destroy(error);
   }
 
