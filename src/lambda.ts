@@ -1,0 +1,62 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type Koa from 'koa';
+import serverless from 'serverless-http';
+
+/** What is read of an event from API Gateway (payload 1.0 and 2.0), a function URL or an ALB. */
+interface LambdaEvent {
+  readonly requestContext?: { readonly elb?: unknown; readonly stage?: string };
+  readonly version?: string;
+  readonly multiValueHeaders?: unknown;
+}
+
+export type LambdaHandler = (event: object, context: object) => Promise<object>;
+
+/** An AWS Lambda handler for the app. */
+export function lambdaHandler(app: Koa): LambdaHandler {
+  return serverless(app, {
+    request: (req: IncomingMessage, event: LambdaEvent) => {
+      req.url = originForm(req.url ?? '/', event);
+    },
+    response: (res: ServerResponse & { headers: Record<string, string> }, event: LambdaEvent) => {
+      if (event.requestContext?.elb && !event.multiValueHeaders) spellCookiesApart(res);
+    },
+    binary: isBinary,
+  });
+}
+
+/**
+ * The request target as it was before the gateway touched it (RFC 9112, 3.2.1). HTTP APIs decode the path, the others do not, and
+ * nothing tells which it was: what cannot stand in a target is encoded, which leaves an undecoded one as it is.
+ * HTTP APIs put the stage in front of the path, unless it is the default one.
+ */
+function originForm(url: string, { version, requestContext }: LambdaEvent): string {
+  // Half a surrogate pair, which JSON can carry, would throw; as UTF-8 it becomes U+FFFD.
+  const wellFormed = Buffer.from(url).toString();
+  const encoded = wellFormed.replace(/[^\w\-.~:/?[\]@!$&'()*+,;=%]|%(?![\dA-Fa-f]{2})/gu, encodeURIComponent);
+  const stage = `/${requestContext?.stage ?? ''}`;
+  if (version !== '2.0' || stage === '/' || !`${encoded}/`.replace('?', '/').startsWith(`${stage}/`))
+    return encoded;
+  const rest = encoded.slice(stage.length);
+  return rest.startsWith('/') ? rest : `/${rest}`;
+}
+
+/**
+ * An ALB without multi-value headers takes one value per name; names that differ in case are different to it, and the
+ * same to the client (RFC 9110, 5.1). Without this all cookies but none would be lost.
+ */
+function spellCookiesApart(res: ServerResponse & { headers: Record<string, string> }): void {
+  const cookies = res.getHeader('set-cookie');
+  if (!Array.isArray(cookies)) return;
+  cookies.forEach((cookie, i) => {
+    const spelling = (letter: string, at: number) => ((i >> at) & 1 ? letter.toUpperCase() : letter);
+    res.headers['set-cookie'.split('').map(spelling).join('')] = cookie;
+  });
+}
+
+/** Whether a body has to travel as base64: everything that is not known to be text. */
+function isBinary(headers: Record<string, string | undefined>): boolean {
+  const type = headers['content-type'] ?? 'text/plain';
+  return (
+    headers['content-encoding'] !== undefined || !/^text\/|[/+](?:json|yaml|xml|javascript)\b/.test(type)
+  );
+}
