@@ -19,10 +19,11 @@ beforeEach(async () => {
   pushes = [];
   status = 200;
   server = createServer((req, res) => {
-    void read(req).then((body) => {
+    void (async () => {
+      const body = await read(req);
       pushes.push({ method: req.method, path: req.url, authorization: req.headers.authorization, body });
       if (status !== undefined) res.writeHead(status).end();
-    });
+    })();
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`; // a TCP server has no other
@@ -68,9 +69,16 @@ test('keeps the path and the credentials of the address', async () => {
 
 test('pushes that are asked for while one runs share the next, which has what was counted until then', async () => {
   let count = 0;
-  const { pushgateway } = gateway({ gather: () => Promise.resolve(`count ${count++}\n`) });
-  const first = pushgateway.push();
-  while (count === 0) await Promise.resolve();
+  let pushgateway!: Pushgateway;
+  let first: Promise<void> = Promise.resolve();
+  await new Promise<void>((gathered) => {
+    const gather = () => {
+      gathered();
+      return Promise.resolve(`count ${count++}\n`);
+    };
+    pushgateway = gateway({ gather }).pushgateway;
+    first = pushgateway.push();
+  });
   await Promise.all([first, pushgateway.push(), pushgateway.push(), pushgateway.push()]);
   expect(pushes.map(({ body }) => body)).toEqual(['count 0\n', 'count 1\n']);
 });
