@@ -83,10 +83,12 @@ test('throws, and stays as it is, when it cannot be written', () => {
   renameSync(`${folder}-away`, folder);
 });
 
-test('loses no change of several processes, and makes none twice, when some of them are killed', async () => {
+test('loses no change of several processes, and makes none twice, when some are killed and others read', async () => {
   const steady = [list(200), list(200)];
   const killed = [list(100_000), list(100_000)];
+  const reading = setInterval(() => new SharedValue(folder, 'list').read());
   await Promise.all(steady.map(({ ended }) => ended));
+  clearInterval(reading);
   for (const { child } of killed) child.kill('SIGKILL');
   await Promise.all(killed.map(({ ended }) => ended));
 
