@@ -2,5 +2,9 @@
 const { apps } = require('./ecosystem.config.js');
 
 module.exports = {
-  apps: apps.map((app) => ({ ...app, exec_mode: 'cluster', instances: process.env.WEB_CONCURRENCY || 'max' })),
+  apps: apps.map((app) => ({
+    ...app,
+    exec_mode: 'cluster',
+    instances: process.env.WEB_CONCURRENCY || 'max',
+  })),
 };
