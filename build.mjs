@@ -1,4 +1,4 @@
-// Builds dist/ with the TypeScript compiler. With --if-needed (npm start) a package that was installed without
+// Builds dist/: types from the API description, then the TypeScript compiler. With --if-needed (npm start) a package that was installed without
 // development dependencies runs the dist/ that it came with.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -9,6 +9,8 @@ const ifNeeded = process.argv.includes('--if-needed');
 const compiler = path('node_modules/typescript/bin/tsc');
 
 if (existsSync(compiler)) {
+  const { generate } = await import('./generate.mjs');
+  await generate();
   const { status } = spawnSync(process.execPath, [compiler, '-p', path('tsconfig.build.json')], {
     stdio: 'inherit',
   });

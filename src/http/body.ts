@@ -1,0 +1,165 @@
+import { isUtf8 } from 'node:buffer';
+import bodyParser from 'koa-bodyparser';
+import type { Context, Middleware, Next } from 'koa';
+import { parseMediaType } from './media-type.js';
+import { Problem } from './problem.js';
+
+/** Turns the text of a body into its value. Throws a 400 if it is not of this format. */
+export type BodyFormat = (text: string) => unknown;
+
+/** The format that bodies of a media type have; `undefined` if this service can't read it. */
+export function bodyFormat(mediaType: string): BodyFormat | undefined {
+  if (mediaType === 'application/json' || /^[^/*]+\/[^/*]+\+json$/.test(mediaType)) return parseJson;
+  return mediaType === 'text/plain' ? (text) => text : undefined;
+}
+
+/** Content codings (RFC 9110 section 8.4.1) that are undone. */
+const CODINGS = ['gzip', 'deflate', 'br'];
+
+/** As a string with a character for each byte: koa-bodyparser would put U+FFFD in place of what is not UTF-8. */
+const BYTES = { encoding: 'binary' };
+
+interface BodyOptions {
+  /** Bytes, after decompression. */
+  readonly limit: number;
+  readonly required: boolean;
+  /** By media type in lower case: what a body of this type is read as, and then given to. */
+  readonly readers: ReadonlyMap<string, (ctx: Context, text: string | undefined) => unknown>;
+}
+
+/**
+ * Middleware that reads the body of an operation and gives its text to the reader of its media type, `undefined` to
+ * any if there is no body. Throws a 415 for what is not declared, a 413 for what is too large, a 400 for what is broken.
+ */
+export function bodyMiddleware({ limit, required, readers }: BodyOptions): Middleware {
+  const types = [...readers.keys()];
+  const [withoutBody] = readers.values();
+  const parse = bodyParser({
+    ...BYTES,
+    enableTypes: ['text'],
+    extendTypes: { text: types },
+    textLimit: String(limit),
+    onerror: (error) => {
+      throw readProblem(error);
+    },
+  });
+  const read = (ctx: Context, reader: (ctx: Context, text: string | undefined) => unknown) => {
+    const raw: unknown = ctx.request.body;
+    if (typeof raw !== 'string') throw unsupportedType(types);
+    if (raw === '' && required) throw emptyBody();
+    return reader(ctx, raw === '' ? undefined : decodeUtf8(raw));
+  };
+  return (ctx) => {
+    if (!hasBody(ctx)) {
+      if (required) throw emptyBody();
+      return withoutBody?.(ctx, undefined);
+    }
+    const reader = readers.get(essenceOf(ctx, types));
+    if (!reader) throw unsupportedType(types);
+    checkCoding(ctx);
+    if (ctx.req.headers.expect !== undefined) ctx.res.writeContinue();
+    const next: Next = () => Promise.resolve(read(ctx, reader));
+    return parse(ctx, next);
+  };
+}
+
+/** RFC 9112 section 6.3. */
+function hasBody({ req: { headers } }: Context): boolean {
+  if (headers['transfer-encoding'] !== undefined) return true;
+  return headers['content-length'] !== undefined && headers['content-length'] !== '0';
+}
+
+function essenceOf(ctx: Context, types: readonly string[]): string {
+  const header = ctx.req.headers['content-type'] ?? '';
+  const type = parseMediaType(header);
+  if (!type) throw unsupportedType(types);
+  if (type.charset !== undefined && type.charset !== 'utf-8') throw unsupportedType(types);
+  // A tab is as good as a space here (RFC 9110 section 5.6.3), but koa-bodyparser does not know.
+  if (header.includes('\t')) ctx.req.headers['content-type'] = header.replaceAll('\t', ' ');
+  return type.essence;
+}
+
+function checkCoding(ctx: Context): void {
+  const header = ctx.req.headers['content-encoding'];
+  if (header === undefined) return;
+  const coding = header.toLowerCase().replace(/^x-gzip$/, 'gzip');
+  if (coding !== 'identity' && !CODINGS.includes(coding)) {
+    throw new Problem(415, `The body must have no Content-Encoding but ${CODINGS.join(', ')}.`, {
+      headers: { 'Accept-Encoding': CODINGS.join(', ') },
+    });
+  }
+  ctx.req.headers['content-encoding'] = coding;
+}
+
+/** RFC 9110 section 15.5.16: `Accept` says what would have been accepted. */
+function unsupportedType(types: readonly string[]): Problem {
+  return new Problem(415, `The body must be ${types.join(' or ')}, in UTF-8.`, {
+    headers: { Accept: types.join(', ') },
+  });
+}
+
+function emptyBody(): Problem {
+  return new Problem(400, 'The request does not match the API description.', {
+    errors: [{ in: 'body', path: '', message: 'is required' }],
+  });
+}
+
+/** What koa-bodyparser throws has a status where the client is to blame, and none where it could not inflate. */
+function readProblem(error: Error & { status?: number; type?: string }): Error {
+  if (error.status === 413) {
+    // The rest of the body is not read: without this the next request would be looked for in it for long.
+    return new Problem(413, 'The body is too large.', { headers: { Connection: 'close' } });
+  }
+  if (error.type === 'request.aborted') return error;
+  return new Problem(400, 'The body could not be read: it is cut off or its Content-Encoding is broken.');
+}
+
+function decodeUtf8(raw: string): string {
+  const bytes = Buffer.from(raw, 'latin1');
+  if (!isUtf8(bytes)) throw malformed('is not UTF-8');
+  return bytes.toString();
+}
+
+/** As deep as a body may be nested. Much deeper, and whoever walks through it runs out of stack. */
+const DEEPEST = 100;
+
+function parseJson(text: string): unknown {
+  if (text.length > DEEPEST && depth(text) > DEEPEST)
+    throw malformed(`is nested more than ${DEEPEST} levels deep`);
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw malformed(`is not JSON: ${(error as SyntaxError).message}`);
+  }
+  if (text.includes('__proto__') || text.includes('\\u')) refusePrototypes(value);
+  return value;
+}
+
+/** `JSON.parse` is safe with such a key, but whatever copies the value with `=` is not. */
+function refusePrototypes(value: unknown, path = ''): void {
+  if (typeof value !== 'object' || value === null) return;
+  for (const [key, child] of Object.entries(value)) {
+    if (key === '__proto__') throw malformed('is not allowed', `${path}/${key}`);
+    refusePrototypes(child, `${path}/${key}`);
+  }
+}
+
+function depth(text: string): number {
+  let deepest = 0;
+  let level = 0;
+  let quoted = false;
+  for (let index = 0; index < text.length; index += 1) {
+    const character = text[index];
+    if (quoted && character === '\\') index += 1;
+    else if (character === '"') quoted = !quoted;
+    else if (quoted) continue;
+    else if (character === '{' || character === '[') deepest = Math.max(deepest, (level += 1));
+    else if (character === '}' || character === ']') level -= 1;
+  }
+  return deepest;
+}
+
+function malformed(message: string, path = ''): Problem {
+  return new Problem(400, 'The body can not be read.', { errors: [{ in: 'body', path, message }] });
+}

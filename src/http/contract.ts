@@ -1,0 +1,127 @@
+import { Description, type Place } from './description.js';
+import type { AnyHandler, Handlers } from './handler.js';
+import { type Operation, compileOperation } from './operation.js';
+import { SERVICE_OPERATIONS } from './service-operations.js';
+import { Schemas } from './validation.js';
+
+/** An API description that fits its handlers, compiled. */
+export interface Contract {
+  readonly operations: readonly Operation[];
+  /** The description as it was written, and as what it says. */
+  readonly text: string;
+  readonly document: Readonly<Record<string, unknown>>;
+}
+
+interface ContractOptions {
+  /** Path of the description, OpenAPI 3.1 in YAML. */
+  readonly description: string;
+  readonly handlers: Handlers;
+  /** Check what handlers answer as well: a mismatch is a 500. Costs time for every answer. */
+  readonly validateResponses: boolean;
+}
+
+/**
+ * Reads an API description, checks that it can be served by these handlers, and compiles its validators. Throws
+ * ContractError, which names file, place and cause, at the first thing that is wrong.
+ */
+export function loadContract({ description: file, handlers, validateResponses }: ContractOptions): Contract {
+  const description = new Description(file);
+  const { root, text, document } = description;
+  if (!/^3\.1\.\d+$/.test(String(root.at('openapi').value))) root.at('openapi').fail('must be 3.1.x');
+  if (root.at('paths').entries().length === 0) root.at('paths').fail('describes no path');
+  checkPaths(root.at('paths'));
+  const schemas = new Schemas(root);
+  const operations = root
+    .at('paths')
+    .entries()
+    .flatMap(([path, item]) =>
+      operationsOf(item).map(([method, place]) =>
+        compileOperation({
+          path,
+          method,
+          place,
+          item,
+          schemas,
+          handler: handlerFor(place, handlers),
+          validateResponses,
+        }),
+      ),
+    );
+  checkIds(operations, handlers, root);
+  return { operations, text, document };
+}
+
+const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace'];
+const OTHER_KEYS = ['summary', 'description', 'servers', 'parameters'];
+
+function operationsOf(item: Place): [string, Place][] {
+  for (const [key, place] of item.entries()) {
+    if (METHODS.includes(key) || OTHER_KEYS.includes(key) || key.startsWith('x-')) continue;
+    place.fail(`"${key}" is neither a method nor anything else that a path can have`);
+  }
+  return item.entries().filter(([key]) => METHODS.includes(key));
+}
+
+function handlerFor(place: Place, handlers: Handlers): AnyHandler | undefined {
+  const id = place.at('operationId').string() ?? place.fail('has no operationId');
+  const handler = Object.hasOwn(handlers, id) ? handlers[id] : undefined;
+  if (handler !== undefined && typeof handler !== 'function')
+    place.fail(`the handler of "${id}" is not a function`);
+  if (!handler && !SERVICE_OPERATIONS.some((own) => own === id))
+    place.fail(`operation "${id}" has no handler`);
+  return handler;
+}
+
+function checkIds(operations: readonly Operation[], handlers: Handlers, root: Place): void {
+  const ids = new Map<string, Operation>();
+  for (const operation of operations) {
+    const { id, place } = operation;
+    const other = ids.get(id);
+    if (other)
+      place.at('operationId').fail(`"${id}" is also the operationId of ${other.method} ${other.path}`);
+    ids.set(id, operation);
+  }
+  for (const id of Object.keys(handlers)) {
+    if (!ids.has(id)) root.at('paths').fail(`handler "${id}" has no operation`);
+  }
+}
+
+/** Every path has a form that the router serves, and no two of them match the same one equally well. */
+function checkPaths(paths: Place): void {
+  const templates = paths
+    .entries()
+    .map(([path, place]) => ({ path, place, segments: segmentsOf(path, place) }));
+  const templated = templates.filter(({ path }) => path.includes('{'));
+  templated.forEach((one, index) => {
+    const other = templated.slice(0, index).find(({ segments }) => collide(segments, one.segments));
+    if (other) one.place.fail(`matches the same paths as ${other.path}`);
+  });
+}
+
+function segmentsOf(path: string, place: Place): string[] {
+  if (!path.startsWith('/')) place.fail('a path must start with "/"');
+  if (/[?#%\s]/.test(path))
+    place.fail('a path can not have a query, a fragment, a percent-encoding or a space');
+  const segments = path.slice(1).split('/');
+  const names = segments.filter((segment) => /[{}]/.test(segment));
+  for (const segment of names) {
+    if (!/^\{[^{}]+\}$/.test(segment))
+      place.fail(`"${segment}": a parameter must be a whole segment of the path`);
+  }
+  if (new Set(names).size < names.length) place.fail('has the same parameter twice');
+  return segments;
+}
+
+/** Some path matches both, and neither is the more special one in every segment in which they differ. */
+function collide(one: readonly string[], other: readonly string[]): boolean {
+  if (one.length !== other.length) return false;
+  let moreSpecial = 0;
+  let lessSpecial = 0;
+  for (const [index, segment] of one.entries()) {
+    const [first, second] = [segment.startsWith('{'), other[index]?.startsWith('{') ?? false];
+    if (!first && !second && segment !== other[index]) return false;
+    if (second && !first) moreSpecial += 1;
+    if (first && !second) lessSpecial += 1;
+  }
+  return (moreSpecial === 0) === (lessSpecial === 0);
+}

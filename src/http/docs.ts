@@ -1,0 +1,102 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import helmet from 'helmet';
+import type { Context } from 'koa';
+import type { Contract } from './contract.js';
+import { Problem } from './problem.js';
+
+const PAGE = `<!doctype html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8">
+    <meta name="viewport" content="width=device-width, initial-scale=1">
+    <title>API</title>
+    <link rel="stylesheet" href="docs/swagger-ui.css">
+    <link rel="icon" type="image/png" href="docs/favicon-32x32.png">
+  </head>
+  <body>
+    <div id="swagger-ui"></div>
+    <script src="docs/swagger-ui-bundle.js"></script>
+    <script src="docs/start.js"></script>
+  </body>
+</html>
+`;
+
+/** Without `validatorUrl: null` the page would send the description to a host of Swagger's to have it checked. */
+const START = `SwaggerUIBundle({
+  url: 'openapi.json',
+  dom_id: '#swagger-ui',
+  deepLinking: true,
+  validatorUrl: null,
+});
+`;
+
+/** Nothing from another host, and no script that is not a file of ours. Swagger UI sets style attributes. */
+const protect = helmet({
+  contentSecurityPolicy: {
+    useDefaults: false,
+    directives: {
+      defaultSrc: ["'none'"],
+      scriptSrc: ["'self'"],
+      styleSrc: ["'self'", "'unsafe-inline'"],
+      imgSrc: ["'self'", 'data:'],
+      connectSrc: ["'self'"],
+      baseUri: ["'none'"],
+      formAction: ["'none'"],
+      frameAncestors: ["'none'"],
+    },
+  },
+  // Whether the site has TLS is for who terminates it to say.
+  strictTransportSecurity: false,
+});
+
+const SWAGGER_UI = dirname(require.resolve('swagger-ui-dist/package.json'));
+
+const TYPES = new Map([
+  ['swagger-ui.css', 'text/css; charset=utf-8'],
+  ['swagger-ui-bundle.js', 'text/javascript; charset=utf-8'],
+  ['favicon-32x32.png', 'image/png'],
+]);
+
+/** The page that shows the description: Swagger UI, all of it from here. */
+export function docs(_request: unknown, ctx: Context): string {
+  protect(ctx.req, ctx.res, () => undefined);
+  ctx.set('Content-Type', 'text/html; charset=utf-8');
+  ctx.set('Cache-Control', 'no-cache');
+  return PAGE;
+}
+
+/** A file of the page. The names are listed here, so that no other file can be asked for. */
+export async function docsAsset(
+  { path }: { path: { asset: string } },
+  ctx: Context,
+): Promise<string | Buffer | undefined> {
+  if (path.asset === 'start.js') return fresh(ctx, 'text/javascript; charset=utf-8', START);
+  const type = TYPES.get(path.asset);
+  if (!type) throw new Problem(404, 'The documentation has no such file.');
+  return fresh(ctx, type, await readFile(join(SWAGGER_UI, path.asset)));
+}
+
+/** Handlers of the description itself. */
+export function createOpenapi({ document, text }: Contract) {
+  const json = JSON.stringify(document);
+  return {
+    openapiJson: (_request: unknown, ctx: Context) =>
+      fresh(ctx, 'application/json; charset=utf-8', Buffer.from(json)),
+    openapiYaml: (_request: unknown, ctx: Context) => fresh(ctx, 'application/yaml; charset=utf-8', text),
+  };
+}
+
+/** Sends the content, or a 304 to a client that has it (RFC 9110 section 13.1.2). */
+function fresh(ctx: Context, type: string, content: string | Buffer): string | Buffer | undefined {
+  ctx.set('ETag', `"${createHash('sha256').update(content).digest('base64url')}"`);
+  ctx.set('Cache-Control', 'no-cache');
+  ctx.status = 200; // `ctx.fresh` wants to know
+  if (ctx.fresh) {
+    ctx.status = 304;
+    return undefined;
+  }
+  ctx.set('Content-Type', type);
+  return content;
+}

@@ -1,0 +1,102 @@
+import { randomBytes } from 'node:crypto';
+import { STATUS_CODES, type ServerResponse } from 'node:http';
+import Koa, { HttpError } from 'koa';
+import type { Logger } from 'pino';
+import type { Fault } from './validation.js';
+
+interface ProblemOptions {
+  readonly errors?: readonly Fault[];
+  /** Further headers of the answer, such as `Allow`. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** For the log. */
+  readonly cause?: unknown;
+}
+
+/** What the client is to be told (RFC 9457). Every other error is a bug: a bare 500 for the client. */
+export class Problem extends Error {
+  override readonly name = 'Problem';
+  readonly errors: readonly Fault[] | undefined;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(
+    readonly status: number,
+    readonly detail: string,
+    { errors, headers = {}, cause }: ProblemOptions = {},
+  ) {
+    super(detail, cause === undefined ? undefined : { cause });
+    this.errors = errors;
+    this.headers = headers;
+  }
+}
+
+const REQUEST_ID = 'X-Request-Id';
+
+/** Visible ASCII only: it is repeated in a header and in the log. */
+const ACCEPTABLE_ID = /^[\x21-\x7e]{1,128}$/;
+
+/**
+ * Gives every answer its request id and renders everything that is thrown, also by a stream that is sent, as
+ * `application/problem+json`. To be mounted on the app before whatever may throw.
+ */
+export function useProblems(app: Koa, log: Logger): void {
+  // Koa's own place for this. A middleware with try and catch would cost every request a promise, and not see
+  // an error of a stream or of the serialization of a body.
+  const onerror = function (this: Koa.Context, error: unknown) {
+    if (error !== null && error !== undefined) fail(this, error, log);
+  };
+  Object.assign(app.context, { onerror });
+  const prefix = randomBytes(9).toString('base64url');
+  let count = 0;
+  app.use((ctx, next) => {
+    const given = ctx.req.headers['x-request-id'];
+    const usable = typeof given === 'string' && ACCEPTABLE_ID.test(given);
+    ctx.res.setHeader(REQUEST_ID, usable ? given : `${prefix}-${(count += 1)}`);
+    ctx.res.setHeader('X-Content-Type-Options', 'nosniff');
+    return next();
+  });
+}
+
+function fail(ctx: Koa.Context, error: unknown, log: Logger): void {
+  const { res } = ctx;
+  const requestId = res.getHeader(REQUEST_ID);
+  if (res.destroyed || !ctx.writable) {
+    log.debug({ requestId, err: error }, 'The client left before the answer was complete');
+    return;
+  }
+  const problem = asProblem(error);
+  if (!problem || problem.status >= 500) log.error({ requestId, err: error }, 'Request failed');
+  // Half an answer can't be taken back; the client must not take it for a whole one.
+  if (res.headersSent) res.destroy();
+  else
+    render(ctx, problem ?? new Problem(500, 'The service failed. Its log has more under this request id.'));
+}
+
+function render(ctx: Koa.Context, problem: Problem): void {
+  const { res } = ctx;
+  for (const name of res.getHeaderNames()) if (!LASTING.has(name)) res.removeHeader(name);
+  sendProblem(res, problem);
+}
+
+/** Answers with a problem; a 5xx with the request id of the answer, for who reads the log. */
+export function sendProblem(res: ServerResponse, problem: Problem): void {
+  const { status, detail, errors, headers } = problem;
+  const title = STATUS_CODES[status] ?? 'Error';
+  const requestId = status >= 500 ? res.getHeader(REQUEST_ID) : undefined;
+  const body = JSON.stringify({ type: 'about:blank', title, status, detail, errors, requestId });
+  res.writeHead(status, title, {
+    ...headers,
+    'Content-Type': 'application/problem+json',
+    'Content-Length': Buffer.byteLength(body),
+  });
+  res.end(body);
+}
+
+/** Headers that belong to the answer whatever it is; the others were meant for the answer that failed. */
+const LASTING = new Set([REQUEST_ID.toLowerCase(), 'x-content-type-options', 'connection']);
+
+/** What `ctx.throw` makes is a problem too, as far as it is meant for the client. */
+function asProblem(error: unknown): Problem | undefined {
+  if (error instanceof Problem) return error;
+  if (!(error instanceof HttpError) || !error.expose) return undefined;
+  return new Problem(error.status, error.message, { headers: error.headers ?? {} });
+}

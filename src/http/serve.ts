@@ -1,0 +1,73 @@
+import { Readable } from 'node:stream';
+import type { Context, Middleware } from 'koa';
+import { bodyMiddleware } from './body.js';
+import type { AnyHandler } from './handler.js';
+import type { Operation } from './operation.js';
+import { Problem } from './problem.js';
+import type { Fault, Validator } from './validation.js';
+
+type Serve = (ctx: Context, body: unknown) => unknown;
+
+/** The middleware of one operation: reads what is declared, validates it, and answers what the handler returns. */
+export function serveOperation(operation: Operation, handler: AnyHandler, bodyLimit: number): Middleware {
+  if (!operation.body) {
+    const serve = server(operation, handler, operation.validate);
+    return (ctx) => serve(ctx, undefined);
+  }
+  const readers = [...operation.body.contents].map(([type, { format, validate }]) => {
+    const serve = server(operation, handler, validate);
+    const read = (ctx: Context, text: string | undefined) =>
+      serve(ctx, text === undefined ? text : format(text));
+    return [type, read] as const;
+  });
+  return bodyMiddleware({ limit: bodyLimit, required: operation.body.required, readers: new Map(readers) });
+}
+
+/** Made at boot, with nothing to decide for a request that was known then: most operations need few of the steps. */
+function server(operation: Operation, handler: AnyHandler, validate: Validator | undefined): Serve {
+  const { path, query, header, cookie } = operation.readers;
+  // What the generated types promise to the handler is what the validator has checked.
+  const handle = handler as (request: object, ctx: Context) => unknown;
+  const reply = replier(operation);
+  const { status } = operation.success;
+  return (ctx, body) => {
+    const request = { path: path(ctx), query: query(ctx), header: header(ctx), cookie: cookie(ctx), body };
+    const complaints = validate?.(request);
+    if (complaints) throw invalid(complaints);
+    if (status !== 200) ctx.status = status;
+    const result = handle(request, ctx);
+    return isPromise(result) ? result.then((value) => reply(ctx, value)) : reply(ctx, result);
+  };
+}
+
+function isPromise(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
+}
+
+function replier({ id, success: { type }, check }: Operation): (ctx: Context, value: unknown) => void {
+  const isJson = type !== undefined && /[/+]json$/.test(type);
+  const header = type && (isJson || type.startsWith('text/')) ? `${type}; charset=utf-8` : type;
+  return (ctx, value) => {
+    if (value !== undefined) {
+      if (header && !ctx.res.hasHeader('Content-Type')) ctx.res.setHeader('Content-Type', header);
+      ctx.body = isJson && !isEncoded(value) ? JSON.stringify(value) : value;
+    } else if (ctx.status === 404 && ctx.respond !== false) {
+      throw new Error(`The handler of "${id}" gave no answer`);
+    }
+    check?.(ctx);
+  };
+}
+
+/** What is a body as it is, whatever its type. */
+function isEncoded(value: unknown): boolean {
+  return value instanceof Readable || Buffer.isBuffer(value);
+}
+
+function invalid(complaints: readonly { path: string; message: string }[]): Problem {
+  const errors = complaints.map(({ path, message }) => {
+    const [, location, ...rest] = path.split('/');
+    // The validator was given an object with one property for each place where a fault can be.
+    return { in: location as Fault['in'], path: rest.map((key) => `/${key}`).join(''), message };
+  });
+  return new Problem(400, 'The request does not match the API description.', { errors });
+}

@@ -1,0 +1,112 @@
+import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
+import addFormats from 'ajv-formats';
+import type { Place } from './description.js';
+
+/** One thing that is wrong with a request. */
+export interface Fault {
+  readonly in: 'path' | 'query' | 'header' | 'cookie' | 'body';
+  /** JSON pointer (RFC 6901) to it, from the place that `in` names. */
+  readonly path: string;
+  readonly message: string;
+}
+
+/** What is wrong with a value, as JSON pointer and message. */
+export interface Complaint {
+  readonly path: string;
+  readonly message: string;
+}
+
+/** Says what is wrong with a value; `undefined` if nothing is. Never changes the value, and never throws. */
+export type Validator = (value: unknown) => Complaint[] | undefined;
+
+/** Words that OpenAPI adds to JSON Schema and that say nothing about validity. */
+const ANNOTATIONS = ['example', 'xml', 'externalDocs'];
+
+const DESCRIPTION = 'description';
+
+/** Compiles the schemas of one description. */
+export class Schemas {
+  readonly #ajv: Ajv2020;
+
+  constructor(root: Place) {
+    // A keyword's own check of its value is enough: the meta-schema would take longer to compile than all else.
+    this.#ajv = new Ajv2020({
+      strict: true,
+      strictTypes: true,
+      strictTuples: true,
+      allowUnionTypes: true,
+      allErrors: true,
+      discriminator: true,
+      meta: false,
+      validateSchema: false,
+    });
+    addFormats.default(this.#ajv);
+    // To ajv the description is one big schema, in which the ones that it compiles stand.
+    this.#ajv.addVocabulary([...ANNOTATIONS, ...Object.keys(root.value as object)]);
+    this.#ajv.addSchema(root.value as object, DESCRIPTION);
+  }
+
+  /** The schema that stands at a place, to be used in another. */
+  static at(place: Place): object {
+    return { $ref: `${DESCRIPTION}${place.reference}` };
+  }
+
+  /** Throws ContractError at this place when the schema can't be compiled. */
+  compile(place: Place, schema: object): Validator {
+    return toValidator(this.#compile(place, schema));
+  }
+
+  #compile(place: Place, schema: object): ValidateFunction {
+    try {
+      return this.#ajv.compile(schema);
+    } catch (error) {
+      return place.fail((error as Error).message);
+    }
+  }
+}
+
+function toValidator(validate: ValidateFunction): Validator {
+  return (value) => {
+    try {
+      return validate(value) ? undefined : complaints(validate.errors ?? []);
+    } catch (error) {
+      // A recursive schema and a value that is nested as deep as the stack.
+      if (error instanceof RangeError) return [{ path: '', message: 'is nested too deep' }];
+      throw error;
+    }
+  };
+}
+
+/** A body of 100 kB can have 50,000 faults; nobody reads them, and nobody should make us write them. */
+const MOST_ERRORS = 100;
+
+/** One complaint for every fault. Of a choice between schemas only the choice is one, not each branch of it. */
+function complaints(all: readonly ErrorObject[]): Complaint[] {
+  const errors = all.slice(0, MOST_ERRORS);
+  const choices = errors.filter(({ keyword }) => keyword === 'anyOf' || keyword === 'oneOf');
+  const isBranch = (error: ErrorObject) =>
+    choices.some((choice) => choice !== error && error.schemaPath.startsWith(`${choice.schemaPath}/`));
+  return errors.filter((error) => error.keyword !== 'if' && !isBranch(error)).map(complaint);
+}
+
+function complaint({ keyword, instancePath, params, message }: ErrorObject): Complaint {
+  const below = (key: unknown) =>
+    `${instancePath}/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`;
+  switch (keyword) {
+    case 'required':
+    case 'dependentRequired':
+      return { path: below(params['missingProperty']), message: 'is required' };
+    case 'additionalProperties':
+      return { path: below(params['additionalProperty']), message: 'is not allowed' };
+    case 'unevaluatedProperties':
+      return { path: below(params['unevaluatedProperty']), message: 'is not allowed' };
+    case 'enum':
+      return { path: instancePath, message: `must be one of ${JSON.stringify(params['allowedValues'])}` };
+    case 'const':
+      return { path: instancePath, message: `must be ${JSON.stringify(params['allowedValue'])}` };
+    case 'type':
+      return { path: instancePath, message: `must be ${[params['type']].flat().join(' or ')}` };
+    default:
+      return { path: instancePath, message: message ?? `does not meet "${keyword}"` };
+  }
+}
