@@ -1,0 +1,50 @@
+// @ts-check
+import { collectDefaultMetrics } from 'prom-client';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { readConfig } from '../../dist/config.js';
+import { createApp } from '../../dist/http/app.js';
+import { loadContract } from '../../dist/http/contract.js';
+import { Server } from '../../dist/http/server.js';
+import { createLog } from '../../dist/log.js';
+import { Ledger } from '../../dist/metrics/ledger.js';
+import { RequestMetrics } from '../../dist/metrics/request-metrics.js';
+import { announce } from './announce.mjs';
+
+/**
+ * Serves a description in this process as one worker of the service does, its counts in a ledger; or without what measures:
+ * no measured response, no metrics middleware, no default metrics.
+ * @param {{ description: string, handlers: object, instrumented?: boolean, rows?: number }} options
+ *   `rows`: how many others have been counted before
+ */
+export function serve({ description, handlers, instrumented = true, rows = 0 }) {
+  const config = readConfig({ NODE_ENV: 'production', LOG_LEVEL: 'error' });
+  const metrics = new RequestMetrics(config.metricsBuckets, openLedger(config));
+  for (let row = 0; row < rows; row++) metrics.endpoint(`/counted-before/${row}`).observe('GET', 200, 0.01);
+  const contract = loadContract({ description, handlers, validateResponses: config.validateResponses });
+  const log = createLog(config.logLevel);
+  const app = createApp({ config, log, contract, metrics, gather: async () => '', ready: () => true });
+  if (instrumented) {
+    collectDefaultMetrics();
+    announce(new Server(app.callback(), metrics).http);
+  } else {
+    // The first is the one that measures.
+    app.middleware.shift();
+    const handler = app.callback();
+    announce(createServer((req, res) => void handler(req, res)));
+  }
+}
+
+/** @param {import('../../dist/config.js').Config} config */
+function openLedger({ ledgerDir, metricsBuckets }) {
+  const folder = mkdtempSync(`${ledgerDir}/bench-`);
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  return Ledger.open({
+    folder,
+    generation: 1,
+    buckets: metricsBuckets,
+    onError: (err) => {
+      throw err;
+    },
+  });
+}

@@ -1,0 +1,67 @@
+// @ts-check
+import cluster from 'node:cluster';
+import { rmSync } from 'node:fs';
+import { collectDefaultMetrics, register, Registry } from 'prom-client';
+import { readConfig } from '../../dist/config.js';
+import { ClusterRegistry } from '../../dist/metrics/cluster-registry.js';
+import { prepareLedgerFolder } from '../../dist/metrics/ledger-folder.js';
+import { Ledger } from '../../dist/metrics/ledger.js';
+import { RequestMetrics } from '../../dist/metrics/request-metrics.js';
+import { parseSnapshot, takeSnapshot } from '../../dist/metrics/snapshot.js';
+import { latency, routeName } from './scrape-series.mjs';
+
+const { metricsBuckets: buckets, metricsPrefix: prefix, ledgerDir } = readConfig({});
+
+/** The primary's part as the service has it. */
+export function createPrimary() {
+  const folder = prepareLedgerFolder(ledgerDir);
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  const registry = new ClusterRegistry({
+    folder,
+    prefix,
+    buckets,
+    perWorker: false,
+    registry: new Registry(),
+  });
+  let generations = 0;
+  const fork = () => {
+    const generation = ++generations;
+    const worker = cluster.fork({ LEDGER_FOLDER: folder, LEDGER_GENERATION: String(generation) });
+    registry.addWorker(generation, (id) => worker.send({ type: 'collect', id }));
+    worker.on('message', (message) => {
+      const snapshot = message.type === 'snapshot' && parseSnapshot(message.snapshot);
+      if (snapshot) registry.receiveSnapshot(generation, message.id, snapshot);
+    });
+    return worker;
+  };
+  return { fork, gather: () => registry.gather() };
+}
+
+/** A worker's part: rows in a ledger, all other metrics in a registry. */
+export function createWorker() {
+  const ledger = Ledger.open({
+    folder: process.env['LEDGER_FOLDER'] ?? '',
+    generation: Number(process.env['LEDGER_GENERATION']),
+    buckets,
+    onError: (err) => {
+      throw err;
+    },
+  });
+  const metrics = new RequestMetrics(buckets, ledger);
+  collectDefaultMetrics();
+  process.on('message', (/** @type {any} */ { type, id }) => {
+    if (type === 'collect') void answer(id, ledger);
+  });
+  return {
+    observe: (/** @type {number} */ route) =>
+      metrics.endpoint(routeName(route)).observe('GET', 200, latency(route)),
+  };
+}
+
+/**
+ * @param {number} id
+ * @param {Ledger} ledger
+ */
+async function answer(id, ledger) {
+  process.send?.({ type: 'snapshot', id, snapshot: await takeSnapshot(register, ledger.memoryOnly()) });
+}

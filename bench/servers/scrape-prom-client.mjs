@@ -1,0 +1,35 @@
+// @ts-check
+import cluster from 'node:cluster';
+import { AggregatorRegistry, collectDefaultMetrics, Counter, Histogram } from 'prom-client';
+import { BUCKETS, latency, routeName } from './scrape-series.mjs';
+
+/** As prom-client's cluster example does it. */
+export function createPrimary() {
+  const registry = new AggregatorRegistry();
+  return { fork: () => cluster.fork(), gather: () => registry.clusterMetrics() };
+}
+
+export function createWorker() {
+  // Makes this process answer the primary.
+  void new AggregatorRegistry();
+  collectDefaultMetrics();
+  const requests = new Counter({
+    name: 'flask_app_request_count',
+    help: 'Requests',
+    labelNames: ['method', 'endpoint', 'http_status'],
+  });
+  const latencies = new Histogram({
+    name: 'flask_app_request_latency_seconds',
+    help: 'Latency',
+    labelNames: ['method', 'endpoint'],
+    buckets: BUCKETS,
+  });
+  return {
+    /** @param {number} route */
+    observe(route) {
+      const labels = { method: 'GET', endpoint: routeName(route) };
+      requests.inc({ ...labels, http_status: 200 });
+      latencies.observe(labels, latency(route));
+    },
+  };
+}
