@@ -4,7 +4,7 @@ export interface LoadOptions {
   readonly port: number;
   /** Requests a second, whether the service keeps up or not. */
   readonly rate: number;
-  /** Keep-alive connections that share the rate; 'each': a new connection for every request. */
+  /** Keep-alive connections, opened one a request and then used in turn; 'each': a new connection for every request. */
   readonly connections: number | 'each';
   /** Default `/`. Called once a request, with its number. */
   readonly path?: string | ((index: number) => string);
@@ -111,7 +111,7 @@ export class Load {
     for (;;) {
       const next = this.#waiting[0];
       if (next === undefined) return;
-      const connection = this.#idle.shift() ?? this.#open();
+      const connection = this.#open() ?? this.#idle.shift();
       if (connection === undefined) return;
       this.#waiting.shift();
       this.#inFlight += 1;

@@ -1,0 +1,71 @@
+import { Service, type ServiceOptions } from '../support/service';
+import { type ScrapeTotals, Scraper } from './scraper';
+
+export interface Check {
+  readonly id: string;
+  readonly stimulus: string;
+  readonly figure: string;
+  readonly bar: string;
+  readonly result: 'passed' | 'failed' | 'not run';
+}
+
+/** One row, or a few, of the table of faults. */
+export interface FaultCase {
+  readonly id: string;
+  /** It mostly waits, and may do so while other cases run. */
+  readonly background?: boolean;
+  run(context: Context): Promise<void>;
+}
+
+interface Shared {
+  readonly short: boolean;
+  readonly checks: Check[];
+  /** Of all the cases that scrape while they run. */
+  readonly scrapes: ScrapeTotals;
+}
+
+/** What a case is given: the length of the run, and where its figures go. */
+export class Context {
+  readonly id: string;
+  readonly short: boolean;
+  readonly scrapes: ScrapeTotals;
+  readonly #checks: Check[];
+
+  constructor(id: string, { short, checks, scrapes }: Shared) {
+    this.id = id;
+    this.short = short;
+    this.scrapes = scrapes;
+    this.#checks = checks;
+  }
+
+  /** How often to repeat: in the full run, and in the short one. */
+  times(full: number, short: number): number {
+    return this.short ? short : full;
+  }
+
+  check(stimulus: string, figure: string, bar: string, passed: boolean): void {
+    this.#add({ id: this.id, stimulus, figure, bar, result: passed ? 'passed' : 'failed' });
+  }
+
+  /** For what this machine cannot do; it is in the table, and is not a pass. */
+  notRun(stimulus: string, reason: string): void {
+    this.#add({ id: this.id, stimulus, figure: reason, bar: '', result: 'not run' });
+  }
+
+  /** A service whose handlers misbehave on request: test/fixtures/service.js. */
+  faulty(env: Readonly<Record<string, string>> = {}, options: ServiceOptions = {}): Promise<Service> {
+    return Service.start({ program: 'test/fixtures/service.js', ...options, env });
+  }
+
+  /** Starts to scrape the service every 100 ms; what it sees goes into the totals. */
+  scraper(service: Service): Scraper {
+    return new Scraper(service, this.scrapes);
+  }
+
+  #add(check: Check): void {
+    this.#checks.push(check);
+    const mark = { passed: '  ok  ', failed: 'MISSED', 'not run': '  --  ' }[check.result];
+    const bar = check.bar === '' ? '' : ` (bar: ${check.bar})`;
+    console.log(`${mark} ${check.id}  ${check.stimulus}: ${check.figure.trimEnd()}${bar}`);
+  }
+}

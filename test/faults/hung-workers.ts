@@ -1,0 +1,79 @@
+import { eventually } from '../support/eventually';
+import { Load, failed } from '../support/load-client';
+import { request, rawExchange, requestBytes } from '../support/exchange';
+import { total } from '../support/exposition';
+import { alive } from '../support/processes';
+import type { Service } from '../support/service';
+import type { Context, FaultCase } from './context';
+
+const timeoutMs = 3000;
+
+/** Makes one worker hang and gives its pid. */
+type Hang = (service: Service) => Promise<number>;
+
+const stop: Hang = async (service) => {
+  const [victim] = service.workers();
+  if (victim === undefined) throw new Error('no worker to stop');
+  process.kill(victim, 'SIGSTOP');
+  return victim;
+};
+
+const spin: Hang = async (service) => {
+  const bytes = requestBytes({ method: 'GET', path: '/spin' });
+  // The handler says who it is before it begins to spin.
+  const { text } = await rawExchange(service.port, bytes, { deadlineMs: 1000 });
+  return Number(/pid=(\d+)/.exec(text)?.[1]);
+};
+
+async function hangOnce(context: Context, service: Service, name: string, hang: Hang): Promise<void> {
+  const load = new Load({ port: service.port, rate: 200, connections: 'each', timeoutMs: 5000 });
+  const before = total(await service.scrape(), 'flask_app_request_count', { endpoint: '/' });
+  await eventually('load', 5000, () => load.answered > 100);
+  const victim = await hang(service);
+  const at = performance.now();
+  // The load goes on: a scrape shows at least what was answered before it began.
+  const answered = load.answered;
+  const { status } = await request(service.port, '/metrics');
+  const scrapeMs = performance.now() - at;
+  const counted = total(await service.scrape(), 'flask_app_request_count', { endpoint: '/' }) - before;
+  const missing = total(await service.scrape(), 'flask_app_scrape_workers_missing');
+  context.check(
+    `${name}: /metrics`,
+    `${status} in ${scrapeMs.toFixed(0)} ms, ${missing} missing, ${counted} counted of ${answered} answered`,
+    '200 in < 1000 ms, 1 missing, none uncounted',
+    status === 200 && scrapeMs < 1000 && missing === 1 && counted >= answered,
+  );
+  await eventually(`replacement of ${victim}`, timeoutMs + 8000, async () => {
+    if (alive(victim)) return false;
+    return total(await service.scrape(), 'flask_app_workers', { state: 'ready' }) === 2;
+  });
+  const replacedMs = performance.now() - at;
+  const report = await load.stop();
+  const { outcomes } = report;
+  context.check(
+    `${name}: killed and replaced`,
+    `after ${replacedMs.toFixed(0)} ms, ${failed(report)} of ${report.sent} others lost (${JSON.stringify(outcomes)})`,
+    `≤ ${timeoutMs + 1000} ms`,
+    replacedMs <= timeoutMs + 1000,
+  );
+}
+
+/** R3: a worker that hangs. */
+export const hungWorkers: FaultCase = {
+  id: 'R3',
+  async run(context: Context) {
+    const service = await context.faulty({ WORKER_TIMEOUT_MS: String(timeoutMs) });
+    const scraper = context.scraper(service);
+    const kinds: readonly [string, Hang][] = [
+      ['while(true) in a handler', spin],
+      ['SIGSTOP', stop],
+    ];
+    for (let round = 0; round < context.times(2, 1); round += 1)
+      for (const [name, hang] of kinds) await hangOnce(context, service, name, hang);
+    const hung = total(await service.scrape(), 'flask_app_worker_exits_total', { reason: 'hung' });
+    const expected = context.times(4, 2);
+    context.check('exits by reason', `hung ${hung}`, `${expected}`, hung === expected);
+    await scraper.stop();
+    await service.dispose();
+  },
+};

@@ -1,0 +1,73 @@
+import { eventually } from '../support/eventually';
+import { total } from '../support/exposition';
+import { Load, type LoadReport, failed, percentile } from '../support/load-client';
+import type { Service } from '../support/service';
+import type { Context, FaultCase } from './context';
+import type { Scraper } from './scraper';
+
+const drainMs = 5000;
+const workers = 2;
+
+/** A load, and the labels under which all of its requests are counted. */
+const kinds = [
+  { name: '2,000 rps on 32 connections', rate: 2000, connections: 32, path: '/', endpoint: '/' },
+  { name: '400 rps on 200 connections', rate: 400, connections: 200, path: '/many', endpoint: '/many' },
+  { name: '200 ms requests', rate: 100, connections: 60, path: '/slow?ms=200', endpoint: '/slow' },
+  { name: '400 mostly idle connections', rate: 80, connections: 400, path: '/idle', endpoint: '/idle' },
+] as const;
+
+/** Reloads once; gives the milliseconds until all old workers were gone and the new ones ready. */
+async function reload(service: Service, scraper: Scraper): Promise<number> {
+  const old = service.workers();
+  const at = performance.now();
+  service.signal('SIGHUP');
+  await eventually('the reload', 60_000, () => {
+    const now = service.workers();
+    const replaced = now.length === workers && !now.some((pid) => old.includes(pid));
+    return replaced && scraper.readySince(at + 1) === workers;
+  });
+  return performance.now() - at;
+}
+
+/** R5: rolling reloads under four kinds of load at once. */
+export const rollingReloads: FaultCase = {
+  id: 'R5',
+  async run(context: Context) {
+    const times = context.times(20, 5);
+    const service = await context.faulty({
+      WEB_CONCURRENCY: String(workers),
+      SHUTDOWN_TIMEOUT_MS: String(drainMs),
+    });
+    const scraper = context.scraper(service);
+    const loads = kinds.map((kind) => new Load({ ...kind, port: service.port }));
+    await eventually('all connections', 20_000, () => (loads[3]?.answered ?? 0) > 400);
+    let slowestMs = 0;
+    for (let n = 0; n < times; n += 1) slowestMs = Math.max(slowestMs, await reload(service, scraper));
+    const reports = await Promise.all(loads.map((load) => load.stop()));
+    await scraper.stop();
+    const families = await service.scrape();
+    kinds.forEach(({ name, endpoint }, index) => {
+      const counted = total(families, 'flask_app_request_count', { endpoint, http_status: '200' });
+      // One report for each load.
+      checkLoad(context, `${times} reloads, ${name}`, reports[index] as LoadReport, counted);
+    });
+    context.check(
+      `${times} reloads of ${workers} workers`,
+      `slowest ${slowestMs.toFixed(0)} ms`,
+      `each worker within the drain deadline and 1 s: ≤ ${workers * (drainMs + 1000)} ms`,
+      slowestMs <= workers * (drainMs + 1000),
+    );
+    await service.dispose();
+  },
+};
+
+function checkLoad(context: Context, stimulus: string, report: LoadReport, counted: number): void {
+  const { sent, outcomes, failures } = report;
+  const p99 = percentile(report.latencies, 0.99).toFixed(0);
+  context.check(
+    stimulus,
+    `${failed(report)} of ${sent} failed, counted − answered = ${counted - outcomes.answered}, p99 ${p99} ms ${failures.slice(0, 3).join('; ')}`,
+    '0 failed, counted = answered',
+    failed(report) === 0 && counted === outcomes.answered,
+  );
+}

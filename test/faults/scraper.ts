@@ -1,0 +1,77 @@
+import { request } from '../support/exchange';
+import { type Family, fallen, parseExposition, total } from '../support/exposition';
+import type { Service } from '../support/service';
+
+/** What all scrapers together saw. Each list holds one line for each time that something was wrong. */
+export interface ScrapeTotals {
+  scrapes: number;
+  slowestMs: number;
+  readonly notOk: string[];
+  readonly fell: string[];
+  readonly deadGauges: string[];
+}
+
+export interface Scrape {
+  readonly startedAt: number;
+  readonly families: ReadonlyMap<string, Family>;
+}
+
+/** A gauge of a process may be seen for so long after its end: the scrape may have begun before. */
+const deathGraceMs = 600;
+
+/** Scrapes a service every 100 ms, each time on a connection of its own, and compares each scrape with the one before. */
+export class Scraper {
+  latest: Scrape | undefined;
+  readonly #service: Service;
+  readonly #totals: ScrapeTotals;
+  readonly #lastAlive = new Map<number, number>();
+  readonly #timer: NodeJS.Timeout;
+  readonly #running = new Set<Promise<void>>();
+
+  constructor(service: Service, totals: ScrapeTotals) {
+    this.#service = service;
+    this.#totals = totals;
+    this.#timer = setInterval(() => {
+      const scrape = this.#scrape().finally(() => this.#running.delete(scrape));
+      this.#running.add(scrape);
+    }, 100);
+  }
+
+  /** Workers in the state `ready` by the latest scrape that began after `since`; undefined while there is none. */
+  readySince(since: number): number | undefined {
+    const { latest } = this;
+    if (latest === undefined || latest.startedAt < since) return undefined;
+    return total(latest.families, 'flask_app_workers', { state: 'ready' });
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await Promise.all(this.#running);
+  }
+
+  async #scrape(): Promise<void> {
+    const startedAt = performance.now();
+    for (const pid of this.#service.processes()) this.#lastAlive.set(pid, startedAt);
+    this.#totals.scrapes += 1;
+    try {
+      const { status, body } = await request(this.#service.port, '/metrics', { deadlineMs: 5000 });
+      this.#totals.slowestMs = Math.max(this.#totals.slowestMs, performance.now() - startedAt);
+      if (status !== 200) throw new Error(`status ${status}: ${body.toString()}`);
+      this.#compare({ startedAt, families: parseExposition(body.toString()) });
+    } catch (cause) {
+      this.#totals.notOk.push(String(cause));
+    }
+  }
+
+  #compare(scrape: Scrape): void {
+    // A scrape that was overtaken by a later one has nothing to say about what falls.
+    if (this.latest !== undefined && this.latest.startedAt > scrape.startedAt) return;
+    if (this.latest !== undefined) this.#totals.fell.push(...fallen(this.latest.families, scrape.families));
+    this.latest = scrape;
+    for (const { labels } of scrape.families.get('fixture_process')?.samples ?? []) {
+      const lastAlive = this.#lastAlive.get(Number(labels['pid']));
+      if (lastAlive !== undefined && scrape.startedAt - lastAlive > deathGraceMs)
+        this.#totals.deadGauges.push(`pid ${labels['pid']}`);
+    }
+  }
+}

@@ -1,0 +1,154 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { eventually } from '../support/eventually';
+import { rawExchange, request, requestBytes } from '../support/exchange';
+import { Load, type LoadReport } from '../support/load-client';
+import type { Service } from '../support/service';
+import type { Context, FaultCase } from './context';
+
+const drainMs = 10_000;
+const half = (index: number): string => `/slow?ms=${500 + ((index * 613) % 4501)}`;
+
+/** Asks /readyz until nothing listens any more; gives the statuses in order, each change once. */
+async function watchReadiness(service: Service): Promise<string[]> {
+  const seen: string[] = [];
+  for (;;) {
+    const status = await request(service.port, '/readyz').then(
+      (answer) => String(answer.status),
+      (error: unknown) => (String(error).includes('ECONNREFUSED') ? 'refused' : 'lost'),
+    );
+    if (seen.at(-1) !== status) seen.push(status);
+    if (status === 'refused') return seen;
+    await delay(20);
+  }
+}
+
+/** Requests that were begun and not finished; refused ones were never begun. */
+function broken({ outcomes }: LoadReport): number {
+  return outcomes.unanswered + outcomes.cut + outcomes['timed out'];
+}
+
+interface Ending {
+  readonly broken: number;
+  readonly answered: number;
+  readonly ms: number;
+  readonly code: number | null;
+  readonly left: number;
+  readonly readiness: string;
+  readonly failures: readonly string[];
+}
+
+/** One service that is told to stop while its clients go on. */
+async function stopUnderLoad(context: Context, stop: (service: Service) => void): Promise<Ending> {
+  const service = await context.faulty({ SHUTDOWN_TIMEOUT_MS: String(drainMs) });
+  const loads = [
+    new Load({ port: service.port, rate: 20, connections: 120, path: half }),
+    new Load({ port: service.port, rate: 200, connections: 20 }),
+  ];
+  await eventually('requests in flight', 10_000, () => (loads[0]?.inFlight ?? 0) > 25);
+  const readiness = watchReadiness(service);
+  await eventually('a first look', 2000, async () => (await service.get('/readyz')).status === 200);
+  const at = performance.now();
+  stop(service);
+  const exit = await service.waitForExit(drainMs + 5000).catch(() => undefined);
+  const ms = performance.now() - at;
+  const left = service.processes().length;
+  const reports = await Promise.all(loads.map((load) => load.stop()));
+  const result = {
+    broken: reports.reduce((sum, report) => sum + broken(report), 0),
+    answered: reports.reduce((sum, report) => sum + report.outcomes.answered, 0),
+    ms,
+    code: exit?.code ?? null,
+    left,
+    readiness: exit === undefined ? 'no exit' : (await readiness).join(' '),
+    failures: reports.flatMap(({ failures }) => failures).filter((line) => !line.includes('refused')),
+  };
+  await service.dispose();
+  return result;
+}
+
+function checkEndings(context: Context, stimulus: string, endings: readonly Ending[]): void {
+  const sum = (pick: (ending: Ending) => number): number => endings.reduce((all, one) => all + pick(one), 0);
+  const slowest = Math.max(...endings.map(({ ms }) => ms));
+  const failures = endings.flatMap((ending) => ending.failures).slice(0, 3);
+  const codes = [...new Set(endings.map(({ code }) => code))].join();
+  context.check(
+    stimulus,
+    `${sum((one) => one.broken)} failed of ${sum((one) => one.answered)} in flight and before, exit ${codes} after ≤ ${slowest.toFixed(0)} ms, ${sum((one) => one.left)} processes left ${failures.join('; ')}`,
+    `0 failed, exit 0 ≤ ${drainMs + 1000} ms, 0 left`,
+    sum((one) => one.broken) === 0 &&
+      codes === '0' &&
+      slowest <= drainMs + 1000 &&
+      sum((one) => one.left) === 0,
+  );
+  const orders = [...new Set(endings.map(({ readiness }) => readiness))].join(', ');
+  context.check(`${stimulus}: /readyz`, orders, '200, then 503, then refused', orders === '200 503 refused');
+}
+
+/** R6: SIGTERM while clients that never stop have requests of 0.5 to 5 s in flight. */
+export const gracefulStop: FaultCase = {
+  id: 'R6',
+  async run(context: Context) {
+    const times = context.times(20, 4);
+    const endings: Ending[] = [];
+    while (endings.length < times) {
+      const batch = Array.from({ length: 4 }, () =>
+        stopUnderLoad(context, (service) => service.signal('SIGTERM')),
+      );
+      endings.push(...(await Promise.all(batch)));
+    }
+    checkEndings(context, `SIGTERM × ${times}, requests of 0.5–5 s`, endings);
+  },
+};
+
+async function secondSignal(context: Context): Promise<void> {
+  const service = await context.faulty();
+  const load = new Load({ port: service.port, rate: 20, connections: 20, path: '/slow?ms=8000' });
+  await eventually('requests in flight', 5000, () => load.inFlight > 10);
+  service.signal('SIGTERM');
+  await delay(300);
+  const at = performance.now();
+  service.signal('SIGTERM');
+  const exit = await service.waitForExit(10_000).catch(() => undefined);
+  const ms = performance.now() - at;
+  context.check(
+    'a second SIGTERM, requests of 8 s in flight',
+    `exit ${exit?.code ?? exit?.signal ?? 'none'} after ${ms.toFixed(0)} ms, ${service.processes().length} processes left`,
+    '< 2000 ms, 0 left',
+    ms < 2000 && service.processes().length === 0,
+  );
+  await service.dispose();
+  await load.stop();
+}
+
+async function deadPrimary(context: Context): Promise<void> {
+  const service = await context.faulty();
+  await rawExchange(service.port, requestBytes({ method: 'GET', path: '/spin' }), { deadlineMs: 1000 });
+  const before = service.processes().length;
+  const at = performance.now();
+  service.signal('SIGKILL');
+  await eventually('the end of all', 3000, () => service.processes().length === 0).catch(() => undefined);
+  const left = service.processes().length;
+  context.check(
+    'SIGKILL of the primary, one worker hung',
+    `${left} of ${before} processes left after ${(performance.now() - at).toFixed(0)} ms`,
+    '0 after 3000 ms',
+    left === 0 && before === 3,
+  );
+  await service.dispose();
+}
+
+const interruptGroup = (service: Service): void => service.signalGroup('SIGINT');
+
+/** R7: endings that are not the polite one. */
+export const hardStop: FaultCase = {
+  id: 'R7',
+  async run(context: Context) {
+    const times = context.times(4, 2);
+    const endings = await Promise.all(
+      Array.from({ length: times }, () => stopUnderLoad(context, interruptGroup)),
+    );
+    checkEndings(context, `SIGINT to the whole process group × ${times}`, endings);
+    await secondSignal(context);
+    await deadPrimary(context);
+  },
+};
