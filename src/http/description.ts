@@ -32,7 +32,8 @@ export class Description {
     const broken = this.#yaml.errors[0];
     if (broken) throw new ContractError(file, this.#lineOf(broken.pos[0]), broken.message);
     const document: unknown = this.#yaml.toJS();
-    if (!isObject(document)) throw new ContractError(file, '1:1', 'is not a mapping');
+    if (!isObject(document) || Array.isArray(document))
+      throw new ContractError(file, '1:1', 'is not a mapping');
     this.document = document;
     this.#checkReferences(this.root);
   }

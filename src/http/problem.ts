@@ -41,8 +41,12 @@ const ACCEPTABLE_ID = /^[\x21-\x7e]{1,128}$/;
 export function useProblems(app: Koa, log: Logger): void {
   // Koa's own place for this. A middleware with try and catch would cost every request a promise, and not see
   // an error of a stream or of the serialization of a body.
+  const failed = new WeakSet<Koa.Context>();
   const onerror = function (this: Koa.Context, error: unknown) {
-    if (error !== null && error !== undefined) fail(this, error, log);
+    // Called when an answer has ended well, too, and more than once for one stream.
+    if (error === null || error === undefined || failed.has(this)) return;
+    failed.add(this);
+    fail(this, error, log);
   };
   Object.assign(app.context, { onerror });
   const prefix = randomBytes(9).toString('base64url');
@@ -56,10 +60,14 @@ export function useProblems(app: Koa, log: Logger): void {
   });
 }
 
+/** How Node calls it when the other side of a connection has gone. */
+const GONE = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED', 'ERR_STREAM_PREMATURE_CLOSE']);
+
 function fail(ctx: Koa.Context, error: unknown, log: Logger): void {
   const { res } = ctx;
   const requestId = res.getHeader(REQUEST_ID);
-  if (res.destroyed || !ctx.writable) {
+  const open = ctx.writable && !res.destroyed;
+  if (!open && GONE.has((error as NodeJS.ErrnoException).code ?? '')) {
     log.debug({ requestId, err: error }, 'The client left before the answer was complete');
     return;
   }
@@ -67,9 +75,10 @@ function fail(ctx: Koa.Context, error: unknown, log: Logger): void {
   if (!problem || problem.status >= 500) log.error({ requestId, err: error }, 'Request failed');
   // Half an answer can't be taken back; the client must not take it for a whole one.
   if (res.headersSent) res.destroy();
-  else
-    render(ctx, problem ?? new Problem(500, 'The service failed. Its log has more under this request id.'));
+  else if (open) render(ctx, problem ?? new Problem(500, INTERNAL));
 }
+
+const INTERNAL = 'The service failed. Its log has more under this request id.';
 
 function render(ctx: Koa.Context, problem: Problem): void {
   const { res } = ctx;
@@ -95,7 +104,7 @@ export function sendProblem(res: ServerResponse, problem: Problem): void {
 const LASTING = new Set([REQUEST_ID.toLowerCase(), 'x-content-type-options', 'connection']);
 
 /** What `ctx.throw` makes is a problem too, as far as it is meant for the client. */
-function asProblem(error: unknown): Problem | undefined {
+export function asProblem(error: unknown): Problem | undefined {
   if (error instanceof Problem) return error;
   if (!(error instanceof HttpError) || !error.expose) return undefined;
   return new Problem(error.status, error.message, { headers: error.headers ?? {} });

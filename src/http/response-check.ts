@@ -2,10 +2,16 @@ import { Readable } from 'node:stream';
 import type { Context } from 'koa';
 import type { Place } from './description.js';
 import { parseMediaType } from './media-type.js';
+import type { Problem } from './problem.js';
 import { Schemas, type Validator } from './validation.js';
 
-/** Throws an error that names the operation if the answer in `ctx` is not what the description declares. */
-export type ResponseCheck = (ctx: Context) => void;
+/** Each throws an error that names the operation if an answer is not what the description declares. */
+export interface ResponseCheck {
+  /** Of the answer in `ctx`. */
+  answer(ctx: Context): void;
+  /** Of one that the handler threw. */
+  problem(problem: Problem): void;
+}
 
 interface Response {
   /** By media type or range. A response without any has no content. */
@@ -18,26 +24,37 @@ export function responseCheck(id: string, responses: Place, schemas: Schemas): R
   const declared = new Map(
     responses.entries().map(([status, place]) => [status, compileResponse(place, schemas)]),
   );
-  return (ctx) => {
-    const mismatch = (reason: string) => new Error(`Operation "${id}" answers ${ctx.status} but ${reason}`);
-    const response =
-      declared.get(String(ctx.status)) ??
-      declared.get(`${String(ctx.status)[0]}XX`) ??
-      declared.get('default');
-    if (!response) throw mismatch('its description has no such status');
-    const missing = response.headers.find((name) => !ctx.res.hasHeader(name));
-    if (missing) throw mismatch(`without the header ${missing}`);
-    if (response.contents.size === 0) {
-      if (ctx.body !== null && ctx.body !== undefined)
-        throw mismatch('its description has no content for it');
-      return;
-    }
-    const validate = validatorFor(response, ctx.response.get('Content-Type'));
-    if (!validate)
-      throw mismatch(`with the type "${ctx.response.get('Content-Type')}" that its description has not`);
-    const [complaint] = (isStream(ctx.body) ? undefined : validate(valueOf(ctx))) ?? [];
-    if (complaint) throw mismatch(`"${complaint.path}" of the body ${complaint.message}`);
+  const mismatch = (status: number, reason: string, cause?: Problem) =>
+    new Error(`Operation "${id}" answers ${status} but ${reason}`, { cause });
+  const find = (status: number, cause?: Problem) => {
+    const found =
+      declared.get(String(status)) ?? declared.get(`${String(status)[0]}XX`) ?? declared.get('default');
+    if (!found) throw mismatch(status, 'its description has no such status', cause);
+    return found;
   };
+  return {
+    answer(ctx) {
+      const reason = disagreement(find(ctx.status), ctx);
+      if (reason) throw mismatch(ctx.status, reason);
+    },
+    problem(problem) {
+      find(problem.status, problem);
+    },
+  };
+}
+
+function disagreement(response: Response, ctx: Context): string | undefined {
+  const missing = response.headers.find((name) => !ctx.res.hasHeader(name));
+  if (missing) return `without the header ${missing}`;
+  // Koa's redirect brings a note for people.
+  if (response.contents.size === 0 && ctx.status >= 300) return undefined;
+  const isEmpty = ctx.body === null || ctx.body === undefined;
+  if (response.contents.size === 0) return isEmpty ? undefined : 'its description has no content for it';
+  const type = ctx.response.get('Content-Type');
+  const validate = validatorFor(response, type);
+  if (!validate) return `with the type "${type}" that its description has not`;
+  const [complaint] = (isStream(ctx.body) ? undefined : validate(valueOf(ctx))) ?? [];
+  return complaint && `"${complaint.path}" of the body ${complaint.message}`;
 }
 
 function compileResponse(place: Place, schemas: Schemas): Response {

@@ -77,12 +77,11 @@ function indexOf(router: Router, metrics: RequestMetrics): PathIndex<Resource> {
       allow: '',
     };
     resources.set(template, resource);
-    const [serve] = stack;
-    for (const method of methods) {
-      // A GET brings its HEAD, but one that is described itself goes before.
-      if (serve && !(method === 'HEAD' && methods.length > 1 && resource.methods.has('HEAD')))
-        resource.methods.set(method, serve as Middleware);
-    }
+    const [described, head] = methods.toReversed();
+    const serve = stack[0] as Middleware; // the one that `registered` gave it
+    if (described !== undefined) resource.methods.set(described, serve);
+    // A GET brings its HEAD, but one that is described itself goes before.
+    if (head !== undefined && !resource.methods.has(head)) resource.methods.set(head, serve);
     resource.allow = [...new Set([...resource.methods.keys(), 'OPTIONS'])].join(', ');
     index.set(template, resource);
   }
@@ -105,7 +104,7 @@ function parametersOf(
   if (parameters.length === 0) return NO_PARAMETERS;
   const values: Record<string, string> = {};
   for (const [index, name] of parameters.entries())
-    values[name] = percentDecoded(segments[index] ?? '', 'path');
+    values[name] = percentDecoded(segments[index] ?? '', 'path', `/${name}`);
   return values;
 }
 

@@ -1,11 +1,13 @@
-import { Readable } from 'node:stream';
 import type { Context, Middleware } from 'koa';
 import { bodyMiddleware } from './body.js';
 import type { AnyHandler } from './handler.js';
 import type { Operation } from './operation.js';
-import { Problem } from './problem.js';
+import { Problem, asProblem } from './problem.js';
+import { replier } from './reply.js';
+import type { ResponseCheck } from './response-check.js';
 import type { Fault, Validator } from './validation.js';
 
+type Handle = (request: object, ctx: Context) => unknown;
 type Serve = (ctx: Context, body: unknown) => unknown;
 
 /** The middleware of one operation: reads what is declared, validates it, and answers what the handler returns. */
@@ -27,7 +29,8 @@ export function serveOperation(operation: Operation, handler: AnyHandler, bodyLi
 function server(operation: Operation, handler: AnyHandler, validate: Validator | undefined): Serve {
   const { path, query, header, cookie } = operation.readers;
   // What the generated types promise to the handler is what the validator has checked.
-  const handle = handler as (request: object, ctx: Context) => unknown;
+  const bare = handler as Handle;
+  const handle = operation.check ? checked(bare, operation.check) : bare;
   const reply = replier(operation);
   const { status } = operation.success;
   return (ctx, body) => {
@@ -44,23 +47,17 @@ function isPromise(value: unknown): value is PromiseLike<unknown> {
   return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
 }
 
-function replier({ id, success: { type }, check }: Operation): (ctx: Context, value: unknown) => void {
-  const isJson = type !== undefined && /[/+]json$/.test(type);
-  const header = type && (isJson || type.startsWith('text/')) ? `${type}; charset=utf-8` : type;
-  return (ctx, value) => {
-    if (value !== undefined) {
-      if (header && !ctx.res.hasHeader('Content-Type')) ctx.res.setHeader('Content-Type', header);
-      ctx.body = isJson && !isEncoded(value) ? JSON.stringify(value) : value;
-    } else if (ctx.status === 404 && ctx.respond !== false) {
-      throw new Error(`The handler of "${id}" gave no answer`);
+/** A problem that a handler throws is an answer too. */
+function checked(handle: Handle, check: ResponseCheck): Handle {
+  return async (request, ctx) => {
+    try {
+      return await handle(request, ctx);
+    } catch (error) {
+      const problem = asProblem(error);
+      if (problem) check.problem(problem);
+      throw error;
     }
-    check?.(ctx);
   };
-}
-
-/** What is a body as it is, whatever its type. */
-function isEncoded(value: unknown): boolean {
-  return value instanceof Readable || Buffer.isBuffer(value);
 }
 
 function invalid(complaints: readonly { path: string; message: string }[]): Problem {

@@ -83,10 +83,31 @@ const MOST_ERRORS = 100;
 /** One complaint for every fault. Of a choice between schemas only the choice is one, not each branch of it. */
 function complaints(all: readonly ErrorObject[]): Complaint[] {
   const errors = all.slice(0, MOST_ERRORS);
-  const choices = errors.filter(({ keyword }) => keyword === 'anyOf' || keyword === 'oneOf');
-  const isBranch = (error: ErrorObject) =>
-    choices.some((choice) => choice !== error && error.schemaPath.startsWith(`${choice.schemaPath}/`));
-  return errors.filter((error) => error.keyword !== 'if' && !isBranch(error)).map(complaint);
+  const choices = errors.filter(isChoice);
+  const inBranch = (error: ErrorObject) => choices.some((choice) => isBranch(error, choice));
+  return errors
+    .filter((error) => error.keyword !== 'if' && !inBranch(error))
+    .map((error) => (isChoice(error) ? choiceComplaint(error, errors) : complaint(error)));
+}
+
+function isChoice({ keyword }: ErrorObject): boolean {
+  return keyword === 'anyOf' || keyword === 'oneOf';
+}
+
+function isBranch(error: ErrorObject, choice: ErrorObject): boolean {
+  return (
+    error.schemaPath.startsWith(`${choice.schemaPath}/`) && error.instancePath.startsWith(choice.instancePath)
+  );
+}
+
+/** Says what each branch would have wanted of the value; nothing, if more than one branch of `oneOf` took it. */
+function choiceComplaint(choice: ErrorObject, errors: readonly ErrorObject[]): Complaint {
+  const wanted = errors
+    .filter((error) => isBranch(error, choice) && !isChoice(error))
+    .map(complaint)
+    .map(({ path, message }) => `${path.slice(choice.instancePath.length)} ${message}`.trim());
+  const message = wanted.length > 0 ? wanted.join(', or ') : (choice.message ?? '');
+  return { path: choice.instancePath, message };
 }
 
 function complaint({ keyword, instancePath, params, message }: ErrorObject): Complaint {

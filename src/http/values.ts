@@ -63,13 +63,13 @@ export function convert(text: string, types: ReadonlySet<JsonType>): unknown {
 }
 
 /** Undoes percent-encoding (RFC 3986 section 2.1). Throws a 400 where it is not valid. */
-export function percentDecoded(text: string, location: 'path' | 'query'): string {
+export function percentDecoded(text: string, location: 'path' | 'query', pointer = ''): string {
   if (!text.includes('%')) return text;
   try {
     return decodeURIComponent(text);
   } catch {
     throw new Problem(400, 'The request has an invalid percent-encoding.', {
-      errors: [{ in: location, path: '', message: 'has a "%" that does not encode UTF-8' }],
+      errors: [{ in: location, path: pointer, message: 'has a "%" that does not encode UTF-8' }],
     });
   }
 }

@@ -1,0 +1,118 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { stringify } from 'yaml';
+import { readConfig } from '../../src/config';
+import { createApp } from '../../src/http/app';
+import { loadContract } from '../../src/http/contract';
+import { handlers as ownHandlers } from '../../src/http/generated/handlers';
+import type { AnyHandler, Handlers } from '../../src/http/handler';
+import { Server } from '../../src/http/server';
+import { RequestMetrics } from '../../src/metrics/request-metrics';
+import type { Answer } from '../support/answer-parser';
+import { type RequestOptions, request } from '../support/exchange';
+
+const OWN = join(__dirname, '../../swagger/swagger.yaml');
+
+interface ServiceOptions {
+  /** Paths of an API description to serve in place of the service's own. */
+  readonly paths?: object;
+  readonly components?: object;
+  readonly handlers?: Readonly<Record<string, (request: never, ctx: never) => unknown>>;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly gather?: () => Promise<string>;
+  readonly ready?: () => boolean;
+}
+
+/** Lines of the log, parsed. */
+type LogLine = Readonly<Record<string, unknown>>;
+
+/** The app behind the service's own server, on a free port of the loopback. */
+export class ServiceUnderTest {
+  readonly log: LogLine[] = [];
+  readonly metrics = new RequestMetrics([0.1, 1]);
+  readonly app: ReturnType<typeof createApp>;
+  readonly #server: Server;
+  #port = 0;
+
+  private constructor(options: ServiceOptions) {
+    const config = readConfig({ ...options.env });
+    const handlers: Handlers = (options.handlers as Record<string, AnyHandler>) ?? ownHandlers;
+    const description = options.paths ? describeApi(options.paths, options.components) : OWN;
+    this.app = createApp({
+      config,
+      log: pino({ level: 'debug' }, { write: (line: string) => this.log.push(JSON.parse(line) as LogLine) }),
+      contract: loadContract({ description, handlers, validateResponses: config.validateResponses }),
+      metrics: this.metrics,
+      gather: options.gather ?? (() => Promise.resolve('')),
+      ready: options.ready ?? (() => true),
+    });
+    const handle = this.app.callback();
+    this.#server = new Server((req, res) => void handle(req, res), this.metrics);
+  }
+
+  static async start(options: ServiceOptions = {}): Promise<ServiceUnderTest> {
+    const service = new ServiceUnderTest(options);
+    ({ port: service.#port } = await service.#server.listen(0, '127.0.0.1'));
+    return service;
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  /** The endpoints that have been counted, each with the status of each count. */
+  get counted(): [string, number][] {
+    return this.metrics.rows.map(({ labels }) => [labels.endpoint, labels.status]);
+  }
+
+  request(path: string, options?: RequestOptions): Promise<Answer> {
+    return request(this.#port, path, options);
+  }
+
+  /** Posts JSON. */
+  post(path: string, value: unknown, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
+    const body = typeof value === 'string' || Buffer.isBuffer(value) ? value : JSON.stringify(value);
+    return this.request(path, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json', ...headers },
+      body,
+    });
+  }
+
+  close(): Promise<void> {
+    return this.#server.drain({ timeoutMs: 0, graceMs: 0 });
+  }
+}
+
+/** The JSON of an answer. */
+export function json(answer: Answer): Record<string, unknown> {
+  return JSON.parse(answer.body.toString()) as Record<string, unknown>;
+}
+
+/** Writes an API description with these paths and returns the name of its file, which is gone when the process is. */
+export function describeApi(paths: object, components: object = {}): string {
+  return describeText(
+    stringify({ openapi: '3.1.0', info: { title: 'Test', version: '1' }, paths, components }),
+  );
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'description-'));
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+let files = 0;
+
+export function describeText(text: string): string {
+  const file = join(folder, `${(files += 1)}.yaml`);
+  writeFileSync(file, text);
+  return file;
+}
+
+/** An operation with this id that answers any JSON. */
+export function operation(operationId: string, more: object = {}): object {
+  return {
+    operationId,
+    responses: { 200: { description: 'Anything.', content: { 'application/json': { schema: {} } } } },
+    ...more,
+  };
+}
