@@ -214,5 +214,6 @@ function observeForeign(res: ServerResponse, metrics: RequestMetrics, endpoint: 
     if (!res.headersSent) count(res.statusCode);
     return Reflect.apply(end, res, args);
   };
-  res.once('close', () => count(res.writableFinished ? res.statusCode : CLIENT_LEFT));
+  res.once('finish', () => count(res.statusCode));
+  res.once('close', () => count(CLIENT_LEFT));
 }

@@ -1,5 +1,6 @@
 import http from 'node:http';
 import https from 'node:https';
+import { oneAtATime } from './one-at-a-time.js';
 
 export interface PushgatewayOptions {
   /** Where it is, with a path and credentials where it wants them. */
@@ -22,9 +23,6 @@ export class Pushgateway {
   readonly #address: URL;
   #failing = false;
   #restUntil = 0;
-  #running: Promise<void> | undefined;
-  #next: Promise<void> | undefined;
-
   constructor(options: PushgatewayOptions) {
     this.#options = options;
     const { url, job, instance } = options;
@@ -36,15 +34,9 @@ export class Pushgateway {
    * Resolves when everything that was counted before the call is pushed, or that has failed or taken too long. Never
    * rejects. While the gateway is down most calls return at once: counts only grow, so a later push makes up for them.
    */
-  push(): Promise<void> {
-    this.#next ??= this.#pushAfter(this.#running);
-    return this.#next;
-  }
+  readonly push = oneAtATime(() => this.#push());
 
-  async #pushAfter(running: Promise<void> | undefined): Promise<void> {
-    await running;
-    this.#running = this.#next;
-    this.#next = undefined;
+  async #push(): Promise<void> {
     if (performance.now() < this.#restUntil) return;
     try {
       await this.#put(await this.#options.gather());

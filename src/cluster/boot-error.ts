@@ -1,0 +1,43 @@
+import type { Config } from '../config.js';
+
+/**
+ * Says in one line why an address can't be listened on, and what to do.
+ * @param variable of the environment that the port comes from
+ * @returns undefined for an error that is not about listening
+ */
+export function listenProblem(
+  err: unknown,
+  variable: string,
+  port: number,
+  host?: string,
+): string | undefined {
+  if (!(err instanceof Error) || !('code' in err)) return undefined;
+  const where = host ?? 'all interfaces';
+  switch (err.code) {
+    case 'EADDRINUSE':
+      return `Port ${port} is already in use (${where}): stop the other program or set ${variable}.`;
+    case 'EACCES':
+      return `Port ${port} needs more rights than this process has (${where}): set ${variable} to one above 1023.`;
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return `${where} is no address of this machine: set ${variable === 'PORT' ? 'HOST' : 'METRICS_HOST'} to one that is.`;
+    default:
+      return undefined;
+  }
+}
+
+/** What a person is told when a worker can't start. */
+export function bootProblem(err: unknown, { port, host }: Config): string {
+  const problem = listenProblem(err, 'PORT', port, host);
+  if (problem !== undefined) return problem;
+  if (!(err instanceof Error)) return String(err);
+  // The description and the handlers disagree: that is for the person who wrote them, and a stack would not help.
+  return err.name === 'ContractError' ? err.message : (err.stack ?? err.message);
+}
+
+/** What a person is told when the first worker ended without a word. */
+export function silentBootProblem(code: number | null, signal: string | null, timeoutMs: number): string {
+  if (signal === 'SIGKILL') return `The first worker was not ready within ${timeoutMs} ms, or was killed.`;
+  return `The first worker ended before it was ready (${signal ?? `exit code ${code}`}).`;
+}

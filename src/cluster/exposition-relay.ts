@@ -1,0 +1,95 @@
+import type { PrimaryMessage, WorkerMessage } from './messages.js';
+
+/** Of an exposition's characters per message: the primary is never busy for longer than one takes. */
+const CHUNK = 128 * 1024;
+
+/** How long a worker waits for the primary's whole answer. */
+const TIMEOUT_MS = 2_000;
+
+/**
+ * The primary's side: sends an exposition in parts, each when the one before was taken, so that a worker that does not
+ * read costs one part of memory.
+ * @param send calls back when the message was taken, or with the error when it can't be
+ */
+export function sendExposition(
+  text: string,
+  id: number,
+  send: (message: PrimaryMessage, taken: (err: Error | null) => void) => void,
+): void {
+  const sendFrom = (start: number): void => {
+    const end = start + CHUNK;
+    const last = end >= text.length;
+    send({ type: 'exposition', id, text: text.slice(start, end), last }, (err) => {
+      if (!err && !last) setImmediate(sendFrom, end);
+    });
+  };
+  sendFrom(0);
+}
+
+type Answer = Extract<PrimaryMessage, { type: 'exposition' | 'exposition-failed' }>;
+
+interface Scrape {
+  readonly id: number;
+  text: string;
+  readonly resolve: (text: string) => void;
+  readonly reject: (err: Error) => void;
+}
+
+/** A worker's side: gets the exposition of the whole service from the primary. */
+export class RemoteGatherer {
+  readonly #send: (message: WorkerMessage) => void;
+  readonly #timeoutMs: number;
+  #scrapes = 0;
+  #current: Scrape | undefined;
+  #running: Promise<unknown> | undefined;
+  #next: Promise<string> | undefined;
+
+  constructor(send: (message: WorkerMessage) => void, timeoutMs = TIMEOUT_MS) {
+    this.#send = send;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /**
+   * One scrape runs at a time. Calls that come meanwhile share the next one: the running one could miss a response
+   * that was answered before the call. Rejects when the primary fails or does not answer in time.
+   */
+  readonly gather = (): Promise<string> => {
+    if (!this.#running) return this.#start();
+    this.#next ??= this.#running.then(() => {
+      this.#next = undefined;
+      return this.#start();
+    });
+    return this.#next;
+  };
+
+  /** Takes a message of the primary that answers a scrape; one that is too late is ignored. */
+  receive(message: Answer): void {
+    const scrape = this.#current;
+    if (scrape?.id !== message.id) return;
+    if (message.type === 'exposition-failed') return scrape.reject(new Error(message.message));
+    scrape.text += message.text;
+    if (message.last) scrape.resolve(scrape.text);
+  }
+
+  #start(): Promise<string> {
+    const id = ++this.#scrapes;
+    const result = new Promise<string>((resolve, reject) => {
+      const timeout = () => reject(new Error(`The primary did not answer within ${this.#timeoutMs} ms`));
+      const timer = setTimeout(timeout, this.#timeoutMs);
+      const settled = <T>(settle: (value: T) => void) => {
+        return (value: T) => {
+          clearTimeout(timer);
+          settle(value);
+        };
+      };
+      this.#current = { id, text: '', resolve: settled(resolve), reject: settled(reject) };
+    });
+    const over = () => {
+      this.#running = undefined;
+      this.#current = undefined;
+    };
+    this.#running = result.then(over, over);
+    this.#send({ type: 'scrape', id });
+    return result;
+  }
+}

@@ -1,0 +1,112 @@
+import { parseSnapshot, type Snapshot } from '../metrics/snapshot.js';
+
+/** What a worker says to the primary. */
+export type WorkerMessage =
+  | { readonly type: 'ready'; readonly address: string; readonly port: number }
+  /** Not to be started again as it is; `message` is for the person who starts the service. */
+  | { readonly type: 'boot-failed'; readonly message: string }
+  | { readonly type: 'heartbeat' }
+  /** An exception that nobody caught: replace me; I go on serving until the replacement is ready. */
+  | { readonly type: 'failing'; readonly message: string }
+  | { readonly type: 'snapshot'; readonly id: number; readonly snapshot: Snapshot }
+  /** Send me the exposition of the whole service. */
+  | { readonly type: 'scrape'; readonly id: number }
+  /** The final snapshot. The worker exits when it is acknowledged. */
+  | { readonly type: 'goodbye'; readonly snapshot: Snapshot };
+
+/** What the primary says to a worker. */
+export type PrimaryMessage =
+  | { readonly type: 'collect'; readonly id: number }
+  /** A part of the exposition; in order. */
+  | { readonly type: 'exposition'; readonly id: number; readonly text: string; readonly last: boolean }
+  | { readonly type: 'exposition-failed'; readonly id: number; readonly message: string }
+  /** The service is about to stop: readiness is 503, everything is still served. */
+  | { readonly type: 'unready' }
+  | { readonly type: 'drain'; readonly graceMs: number; readonly timeoutMs: number }
+  | { readonly type: 'goodbye-ack' };
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** Reads what came from a worker: undefined for anything that is no message. Never throws. */
+export function parseWorkerMessage(value: unknown): WorkerMessage | undefined {
+  if (!isFields(value)) return undefined;
+  const { type } = value;
+  switch (type) {
+    case 'heartbeat':
+      return { type };
+    case 'ready': {
+      const { address, port } = value;
+      return isText(address) && isWhole(port) ? { type, address, port } : undefined;
+    }
+    case 'boot-failed':
+    case 'failing': {
+      const { message } = value;
+      return isText(message) ? { type, message } : undefined;
+    }
+    case 'scrape': {
+      const { id } = value;
+      return isWhole(id) ? { type, id } : undefined;
+    }
+    case 'snapshot': {
+      const { id } = value;
+      const snapshot = parseSnapshot(value['snapshot']);
+      return isWhole(id) && snapshot ? { type, id, snapshot } : undefined;
+    }
+    case 'goodbye': {
+      const snapshot = parseSnapshot(value['snapshot']);
+      return snapshot && { type, snapshot };
+    }
+    default:
+      return undefined;
+  }
+}
+
+/** Reads what came from the primary: undefined for anything that is no message. Never throws. */
+export function parsePrimaryMessage(value: unknown): PrimaryMessage | undefined {
+  if (!isFields(value)) return undefined;
+  const { type } = value;
+  switch (type) {
+    case 'unready':
+    case 'goodbye-ack':
+      return { type };
+    case 'collect': {
+      const { id } = value;
+      return isWhole(id) ? { type, id } : undefined;
+    }
+    case 'exposition': {
+      const { id, text, last } = value;
+      return isWhole(id) && typeof text === 'string' && typeof last === 'boolean'
+        ? { type, id, text, last }
+        : undefined;
+    }
+    case 'exposition-failed': {
+      const { id, message } = value;
+      return isWhole(id) && isText(message) ? { type, id, message } : undefined;
+    }
+    case 'drain': {
+      const { graceMs, timeoutMs } = value;
+      return isAmount(graceMs) && isAmount(timeoutMs) ? { type, graceMs, timeoutMs } : undefined;
+    }
+    default:
+      return undefined;
+  }
+}
+
+/** The longest text that a message may carry for people. */
+const MAX_TEXT = 100_000;
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value.length <= MAX_TEXT;
+}
+
+function isWhole(value: unknown): value is number {
+  return Number.isSafeInteger(value) && isAmount(value);
+}
+
+function isAmount(value: unknown): value is number {
+  return typeof value === 'number' && value >= 0 && value < Infinity;
+}

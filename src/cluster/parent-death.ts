@@ -1,0 +1,27 @@
+const PR_SET_PDEATHSIG = 1;
+const SIGKILL = 9;
+
+/** The part of koffi that is used. */
+interface Koffi {
+  load(library: null): { func(definition: string): (...args: number[]) => number };
+}
+
+/**
+ * Asks Linux to kill this process when its parent is gone (prctl(2), PR_SET_PDEATHSIG). A busy or stopped event loop does not
+ * notice the end of the IPC channel, and without this such a worker would outlive its primary. Where koffi or Linux is not
+ * there, only the channel tells.
+ */
+export function dieWithParent(parent: number): void {
+  if (process.platform !== 'linux') return;
+  let koffi: Koffi;
+  try {
+    // It is optional, and its own types are wider and say `any`.
+    koffi = require('koffi') as Koffi;
+  } catch {
+    return;
+  }
+  const prctl = koffi.load(null).func('int prctl(int option, unsigned long argument)');
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  // It went between the fork and the call: the signal will not come.
+  if (process.ppid !== parent) process.exit(1);
+}

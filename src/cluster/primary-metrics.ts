@@ -1,0 +1,31 @@
+import { Counter, Gauge, type Registry } from 'prom-client';
+import { SERVICE_METRICS } from '../metrics/service-metrics.js';
+import { WORKER_STATES, type WorkerState } from './member.js';
+import { EXIT_REASONS, type ExitReason } from './restart-policy.js';
+
+/** Registers the gauge of workers by state; `count` is called at each scrape. */
+export function registerWorkers(
+  registry: Registry,
+  prefix: string,
+  count: () => Readonly<Record<WorkerState, number>>,
+): void {
+  const { name, help, labels } = SERVICE_METRICS.workers;
+  const gauge = new Gauge({
+    name: prefix + name,
+    help,
+    labelNames: labels,
+    registers: [registry],
+    collect() {
+      const counts = count();
+      for (const state of WORKER_STATES) gauge.set({ state }, counts[state]);
+    },
+  });
+}
+
+/** Registers the counter of workers that ended, every reason at 0, and returns what counts one. */
+export function registerWorkerExits(registry: Registry, prefix: string): (reason: ExitReason) => void {
+  const { name, help, labels } = SERVICE_METRICS.workerExits;
+  const counter = new Counter({ name: prefix + name, help, labelNames: labels, registers: [registry] });
+  for (const reason of EXIT_REASONS) counter.inc({ reason }, 0);
+  return (reason) => counter.inc({ reason });
+}

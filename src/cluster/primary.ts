@@ -1,0 +1,151 @@
+import cluster from 'node:cluster';
+import { rmSync } from 'node:fs';
+import { constants } from 'node:os';
+import { Registry } from 'prom-client';
+import type { Config } from '../config.js';
+import { createMetricsListener } from '../http/metrics-route.js';
+import { createLog, type Logger } from '../log.js';
+import { ClusterRegistry } from '../metrics/cluster-registry.js';
+import { prepareLedgerFolder } from '../metrics/ledger-folder.js';
+import { listenProblem } from './boot-error.js';
+import { MetricsServer } from './metrics-server.js';
+import { registerWorkerExits, registerWorkers } from './primary-metrics.js';
+import { Supervisor, type SupervisorEvent } from './supervisor.js';
+import { forkWorker } from './worker-channel.js';
+
+/** A ^C comes from the terminal and again from npm: a second signal so soon is the first one. */
+const SAME_SIGNAL_MS = 200;
+
+type StopSignal = 'SIGINT' | 'SIGTERM';
+
+/** Runs the primary until a signal ends the service: forks the workers, keeps them alive, gathers their metrics. */
+export async function runPrimary(config: Config): Promise<void> {
+  const primary = new Primary(config);
+  await primary.start();
+}
+
+class Primary {
+  readonly #config: Config;
+  readonly #log: Logger;
+  readonly #folder: string;
+  readonly #registry: ClusterRegistry;
+  readonly #supervisor: Supervisor;
+  #metricsServer: MetricsServer | undefined;
+  #stepping = false;
+  #timer: NodeJS.Timeout | undefined;
+  #stoppedAt: number | undefined;
+
+  constructor(config: Config) {
+    this.#config = config;
+    this.#log = createLog(config.logLevel);
+    this.#folder = prepareLedgerFolder(config.ledgerDir, (err) => {
+      this.#log.warn({ err }, 'No folder for request counts: a killed worker would lose its own');
+    });
+    const registry = new Registry();
+    this.#registry = new ClusterRegistry({
+      folder: this.#folder,
+      prefix: config.metricsPrefix,
+      buckets: config.metricsBuckets,
+      perWorker: config.metricsPerWorker,
+      registry,
+    });
+    const countExit = registerWorkerExits(registry, config.metricsPrefix);
+    this.#supervisor = new Supervisor({
+      ...config,
+      log: this.#log,
+      fork: (generation) => this.#fork(generation),
+      onReady: (address, port) => this.#announce(address, port),
+      onExit: countExit,
+      onEnd: (code, message) => void this.#end(code, message),
+    });
+    registerWorkers(registry, config.metricsPrefix, () => this.#supervisor.count());
+    // Node's own round robin would leave a connection open for ever that was handed to a worker which dies before it
+    // takes it. The workers accept by themselves; `advanced` sends long texts three times as cheaply as JSON.
+    cluster.schedulingPolicy = cluster.SCHED_NONE;
+    cluster.setupPrimary({ serialization: 'advanced' });
+  }
+
+  async start(): Promise<void> {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => this.#stop(signal));
+    process.on('SIGHUP', () => this.#enqueue({ type: 'reload' }));
+    if (await this.#serveMetrics()) this.#step();
+  }
+
+  /** Where METRICS_PORT is set. Before any fork, so that a port in use costs none. */
+  async #serveMetrics(): Promise<boolean> {
+    const { metricsPort, metricsHost, metricsToken } = this.#config;
+    if (metricsPort === undefined) return true;
+    const gather = () => this.#registry.gather();
+    this.#metricsServer = new MetricsServer(
+      createMetricsListener({ gather, token: metricsToken, log: this.#log }),
+    );
+    try {
+      await this.#metricsServer.listen(metricsPort, metricsHost);
+      return true;
+    } catch (err) {
+      await this.#end(1, listenProblem(err, 'METRICS_PORT', metricsPort, metricsHost) ?? String(err));
+      return false;
+    }
+  }
+
+  #fork(generation: number) {
+    const place = { generation, folder: this.#folder, primary: process.pid };
+    return forkWorker(place, this.#registry, this.#log, (event) => this.#enqueue(event));
+  }
+
+  #enqueue(event: SupervisorEvent): void {
+    this.#supervisor.enqueue(event);
+    if (this.#stepping) return;
+    this.#stepping = true;
+    setImmediate(() => this.#step());
+  }
+
+  #step(): void {
+    this.#stepping = false;
+    clearTimeout(this.#timer);
+    const now = performance.now();
+    this.#timer = setTimeout(() => this.#step(), this.#supervisor.step(now) - now);
+  }
+
+  #announce(address: string, port: number): void {
+    const { concurrency, metricsHost, metricsPort } = this.#config;
+    const workers = concurrency === 1 ? '1 worker' : `${concurrency} workers`;
+    const metrics = metricsPort === undefined ? '' : `, /metrics on ${url(metricsHost, metricsPort)}`;
+    this.#log.info(`Ready on ${url(address, port)} with ${workers}${metrics} (primary pid ${process.pid})`);
+    // PM2's wait_ready, or whoever else has forked us.
+    process.send?.('ready', undefined, {}, () => {});
+  }
+
+  #stop(signal: StopSignal): void {
+    const now = performance.now();
+    if (this.#stoppedAt === undefined) {
+      this.#stoppedAt = now;
+      this.#log.info({ signal }, 'Stopping: finishing what is in flight; a second signal ends at once');
+      this.#enqueue({ type: 'stop' });
+    } else if (now - this.#stoppedAt > SAME_SIGNAL_MS) {
+      this.#log.warn({ signal }, 'Ended by a second signal; requests in flight are cut off');
+      this.#supervisor.killAll();
+      this.#exit(128 + constants.signals[signal]);
+    }
+  }
+
+  /** With a message the service could not start, and the message is for the person who tried. */
+  async #end(code: number, message?: string): Promise<void> {
+    clearTimeout(this.#timer);
+    if (message !== undefined) process.stderr.write(`${message}\n`);
+    await this.#metricsServer?.close();
+    if (code === 0) this.#log.info('Stopped');
+    this.#exit(code);
+  }
+
+  #exit(code: number): never {
+    rmSync(this.#folder, { recursive: true, force: true });
+    process.exit(code);
+  }
+}
+
+function url(address: string, port: number): string {
+  const everywhere = address === '::' || address === '0.0.0.0';
+  const host = everywhere ? 'localhost' : address.includes(':') ? `[${address}]` : address;
+  return `http://${host}:${port}${everywhere ? ' (all interfaces)' : ''}`;
+}

@@ -1,0 +1,101 @@
+/** Why a worker is no more: the values of the label `reason`. */
+export const EXIT_REASONS = ['drained', 'crashed', 'killed', 'hung', 'boot_failed'] as const;
+
+/**
+ * - `drained`: it was asked to go and went
+ * - `crashed`: it failed by itself
+ * - `killed`: a signal that is not ours
+ * - `hung`: it was silent for too long and we killed it
+ * - `boot_failed`: it was never ready
+ */
+export type ExitReason = (typeof EXIT_REASONS)[number];
+
+export interface Exit {
+  readonly reason: ExitReason;
+  /** Monotonic, in milliseconds. */
+  readonly at: number;
+  /** For how long it had been ready. */
+  readonly readyForMs: number;
+}
+
+const FIRST_DELAY_MS = 250;
+const MAX_DELAY_MS = 30_000;
+
+/** A rapid exit is forgiven after so long without another: above the longest delay, or a loop would forget itself. */
+const MEMORY_MS = 60_000;
+
+/** A worker that was ready for less than this made a rapid exit. */
+const STABLE_MS: Readonly<Record<ExitReason, number>> = {
+  drained: 0,
+  // What fails by itself is expected to fail again.
+  crashed: 10_000,
+  // What was ended from outside tells nothing about the next one, unless it was hardly there.
+  killed: 500,
+  hung: 500,
+  boot_failed: Infinity,
+};
+
+/** How long the one new worker must have been ready, after a rapid exit, before the next is forked. */
+const PROBATION_MS = 1_000;
+
+/**
+ * When the next worker may be forked: at once while workers live long; after rapid exits an exponential backoff, and
+ * then one at a time. It is global, not per worker, because the workers of one service die of the same cause: four
+ * that loop are not four times as many forks. A worker that dies at once is forked at most 6 times in 10 s.
+ * @param exits the history, oldest first
+ * @param youngest the worker forked last: when it got ready, Infinity before, undefined when there is none
+ * @param jitter 0 to 1, drawn once per exit: spreads the forks of many hosts, always towards later
+ * @returns the monotonic time; Infinity while it depends on a worker that is still starting
+ */
+export function forkNotBefore(
+  exits: readonly Exit[],
+  now: number,
+  youngest: number | undefined,
+  jitter: number,
+) {
+  const { streak, last } = rapidStreak(exits, now);
+  if (streak === 0) return 0;
+  const delay = Math.min(FIRST_DELAY_MS * 2 ** (streak - 1), MAX_DELAY_MS) * (1 + jitter / 4);
+  return Math.max(last + delay, youngest === undefined ? 0 : youngest + PROBATION_MS);
+}
+
+/** The number of rapid exits that followed each other closely, up to now. */
+function rapidStreak(exits: readonly Exit[], now: number): { streak: number; last: number } {
+  const rapid = exits.filter(isRapid);
+  const last = rapid.at(-1)?.at ?? -Infinity;
+  let streak = 0;
+  for (let next = now, i = rapid.length - 1; i >= 0; i--) {
+    const { at } = rapid[i]!; // i is within the array
+    if (next - at > MEMORY_MS) break;
+    next = at;
+    streak++;
+  }
+  return { streak, last };
+}
+
+function isRapid({ reason, readyForMs }: Exit): boolean {
+  return readyForMs < STABLE_MS[reason];
+}
+
+/** Exits that are remembered: more than a backoff ever looks at. */
+const REMEMBERED = 50;
+
+/** What `forkNotBefore` needs to know of the past. */
+export class RestartHistory {
+  #exits: Exit[] = [];
+  #jitter = 0;
+
+  remember(exit: Exit): void {
+    this.#exits = [...this.#exits.slice(1 - REMEMBERED), exit];
+    this.#jitter = Math.random();
+  }
+
+  forget(): void {
+    this.#exits = [];
+  }
+
+  /** See `forkNotBefore`. */
+  forkNotBefore(now: number, youngest: number | undefined): number {
+    return forkNotBefore(this.#exits, now, youngest, this.#jitter);
+  }
+}

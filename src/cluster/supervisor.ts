@@ -1,0 +1,252 @@
+import type { Logger } from '../log.js';
+import { silentBootProblem } from './boot-error.js';
+import { Member, type WorkerProcess, type WorkerState } from './member.js';
+import type { WorkerMessage } from './messages.js';
+import { RollingReload } from './rolling-reload.js';
+import { RestartHistory, type ExitReason } from './restart-policy.js';
+
+export type SupervisorEvent =
+  | { readonly type: 'message'; readonly generation: number; readonly message: WorkerMessage }
+  | {
+      readonly type: 'exit';
+      readonly generation: number;
+      readonly code: number | null;
+      readonly signal: string | null;
+    }
+  /** Replace every worker, one at a time. */
+  | { readonly type: 'reload' }
+  | { readonly type: 'stop' };
+
+export interface SupervisorOptions {
+  readonly concurrency: number;
+  readonly workerTimeoutMs: number;
+  readonly shutdownDelayMs: number;
+  readonly shutdownTimeoutMs: number;
+  readonly log: Logger;
+  /** Starts a worker. Its end is reported by an `exit` event, also when it could not be started. */
+  readonly fork: (generation: number) => WorkerProcess;
+  /** All workers are ready, for the first time. */
+  readonly onReady: (address: string, port: number) => void;
+  readonly onExit: (reason: ExitReason) => void;
+  /** Nothing is left to do; `message` says why the service could not start. */
+  readonly onEnd: (code: number, message?: string) => void;
+}
+
+/** How long an idle connection may stay when its worker drains, so that a request on its way is answered. */
+const RELOAD_GRACE_MS = 2_000;
+const STOP_GRACE_MS = 1_000;
+
+/** What a draining worker has, after its own deadline, for its last words. */
+const GOODBYE_MS = 2_000;
+
+/** The longest time between two looks at the workers. */
+const CHECK_MS = 250;
+
+/**
+ * Keeps the wanted number of workers alive. Events are only noted; `step` takes them in and then moves what is there
+ * one step towards what is wanted. It has no clock: all times are monotonic milliseconds, passed in.
+ */
+export class Supervisor {
+  readonly #options: SupervisorOptions;
+  readonly #log: Logger;
+  readonly #members = new Map<number, Member>();
+  readonly #events: SupervisorEvent[] = [];
+  readonly #reload: RollingReload;
+  readonly #history = new RestartHistory();
+  readonly #checkMs: number;
+  #generation = 0;
+  #waitLogged = 0;
+  /** The first worker shows whether the service can start at all; the others follow when it is ready. */
+  #up = false;
+  #announced = false;
+  #stopAt = Infinity;
+  #wakeAt = Infinity;
+  #lenientUntil = 0;
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+    this.#log = options.log;
+    this.#reload = new RollingReload(options.log);
+    this.#checkMs = Math.min(options.workerTimeoutMs / 4, CHECK_MS);
+  }
+
+  /** Notes an event for the next step. */
+  enqueue(event: SupervisorEvent): void {
+    this.#events.push(event);
+  }
+
+  /** How many workers are in each state. */
+  count(): Record<WorkerState, number> {
+    const counts = { starting: 0, ready: 0, draining: 0 };
+    for (const { state } of this.#members.values()) counts[state]++;
+    return counts;
+  }
+
+  /** Ends all workers at once. */
+  killAll(): void {
+    for (const member of this.#members.values()) member.end('drained');
+  }
+
+  /**
+   * Takes in the events and acts on what is there.
+   * @returns the time at which to call it again if no event comes before
+   */
+  step(now: number): number {
+    // This process was itself stopped or starved: what the workers said meanwhile has yet to be read.
+    if (now - this.#wakeAt > this.#checkMs) this.#lenientUntil = now + this.#checkMs;
+    this.#wakeAt = now + this.#checkMs;
+    for (let event = this.#events.shift(); event; event = this.#events.shift()) this.#takeIn(event, now);
+    if (now >= this.#lenientUntil) this.#endOverdue(now);
+    if (this.#stopAt < Infinity) {
+      this.#stop(now);
+    } else {
+      if (this.#up) this.#reload.step(this.#all(), this.#generation + 1);
+      this.#fork(now);
+      this.#retire(now);
+    }
+    return this.#wakeAt;
+  }
+
+  #takeIn(event: SupervisorEvent, now: number): void {
+    switch (event.type) {
+      case 'message':
+        return this.#hear(event.generation, event.message, now);
+      case 'exit':
+        return this.#bury(event.generation, event.code, event.signal, now);
+      case 'reload':
+        // What the old build did says nothing about the new one.
+        this.#history.forget();
+        return this.#reload.start(this.#generation + 1);
+      case 'stop':
+        this.#stopAt = Math.min(this.#stopAt, now);
+        for (const member of this.#members.values()) member.process.send({ type: 'unready' });
+    }
+  }
+
+  #hear(generation: number, message: WorkerMessage, now: number): void {
+    const member = this.#members.get(generation);
+    if (!member) return;
+    member.lastHeard = now;
+    if (message.type === 'ready' && member.state === 'starting') {
+      member.state = 'ready';
+      member.readyAt = now;
+      this.#up = true;
+      this.#announce(message.address, message.port);
+    } else if (message.type === 'boot-failed') {
+      member.bootError = message.message;
+    } else if (message.type === 'failing' && member.state === 'ready' && member.retiring !== 'failing') {
+      member.retiring = 'failing';
+      this.#log.warn({ worker: generation, cause: message.message }, 'A worker fails and is being replaced');
+      this.#remember('crashed', member, now);
+    }
+  }
+
+  #announce(address: string, port: number): void {
+    if (this.#announced || this.count().ready < this.#options.concurrency) return;
+    this.#announced = true;
+    this.#options.onReady(address, port);
+  }
+
+  #bury(generation: number, code: number | null, signal: string | null, now: number): void {
+    const member = this.#members.get(generation);
+    if (!member || !this.#members.delete(generation)) return;
+    const reason = member.exitReason(code, signal);
+    if (!this.#up && this.#stopAt === Infinity) return this.#giveUp(member, code, signal);
+    const level = reason === 'drained' ? 'info' : 'warn';
+    this.#log[level](
+      { worker: generation, workerPid: member.process.pid, reason, code, signal },
+      'A worker ended',
+    );
+    // A failing one was remembered when it failed.
+    if (member.retiring !== 'failing') this.#remember(reason, member, now);
+    this.#options.onExit(reason);
+    if (reason !== 'boot_failed') return;
+    if (member.bootError !== undefined) this.#log.error({ worker: generation }, member.bootError);
+    this.#reload.failed(generation, this.#all());
+  }
+
+  /** The first worker never got ready: more forks would not help. */
+  #giveUp({ bootError }: Member, code: number | null, signal: string | null): void {
+    this.#stopAt = -Infinity;
+    this.#options.onEnd(1, bootError ?? silentBootProblem(code, signal, this.#options.workerTimeoutMs));
+  }
+
+  #remember(reason: ExitReason, member: Member, now: number): void {
+    const readyForMs = member.state === 'starting' ? 0 : now - member.readyAt;
+    this.#history.remember({ reason, at: now, readyForMs });
+  }
+
+  /** The one place that forks. */
+  #fork(now: number): void {
+    const wanted = this.#up ? this.#options.concurrency : 1;
+    const staying = this.#all().filter((member) => member.staying).length;
+    for (let missing = wanted - staying; missing > 0; missing--) {
+      const youngest = this.#all().at(-1)?.readyAt;
+      const notBefore = this.#history.forkNotBefore(now, youngest);
+      if (now < notBefore) return this.#wait(now, notBefore);
+      const generation = ++this.#generation;
+      this.#members.set(generation, new Member(generation, now, this.#options.fork(generation)));
+    }
+  }
+
+  #wait(now: number, notBefore: number): void {
+    this.#wakeBy(notBefore);
+    if (notBefore === Infinity || notBefore === this.#waitLogged) return;
+    this.#waitLogged = notBefore;
+    this.#log.warn(
+      { delayMs: Math.round(notBefore - now) },
+      'Workers end too soon: waiting before the next one',
+    );
+  }
+
+  /** Lets those go whose replacement is ready. */
+  #retire(now: number): void {
+    const ready = this.#all().filter(({ state }) => state === 'ready');
+    const spare = ready.length - this.#options.concurrency;
+    const retiring = ready.filter((member) => member.retiring !== undefined);
+    for (const member of retiring.slice(0, Math.max(spare, 0))) {
+      const timeoutMs = this.#options.shutdownTimeoutMs;
+      member.drain(Math.min(RELOAD_GRACE_MS, timeoutMs / 2), timeoutMs, now + timeoutMs + GOODBYE_MS);
+    }
+  }
+
+  /** The one place that ends a worker, but for the second signal. */
+  #endOverdue(now: number): void {
+    for (const member of this.#members.values()) {
+      const reason = member.overdue(now, this.#options.workerTimeoutMs);
+      if (reason === undefined) continue;
+      const { generation, process, state } = member;
+      this.#log.error(
+        { worker: generation, workerPid: process.pid, state },
+        'A worker does not respond and is killed',
+      );
+      member.end(reason);
+    }
+  }
+
+  #stop(now: number): void {
+    const { shutdownDelayMs, shutdownTimeoutMs } = this.#options;
+    const drainAt = this.#stopAt + shutdownDelayMs;
+    const restMs = shutdownTimeoutMs - shutdownDelayMs;
+    const drainBy = drainAt + 0.97 * restMs;
+    this.#wakeBy(now < drainAt ? drainAt : drainBy);
+    for (const member of this.#members.values()) {
+      if (member.state === 'starting') member.end('boot_failed');
+      else if (member.state === 'draining') member.drainSooner(drainBy);
+      else if (now >= drainAt)
+        member.drain(Math.min(STOP_GRACE_MS, restMs / 2), drainAt + 0.9 * restMs - now, drainBy);
+    }
+    if (this.#members.size === 0 && this.#stopAt > -Infinity) {
+      this.#stopAt = -Infinity;
+      this.#options.onEnd(0);
+    }
+  }
+
+  #all(): Member[] {
+    return [...this.#members.values()];
+  }
+
+  #wakeBy(time: number): void {
+    this.#wakeAt = Math.min(this.#wakeAt, time);
+  }
+}

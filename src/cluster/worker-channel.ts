@@ -1,0 +1,90 @@
+import cluster from 'node:cluster';
+import type { Logger } from '../log.js';
+import type { ClusterRegistry } from '../metrics/cluster-registry.js';
+import { sendExposition } from './exposition-relay.js';
+import type { WorkerProcess } from './member.js';
+import { parseWorkerMessage, type PrimaryMessage, type WorkerMessage } from './messages.js';
+import type { SupervisorEvent } from './supervisor.js';
+import { placeVariables, type WorkerPlace } from './worker-place.js';
+
+type Sent = (err: Error | null) => void;
+
+/**
+ * Forks a worker and connects it: its messages about metrics go to the registry, all of them and its end to the supervisor.
+ * Nothing that a worker sends can throw here.
+ */
+export function forkWorker(
+  place: WorkerPlace,
+  registry: ClusterRegistry,
+  log: Logger,
+  enqueue: (event: SupervisorEvent) => void,
+): WorkerProcess {
+  const { generation } = place;
+  const worker = cluster.fork(placeVariables(place));
+  const child = worker.process;
+  const send = (message: PrimaryMessage, sent: Sent = () => {}): void => {
+    if (worker.isConnected()) child.send(message, undefined, {}, sent);
+    else sent(new Error('The worker is gone'));
+  };
+  let ready = false;
+  registry.addWorker(generation, (id) => {
+    if (ready) send({ type: 'collect', id });
+    return ready;
+  });
+  let warned = false;
+  worker.on('message', (value: unknown) => {
+    const message = parseWorkerMessage(value);
+    if (message) {
+      ready ||= message.type === 'ready';
+      route(generation, message, registry, send);
+      enqueue({ type: 'message', generation, message });
+    } else if (!warned) {
+      warned = true;
+      log.warn({ worker: generation }, 'A worker sent what is no message of ours; it is ignored');
+    }
+  });
+  const end = once((code: number | null, signal: string | null) => {
+    registry.removeWorker(generation);
+    enqueue({ type: 'exit', generation, code, signal });
+  });
+  // Not `exit`: a worker's last messages may still be on their way then.
+  child.once('close', end);
+  worker.on('error', (err) => {
+    log.warn({ worker: generation, err }, 'A worker could not be started, ended or told something');
+    if (child.pid === undefined) end(1, null);
+  });
+  return { pid: child.pid, send, kill: () => void child.kill('SIGKILL') };
+}
+
+function route(
+  generation: number,
+  message: WorkerMessage,
+  registry: ClusterRegistry,
+  send: (message: PrimaryMessage, sent?: Sent) => void,
+): void {
+  switch (message.type) {
+    case 'snapshot':
+      return registry.receiveSnapshot(generation, message.id, message.snapshot);
+    case 'goodbye':
+      registry.receiveSnapshot(generation, undefined, message.snapshot);
+      return send({ type: 'goodbye-ack' });
+    case 'scrape': {
+      const { id } = message;
+      registry.gather().then(
+        (text) => sendExposition(text, id, send),
+        (err: unknown) => send({ type: 'exposition-failed', id, message: String(err).slice(0, 1_000) }),
+      );
+      return undefined;
+    }
+    default:
+      return undefined;
+  }
+}
+
+function once<A extends unknown[]>(act: (...args: A) => void): (...args: A) => void {
+  let done = false;
+  return (...args) => {
+    if (!done) act(...args);
+    done = true;
+  };
+}

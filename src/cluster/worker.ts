@@ -1,0 +1,151 @@
+import { collectDefaultMetrics, register } from 'prom-client';
+import type { Config } from '../config.js';
+import { createApp } from '../http/app.js';
+import { loadContract } from '../http/contract.js';
+import type { Handlers } from '../http/handler.js';
+import { Server } from '../http/server.js';
+import { createLog, type Logger } from '../log.js';
+import { Ledger } from '../metrics/ledger.js';
+import { RequestMetrics } from '../metrics/request-metrics.js';
+import { takeSnapshot, type Snapshot } from '../metrics/snapshot.js';
+import { registerLedgerErrors, registerRequestsInProgress } from '../metrics/service-metrics.js';
+import { bootProblem } from './boot-error.js';
+import { RemoteGatherer } from './exposition-relay.js';
+import { parsePrimaryMessage, type PrimaryMessage, type WorkerMessage } from './messages.js';
+import { dieWithParent } from './parent-death.js';
+import type { WorkerPlace } from './worker-place.js';
+
+/** What is served. */
+export interface Service {
+  /** Path of the OpenAPI description. */
+  readonly description: string;
+  readonly handlers: Handlers;
+}
+
+/** How long the final snapshot may stay unacknowledged: a stuck primary must not keep a worker alive. */
+const GOODBYE_MS = 1_000;
+
+/** A worker's life: boot, listen, ready, answer, drain, goodbye. */
+export async function runWorker(service: Service, config: Config, place: WorkerPlace): Promise<void> {
+  obeyOnlyThePrimary(place.primary);
+  const log = createLog(config.logLevel).child({ worker: place.generation });
+  const worker = new Worker(config, place, log);
+  try {
+    await worker.boot(service);
+  } catch (err) {
+    worker.failBoot(err);
+  }
+}
+
+/** A terminal's ^C and PM2's stop reach every process of the group: the primary decides what they mean. */
+function obeyOnlyThePrimary(primary: number): void {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
+  process.once('disconnect', () => process.exit(0));
+  dieWithParent(primary);
+}
+
+class Worker {
+  readonly #config: Config;
+  readonly #log: Logger;
+  readonly #ledger: Ledger;
+  readonly #metrics: RequestMetrics;
+  readonly #gatherer = new RemoteGatherer(send);
+  #server: Server | undefined;
+  #ready = false;
+  #draining = false;
+
+  constructor(config: Config, { folder, generation }: WorkerPlace, log: Logger) {
+    this.#config = config;
+    this.#log = log;
+    const buckets = config.metricsBuckets;
+    this.#ledger = Ledger.open({
+      folder,
+      generation,
+      buckets,
+      onError: (err) => log.warn({ err }, 'Request counts stay in memory: a killed worker would lose them'),
+    });
+    this.#metrics = new RequestMetrics(buckets, this.#ledger);
+  }
+
+  async boot({ description, handlers }: Service): Promise<void> {
+    process.on('uncaughtException', (err) => this.#fail(err));
+    process.on('message', (value) => {
+      const message = parsePrimaryMessage(value);
+      if (message) this.#obey(message);
+    });
+    const config = this.#config;
+    const contract = loadContract({ description, handlers, validateResponses: config.validateResponses });
+    const app = createApp({
+      config,
+      log: this.#log,
+      contract,
+      metrics: this.#metrics,
+      gather: this.#gatherer.gather,
+      ready: () => this.#ready,
+    });
+    this.#registerMetrics();
+    const handle = app.callback();
+    this.#server = new Server((req, res) => void handle(req, res), this.#metrics);
+    const { address, port } = await this.#server.listen(config.port, config.host);
+    this.#ready = true;
+    send({ type: 'ready', address, port });
+    setInterval(() => send({ type: 'heartbeat' }), Math.min(config.workerTimeoutMs / 4, 1_000));
+  }
+
+  /** Tells why, and exits. */
+  failBoot(err: unknown): void {
+    send({ type: 'boot-failed', message: bootProblem(err, this.#config) }, () => process.exit(1));
+  }
+
+  #registerMetrics(): void {
+    const prefix = this.#config.metricsPrefix;
+    collectDefaultMetrics();
+    registerRequestsInProgress(register, prefix, () => this.#metrics.inProgress);
+    registerLedgerErrors(register, prefix, () => this.#ledger.errors);
+  }
+
+  /**
+   * Nobody caught this. Node's advice is to exit, because what threw may have left anything half done. But an exit cuts off
+   * every other request in flight, so that one bad request a second would fail many good ones. Requests share little in
+   * this process, and it is to be replaced at once: so it goes on until its replacement is ready, and then drains.
+   */
+  #fail(err: Error): void {
+    this.#log.fatal({ err }, 'An exception that nobody caught: this worker is going to be replaced');
+    if (this.#server?.http.listening) send({ type: 'failing', message: err.message.slice(0, 1_000) });
+    else this.failBoot(err);
+  }
+
+  #obey(message: PrimaryMessage): void {
+    switch (message.type) {
+      case 'collect':
+        return void this.#snapshot().then((snapshot) => send({ type: 'snapshot', id: message.id, snapshot }));
+      case 'exposition':
+      case 'exposition-failed':
+        return this.#gatherer.receive(message);
+      case 'unready':
+        this.#ready = false;
+        return;
+      case 'drain':
+        return void this.#drain(message.graceMs, message.timeoutMs);
+      case 'goodbye-ack':
+        process.exit(0);
+    }
+  }
+
+  #snapshot(): Promise<Snapshot> {
+    return takeSnapshot(register, this.#ledger.memoryOnly());
+  }
+
+  async #drain(graceMs: number, timeoutMs: number): Promise<void> {
+    if (this.#draining) return;
+    this.#draining = true;
+    await this.#server?.drain({ graceMs, timeoutMs });
+    send({ type: 'goodbye', snapshot: await this.#snapshot() });
+    setTimeout(() => process.exit(0), GOODBYE_MS);
+  }
+}
+
+/** Says something to the primary. When it is gone there is nobody to tell: `disconnect` ends this process. */
+function send(message: WorkerMessage, sent: () => void = () => {}): void {
+  if (process.connected) process.send?.(message, undefined, {}, sent);
+}

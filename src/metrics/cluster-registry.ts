@@ -1,0 +1,187 @@
+import { AggregatorRegistry, type PrometheusContentType, type Registry } from 'prom-client';
+import { familyHeader, joinFamilies, Slices } from './exposition.js';
+import { MergedMetrics, MetricSource, type Live } from './merged-metrics.js';
+import { listenersAdded } from './prom-client-listener.js';
+import { RequestTotals } from './request-totals.js';
+import { ownSeries, SERVICE_METRICS } from './service-metrics.js';
+import { takeSnapshot, type Snapshot } from './snapshot.js';
+import { WorkerMetrics, type Ask } from './worker-metrics.js';
+
+export interface ClusterRegistryOptions {
+  /** This service's ledger folder, as `prepareLedgerFolder` made it. */
+  readonly folder: string;
+  readonly prefix: string;
+  /** Upper bounds in seconds, ascending, without +Inf. */
+  readonly buckets: readonly number[];
+  /** Gauges get a `worker` label instead of being merged. */
+  readonly perWorker: boolean;
+  /** How long a worker may take to answer a scrape. Default 500. */
+  readonly timeoutMs?: number;
+  /** The primary's own metrics. */
+  readonly registry: Registry;
+}
+
+/** A gathering that waits for answers. */
+interface Waiting {
+  readonly requestId: number;
+  readonly generations: Set<number>;
+  readonly answers: Map<number, Snapshot>;
+  readonly done: () => void;
+}
+
+/**
+ * The primary's view of the whole service. Request counts come from the workers' ledgers, all other metrics from the
+ * snapshots they send; what a worker has counted stays when it is late, or gone. Nothing that was exposed ever falls.
+ */
+export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> {
+  readonly #options: ClusterRegistryOptions;
+  readonly #workers = new Map<number, WorkerMetrics>();
+  readonly #requests: RequestTotals;
+  readonly #metrics: MergedMetrics;
+  readonly #own = new MetricSource();
+  #requestId = 0;
+  #waiting: Waiting | undefined;
+  #running: Promise<string> | undefined;
+  #next: Promise<string> | undefined;
+
+  constructor(options: ClusterRegistryOptions) {
+    const added = listenersAdded();
+    super();
+    added.remove();
+    this.#options = options;
+    this.#requests = new RequestTotals(options.prefix, options.buckets);
+    this.#metrics = new MergedMetrics(ownSeries(options.prefix));
+  }
+
+  /**
+   * To be called when a worker is forked, before it can answer anybody. `generation` names it and its ledger, and is never
+   * used again; `ask` sends it a request for a snapshot.
+   */
+  addWorker(generation: number, ask: Ask): void {
+    const { folder, buckets } = this.#options;
+    const slots = new Set([...this.#workers.values()].map(({ slot }) => slot));
+    let slot = 1;
+    while (slots.has(slot)) slot++;
+    this.#workers.set(generation, new WorkerMetrics(ask, slot, folder, generation, buckets));
+  }
+
+  /** Takes in what a worker sent: the answer to a request, or without one its final snapshot. */
+  receiveSnapshot(generation: number, requestId: number | undefined, snapshot: Snapshot): void {
+    const worker = this.#workers.get(generation);
+    const order = requestId ?? Infinity;
+    // Of a worker that is gone, or older than what is known.
+    if (!worker || order <= worker.answered) return;
+    worker.answered = order;
+    this.#metrics.add(worker.metrics, snapshot);
+    for (const { labels, cells } of snapshot.rows) {
+      if (cells.length !== this.#options.buckets.length + 2) continue;
+      this.#requests.add(worker.requests, this.#requests.indexOf(labels), cells, 0);
+    }
+    if (this.#waiting?.requestId === requestId) this.#waiting?.answers.set(generation, snapshot);
+    else if (requestId !== undefined) return;
+    this.#settle(generation);
+  }
+
+  /** To be called when the process is gone: what it has counted stays, its ledger is removed. */
+  removeWorker(generation: number): void {
+    const worker = this.#workers.get(generation);
+    if (!worker) return;
+    this.#workers.delete(generation);
+    worker.remove(this.#requests);
+    this.#waiting?.answers.delete(generation);
+    this.#settle(generation);
+  }
+
+  /**
+   * The exposition of the whole service, complete as of the call. One gathering runs at a time; calls that arrive meanwhile
+   * share the next one, because the running one may have passed what was answered before they came.
+   */
+  gather(): Promise<string> {
+    if (!this.#running) return this.#start();
+    this.#next ??= this.#running
+      .catch(() => {})
+      .then(() => {
+        this.#next = undefined;
+        return this.#start();
+      });
+    return this.#next;
+  }
+
+  /** prom-client's name for it. */
+  override clusterMetrics(): Promise<string> {
+    return this.gather();
+  }
+
+  #start(): Promise<string> {
+    this.#running = this.#gather().finally(() => (this.#running = undefined));
+    return this.#running;
+  }
+
+  async #gather(): Promise<string> {
+    const { answers, missing } = await this.#askAll();
+    const own = await takeSnapshot(this.#options.registry, []);
+    this.#metrics.add(this.#own, own);
+    await this.#readLedgers();
+    const requests = await this.#requests.render();
+    const metrics = await this.#metrics.render([{ snapshot: own }, ...this.#live(answers)]);
+    return joinFamilies([...requests, this.#missing(missing), ...metrics]);
+  }
+
+  /** Waits until every worker has answered, is gone, or its time is up. */
+  async #askAll(): Promise<{ answers: ReadonlyMap<number, Snapshot>; missing: number }> {
+    const requestId = this.#requestId++;
+    const generations = new Set<number>();
+    const answers = new Map<number, Snapshot>();
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, this.#options.timeoutMs ?? 500);
+      const done = (): void => {
+        clearTimeout(timer);
+        resolve();
+      };
+      this.#waiting = { requestId, generations, answers, done };
+      for (const [generation, worker] of this.#workers) {
+        if (isAsked(worker, requestId)) generations.add(generation);
+      }
+      if (generations.size === 0) done();
+    });
+    this.#waiting = undefined;
+    return { answers, missing: generations.size };
+  }
+
+  #settle(generation: number): void {
+    const waiting = this.#waiting;
+    if (waiting?.generations.delete(generation) && waiting.generations.size === 0) waiting.done();
+  }
+
+  async #readLedgers(): Promise<void> {
+    const slices = new Slices();
+    for (const worker of this.#workers.values()) {
+      worker.readInto(this.#requests);
+      if (slices.over) await slices.next();
+    }
+  }
+
+  #live(answers: ReadonlyMap<number, Snapshot>): Live[] {
+    return [...answers].flatMap(([generation, snapshot]) => {
+      const slot = this.#workers.get(generation)?.slot;
+      if (slot === undefined) return [];
+      return [this.#options.perWorker ? { snapshot, slot } : { snapshot }];
+    });
+  }
+
+  #missing(count: number): string {
+    const { name, help, type } = SERVICE_METRICS.scrapeWorkersMissing;
+    const fullName = this.#options.prefix + name;
+    return `${familyHeader(fullName, help, type)}${fullName} ${count}\n`;
+  }
+}
+
+/** Whether an answer is to come. After its final snapshot a worker has no more to say. */
+function isAsked(worker: WorkerMetrics, requestId: number): boolean {
+  if (worker.answered === Infinity) return false;
+  try {
+    return worker.ask(requestId) !== false;
+  } catch {
+    return true;
+  }
+}

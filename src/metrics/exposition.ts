@@ -1,0 +1,146 @@
+import { setImmediate } from 'node:timers/promises';
+import { cellsPerRow } from './ledger-format.js';
+import type { RowLabels } from './request-metrics.js';
+import { SERVICE_METRICS } from './service-metrics.js';
+
+/** Of everything that this service exposes: Prometheus text format 0.0.4. */
+export const CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
+
+/** A thread is not kept for longer at a time while it renders. */
+const SLICE_MS = 3;
+
+/** The lines that begin a family, with its last line feed. */
+export function familyHeader(name: string, help: string, type: string): string {
+  return `# HELP ${name} ${escapeHelp(help)}\n# TYPE ${name} ${type}\n`;
+}
+
+/** `{a="x",b="y"}`, or nothing without labels. Only strings are escaped, as numbers need none. */
+export function labelText(labels: Iterable<readonly [string, string | number]>): string {
+  const parts: string[] = [];
+  for (const [name, value] of labels) parts.push(`${name}="${escapeLabel(String(value))}"`);
+  return parts.length > 0 ? `{${parts.join(',')}}` : '';
+}
+
+function escapeLabel(value: string): string {
+  return escapeHelp(value).replaceAll('"', '\\"');
+}
+
+function escapeHelp(text: string): string {
+  return text.replaceAll('\\', '\\\\').replaceAll('\n', '\\n');
+}
+
+/** The families as one exposition, the way prom-client joins them. */
+export function joinFamilies(families: readonly string[]): string {
+  return families.join('\n');
+}
+
+/** Gives the event loop back as soon as a piece of work took long. */
+export class Slices {
+  #start = performance.now();
+
+  get over(): boolean {
+    return performance.now() - this.#start > SLICE_MS;
+  }
+
+  async next(): Promise<void> {
+    await setImmediate();
+    this.#start = performance.now();
+  }
+}
+
+/** A (method, endpoint): one histogram of the rows of all its statuses. */
+interface Group {
+  /** What stands before the value, line by line: the buckets, the sum, the count. */
+  readonly lines: readonly string[];
+  readonly rows: number[];
+}
+
+/**
+ * The text of the two request metrics. Whatever of a line does not change is made once, when its row is added; a
+ * rendering only puts numbers between. The output is what prom-client 15 prints for the same values.
+ */
+export class RequestText {
+  readonly #width: number;
+  readonly #countName: string;
+  readonly #latencyName: string;
+  /** `le="…",` of each bucket. */
+  readonly #bounds: readonly string[];
+  readonly #counters: string[] = [];
+  readonly #groups = new Map<string, Group>();
+
+  constructor(prefix: string, buckets: readonly number[]) {
+    this.#width = cellsPerRow(buckets);
+    this.#countName = prefix + SERVICE_METRICS.requestCount.name;
+    this.#latencyName = prefix + SERVICE_METRICS.requestLatency.name;
+    this.#bounds = [...buckets, '+Inf'].map((bound) => `le="${bound}"`);
+  }
+
+  /** Adds the next row. */
+  add({ method, endpoint, status }: RowLabels): void {
+    const shared = labelText([
+      ['method', method],
+      ['endpoint', endpoint],
+    ]);
+    const row = this.#counters.length;
+    this.#counters.push(`${this.#countName}${shared.slice(0, -1)},http_status="${status}"} `);
+    const group = this.#groups.get(shared);
+    if (group) group.rows.push(row);
+    else this.#groups.set(shared, { lines: this.#lines(shared), rows: [row] });
+  }
+
+  #lines(shared: string): string[] {
+    const name = this.#latencyName;
+    const buckets = this.#bounds.map((bound) => `${name}_bucket{${bound},${shared.slice(1)} `);
+    return [...buckets, `${name}_sum${shared} `, `${name}_count${shared} `];
+  }
+
+  /** Renders the cells of all rows, one row after the other. They must not change until it is done. */
+  async render(cells: Float64Array): Promise<string[]> {
+    const slices = new Slices();
+    return [await this.#renderCounter(cells, slices), await this.#renderHistogram(cells, slices)];
+  }
+
+  async #renderCounter(cells: Float64Array, slices: Slices): Promise<string> {
+    const { help, type } = SERVICE_METRICS.requestCount;
+    let text = familyHeader(this.#countName, help, type);
+    for (const [row, line] of this.#counters.entries()) {
+      let count = 0;
+      const end = (row + 1) * this.#width - 1;
+      for (let i = row * this.#width; i < end; i++) count += cells[i]!;
+      text += `${line}${count}\n`;
+      if (slices.over) await slices.next();
+    }
+    return text;
+  }
+
+  async #renderHistogram(cells: Float64Array, slices: Slices): Promise<string> {
+    const { help, type } = SERVICE_METRICS.requestLatency;
+    const parts = [familyHeader(this.#latencyName, help, type)];
+    const sums = new Float64Array(this.#width);
+    for (const group of this.#groups.values()) {
+      this.#sum(group, cells, sums);
+      parts.push(histogramLines(group.lines, sums));
+      if (slices.over) await slices.next();
+    }
+    return parts.join('');
+  }
+
+  #sum({ rows }: Group, cells: Float64Array, sums: Float64Array): void {
+    sums.fill(0);
+    for (const row of rows) {
+      const start = row * this.#width;
+      for (let i = 0; i < sums.length; i++) sums[i]! += cells[start + i]!;
+    }
+  }
+}
+
+function histogramLines(lines: readonly string[], sums: Float64Array): string {
+  const buckets = sums.length - 1;
+  let text = '';
+  let count = 0;
+  for (let i = 0; i < buckets; i++) {
+    count += sums[i]!;
+    text += `${lines[i]!}${count}\n`;
+  }
+  return `${text}${lines[buckets]!}${sums[buckets]!}\n${lines[buckets + 1]!}${count}\n`;
+}

@@ -1,0 +1,54 @@
+import { statfsSync } from 'node:fs';
+import { MAX_BYTES } from './ledger-format.js';
+
+/** A file's bytes as memory. */
+export interface Mapping {
+  /** `count` doubles at byte `offset`, or undefined beyond what is mapped. The file must have been written that far. */
+  cells(offset: number, count: number): Float64Array | undefined;
+}
+
+/** The part of koffi that is used; pointers are addresses. */
+interface Koffi {
+  load(library: null): { func(definition: string): (...args: unknown[]) => bigint };
+  view(address: bigint, bytes: number): ArrayBuffer;
+}
+
+const PROT_READ_WRITE = 0x1 | 0x2;
+const MAP_SHARED = 0x1;
+const MAP_FAILED = 0xffff_ffff_ffff_ffffn;
+const TMPFS = 0x0102_1994;
+
+/**
+ * Maps an open file, or gives undefined where that is not possible or not safe: without koffi, elsewhere than on 64-bit
+ * Linux, and on anything but tmpfs. On a disk a store to a page that has no block yet ends the process with SIGBUS when the
+ * disk is full; on tmpfs a page that was written is there.
+ *
+ * The address range is reserved at once, beyond the end of the file, and stays for the life of the process: a row's cells
+ * must remain valid for as long as anybody holds the row.
+ */
+export function mapFile(fd: number, path: string): Mapping | undefined {
+  if (process.platform !== 'linux' || !['x64', 'arm64'].includes(process.arch)) return undefined;
+  if (statfsSync(path).type !== TMPFS) return undefined;
+  const koffi = loadKoffi();
+  if (!koffi) return undefined;
+  const mmap = koffi
+    .load(null)
+    .func('void *mmap(void *addr, size_t length, int prot, int flags, int fd, int64_t offset)');
+  const start = mmap(null, MAX_BYTES, PROT_READ_WRITE, MAP_SHARED, fd, 0);
+  if (start === MAP_FAILED) return undefined;
+  return {
+    cells: (offset, count) =>
+      offset + 8 * count > MAX_BYTES
+        ? undefined
+        : new Float64Array(koffi.view(start + BigInt(offset), 8 * count)),
+  };
+}
+
+function loadKoffi(): Koffi | undefined {
+  try {
+    // It is optional, and its own types are wider and say `any`.
+    return require('koffi') as Koffi;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,114 @@
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import {
+  cellsPerRow,
+  decodeHeader,
+  decodeRow,
+  headerLength,
+  MAX_BYTES,
+  type LedgerHeader,
+  type PlacedRow,
+} from './ledger-format.js';
+import type { RowLabels } from './request-metrics.js';
+
+/** The counts of a row as they were read, or as they travel between processes. */
+export interface RowData {
+  readonly labels: RowLabels;
+  readonly cells: Float64Array | readonly number[];
+}
+
+export interface LedgerContent {
+  readonly generation: number;
+  readonly pid: number;
+  readonly buckets: readonly number[];
+  readonly rows: readonly RowData[];
+}
+
+/**
+ * Reads a ledger as far as it is whole. Undefined when there is none, or it is not one of this version. Does not throw; a
+ * row with a count that can't be one is left out.
+ */
+export function readLedger(path: string): LedgerContent | undefined {
+  const reader = LedgerReader.open(path);
+  if (!reader) return undefined;
+  const words = reader.read();
+  reader.close();
+  const { generation, pid, buckets } = reader.header;
+  const width = cellsPerRow(buckets);
+  const rows = reader.rows
+    .map(({ labels, cellsAt }) => ({ labels, cells: words.slice(cellsAt, cellsAt + width) }))
+    .filter((row) => areCells(row.cells));
+  return { generation, pid, buckets, rows };
+}
+
+/** Whether these can be the cells of a row: whole counts, then a sum. */
+export function areCells(cells: Float64Array | readonly number[]): boolean {
+  return cells.every((value, i) =>
+    i === cells.length - 1 ? value >= 0 && value < Infinity : Number.isSafeInteger(value) && value >= 0,
+  );
+}
+
+/** An open ledger that is read again and again: labels are read once, as rows do not move. */
+export class LedgerReader {
+  readonly rows: PlacedRow[] = [];
+  #words: Float64Array = new Float64Array(0);
+  #parsed: number;
+
+  /** Undefined as `readLedger`; a file that is still being made can be tried again. */
+  static open(path: string): LedgerReader | undefined {
+    let fd: number | undefined;
+    try {
+      // A pipe in its place must not block us.
+      fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+      const header = fstatSync(fd).isFile() ? decodeHeader(load(fd, new Float64Array(0))) : undefined;
+      if (header) return new LedgerReader(fd, header);
+    } catch {
+      // What can't be opened or read is no ledger.
+    }
+    if (fd !== undefined) closeSync(fd);
+    return undefined;
+  }
+
+  private constructor(
+    private readonly fd: number,
+    readonly header: LedgerHeader,
+  ) {
+    this.#parsed = headerLength(header);
+  }
+
+  /**
+   * Reads the file again, adds what is new to `rows`, and gives the file's 64-bit words, valid until the next read. Where the
+   * file can't be read any more they are those of the last time.
+   */
+  read(): Float64Array {
+    try {
+      this.#words = load(this.fd, this.#words);
+    } catch {
+      return this.#words;
+    }
+    const cells = cellsPerRow(this.header.buckets);
+    for (;;) {
+      const next = decodeRow(this.#words, this.#parsed, cells);
+      if (!next) return this.#words;
+      this.rows.push(next.row);
+      this.#parsed += next.length;
+    }
+  }
+
+  close(): void {
+    closeSync(this.fd);
+  }
+}
+
+/** Reads the file into `words`, or into more of them where it has grown. */
+function load(fd: number, words: Float64Array): Float64Array {
+  const size = Math.min(fstatSync(fd).size, MAX_BYTES);
+  const fitting = size <= words.byteLength ? words : new Float64Array(Math.ceil(size / 8));
+  const bytes = new Uint8Array(fitting.buffer);
+  let end = 0;
+  while (end < size) {
+    const read = readSync(fd, bytes, end, size - end, end);
+    if (read === 0) break;
+    end += read;
+  }
+  return fitting;
+}

@@ -1,0 +1,25 @@
+import type { Registry } from 'prom-client';
+import { joinFamilies } from './exposition.js';
+import { MergedMetrics, MetricSource } from './merged-metrics.js';
+import type { RequestMetrics } from './request-metrics.js';
+import { RequestSource, RequestTotals } from './request-totals.js';
+import { ownSeries } from './service-metrics.js';
+import { takeSnapshot } from './snapshot.js';
+
+/** The exposition of a service that is this one process: serverless, an app in a test. */
+export function processGatherer(
+  prefix: string,
+  metrics: RequestMetrics,
+  registry: Registry,
+): () => Promise<string> {
+  const requests = new RequestTotals(prefix, metrics.buckets);
+  const merged = new MergedMetrics(ownSeries(prefix));
+  const counted = new RequestSource();
+  const source = new MetricSource();
+  return async () => {
+    const snapshot = await takeSnapshot(registry, []);
+    merged.add(source, snapshot);
+    for (const { labels, cells } of metrics.rows) requests.add(counted, requests.indexOf(labels), cells, 0);
+    return joinFamilies([...(await requests.render()), ...(await merged.render([{ snapshot }]))]);
+  };
+}

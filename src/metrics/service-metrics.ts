@@ -1,0 +1,83 @@
+import { Counter, Gauge, type Registry } from 'prom-client';
+
+/**
+ * The service's own metrics: what each is called after METRICS_PREFIX, and what it means. Dashboards, alerts and
+ * the documentation take names from here.
+ */
+export const SERVICE_METRICS = {
+  requestCount: {
+    name: 'request_count',
+    type: 'counter',
+    labels: ['method', 'endpoint', 'http_status'],
+    help: 'Answered HTTP requests by method, path template and the status that the client was sent (499: it left first).',
+  },
+  requestLatency: {
+    name: 'request_latency_seconds',
+    type: 'histogram',
+    labels: ['method', 'endpoint'],
+    help: 'Seconds from the arrival of a request until its whole answer was handed to the socket.',
+  },
+  requestsInProgress: {
+    name: 'requests_in_progress',
+    type: 'gauge',
+    labels: [],
+    help: 'Requests that have arrived and are not yet answered.',
+  },
+  workers: {
+    name: 'workers',
+    type: 'gauge',
+    labels: ['state'],
+    help: 'Worker processes by state.',
+  },
+  workerExits: {
+    name: 'worker_exits_total',
+    type: 'counter',
+    labels: ['reason'],
+    help: 'Worker processes that ended, by reason.',
+  },
+  scrapeWorkersMissing: {
+    name: 'scrape_workers_missing',
+    type: 'gauge',
+    labels: [],
+    help: 'Workers that did not answer this scrape in time; their gauges are not in it.',
+  },
+  ledgerErrors: {
+    name: 'ledger_errors_total',
+    type: 'counter',
+    labels: [],
+    help: 'Times that request counts could not be written to storage and stayed in memory, where a killed worker loses them.',
+  },
+} as const;
+
+/** Registers the gauge of requests in progress; `read` is called at each scrape. */
+export function registerRequestsInProgress(registry: Registry, prefix: string, read: () => number): void {
+  const { name, help } = SERVICE_METRICS.requestsInProgress;
+  const gauge: Gauge = new Gauge({
+    name: prefix + name,
+    help,
+    registers: [registry],
+    collect: () => gauge.set(read()),
+  });
+}
+
+/** Registers the counter of ledger errors; `read` is called at each scrape and must never fall. */
+export function registerLedgerErrors(registry: Registry, prefix: string, read: () => number): void {
+  const { name, help } = SERVICE_METRICS.ledgerErrors;
+  const counter: Counter = new Counter({
+    name: prefix + name,
+    help,
+    registers: [registry],
+    collect() {
+      counter.reset();
+      counter.inc(read());
+    },
+  });
+}
+
+/** The series' names that are made here, and that no registry may bring. */
+export function ownSeries(prefix: string): string[] {
+  const { requestCount, requestLatency, scrapeWorkersMissing } = SERVICE_METRICS;
+  const latency = prefix + requestLatency.name;
+  const histogram = ['', '_bucket', '_sum', '_count'].map((suffix) => latency + suffix);
+  return [prefix + requestCount.name, prefix + scrapeWorkersMissing.name, ...histogram];
+}

@@ -1,0 +1,61 @@
+import { rmSync } from 'node:fs';
+import { LedgerReader } from './ledger-reader.js';
+import { ledgerPath } from './ledger.js';
+import { MetricSource } from './merged-metrics.js';
+import { RequestSource, type RequestTotals } from './request-totals.js';
+
+/** Asks a worker for a snapshot; false when it can't answer yet, so that nobody waits for it. */
+export type Ask = (requestId: number) => boolean | void;
+
+/** What the primary knows of one worker. */
+export class WorkerMetrics {
+  readonly metrics = new MetricSource();
+  readonly requests = new RequestSource();
+  /** The latest request it has answered; Infinity after its final snapshot. */
+  answered = -1;
+  #ledger: LedgerReader | undefined;
+  /** Where the totals of the ledger's rows are. */
+  readonly #indexes: number[] = [];
+  #removed = false;
+
+  constructor(
+    readonly ask: Ask,
+    readonly slot: number,
+    private readonly folder: string,
+    private readonly generation: number,
+    private readonly buckets: readonly number[],
+  ) {}
+
+  /** Takes in what is new in the ledger, if there is one. */
+  readInto(totals: RequestTotals): void {
+    if (this.#removed) return;
+    this.#ledger ??= this.#open();
+    if (!this.#ledger) return;
+    const words = this.#ledger.read();
+    for (const [i, row] of this.#ledger.rows.entries()) {
+      const index = (this.#indexes[i] ??= totals.indexOf(row.labels));
+      totals.add(this.requests, index, words, row.cellsAt);
+    }
+  }
+
+  /** The ledger of a process that is gone: takes it in for the last time and removes it. */
+  remove(totals: RequestTotals): void {
+    this.readInto(totals);
+    this.#removed = true;
+    this.#ledger?.close();
+    rmSync(ledgerPath(this.folder, this.generation), { force: true });
+  }
+
+  #open(): LedgerReader | undefined {
+    const reader = LedgerReader.open(ledgerPath(this.folder, this.generation));
+    if (!reader) return undefined;
+    const { generation, buckets } = reader.header;
+    if (generation === this.generation && sameBuckets(buckets, this.buckets)) return reader;
+    reader.close();
+    return undefined;
+  }
+}
+
+function sameBuckets(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((bound, i) => bound === b[i]);
+}

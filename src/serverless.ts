@@ -1,0 +1,78 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import { join } from 'node:path';
+import type Koa from 'koa';
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import { readConfig } from './config.js';
+import { createApp } from './http/app.js';
+import { loadContract } from './http/contract.js';
+import { handlers } from './http/generated/handlers.js';
+import { lambdaHandler, type LambdaHandler } from './lambda.js';
+import { createLog } from './log.js';
+import { processGatherer } from './metrics/process-gatherer.js';
+import { Pushgateway } from './metrics/pushgateway.js';
+import { RequestMetrics } from './metrics/request-metrics.js';
+import { registerRequestsInProgress } from './metrics/service-metrics.js';
+
+interface Service {
+  readonly app: Koa;
+  /** Pushes the metrics where there is a Pushgateway. Never rejects. */
+  readonly push: () => Promise<void>;
+}
+
+/** AWS Lambda behind API Gateway (REST and HTTP APIs), a function URL or an ALB. What is counted is pushed before it resolves. */
+export const handler: LambdaHandler = async (event, context) => {
+  const { answer, push } = lambda();
+  const result = await answer(event, context);
+  // From here on this process may be frozen, for ever.
+  await push();
+  return result;
+};
+
+/** For platforms that call a Node request listener. The metrics are pushed after each answer, which does not wait for it. */
+export const listener: RequestListener = (req, res) => plain()(req, res);
+
+const service = once(build);
+
+const lambda = once(() => ({ answer: lambdaHandler(service().app), push: service().push }));
+
+const plain = once(() => {
+  const { app, push } = service();
+  const callback = app.callback();
+  return (req: IncomingMessage, res: ServerResponse): void => {
+    res.once('close', () => void push());
+    void callback(req, res);
+  };
+});
+
+// The processor is not throttled while a function is loaded, unlike later.
+if (process.env['AWS_LAMBDA_FUNCTION_NAME'] !== undefined) lambda();
+
+function build(): Service {
+  // The one port that there is belongs to the platform, so the metrics are on it.
+  const config = { ...readConfig(process.env), metricsPort: undefined };
+  const log = createLog(config.logLevel);
+  const metrics = new RequestMetrics(config.metricsBuckets);
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  registerRequestsInProgress(registry, config.metricsPrefix, () => metrics.inProgress);
+  const gather = processGatherer(config.metricsPrefix, metrics, registry);
+  const description = join(__dirname, '../swagger/swagger.yaml');
+  const contract = loadContract({ description, handlers, validateResponses: config.validateResponses });
+  const app = createApp({ config, log, contract, metrics, gather, ready: () => true });
+  if (config.pushgatewayUrl === undefined) return { app, push: () => Promise.resolve() };
+  const { push } = new Pushgateway({
+    url: config.pushgatewayUrl,
+    job: process.env['AWS_LAMBDA_FUNCTION_NAME'] ?? 'koa-cluster-metrics',
+    instance: randomUUID(),
+    gather,
+    onError: (err) => log.warn({ err }, 'Metrics cannot be pushed to the Pushgateway'),
+  });
+  return { app, push };
+}
+
+/** Where it throws it is called again the next time. */
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => (made ??= { value: make() }).value;
+}

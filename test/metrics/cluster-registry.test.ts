@@ -1,0 +1,194 @@
+import { readdirSync, rmSync } from 'node:fs';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { ClusterRegistry, type ClusterRegistryOptions } from '../../src/metrics/cluster-registry';
+import { Ledger } from '../../src/metrics/ledger';
+import { RequestMetrics } from '../../src/metrics/request-metrics';
+import { parseSnapshot, takeSnapshot, type Snapshot } from '../../src/metrics/snapshot';
+import { parseExposition, total } from '../support/exposition';
+import { memoryFolder } from './memory-folder';
+
+const buckets = [0.1, 1];
+let folder: string;
+
+beforeEach(() => (folder = memoryFolder()));
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+function clusterRegistry(options: Partial<ClusterRegistryOptions> = {}): ClusterRegistry {
+  const registry = new Registry();
+  return new ClusterRegistry({
+    folder,
+    prefix: 'p_',
+    buckets,
+    perWorker: false,
+    timeoutMs: 50,
+    registry,
+    ...options,
+  });
+}
+
+/** A worker within this process, with a real ledger and registry; its messages go through JSON as on a real channel. */
+class Worker {
+  readonly registry = new Registry();
+  readonly ledger: Ledger;
+  readonly metrics: RequestMetrics;
+  readonly jobs: Counter;
+  readonly load: Gauge;
+  silent = false;
+
+  constructor(
+    readonly primary: ClusterRegistry,
+    readonly generation: number,
+    ledgerFolder = folder,
+  ) {
+    const registers = [this.registry];
+    this.ledger = Ledger.open({ folder: ledgerFolder, generation, buckets, onError: () => {} });
+    this.metrics = new RequestMetrics(buckets, this.ledger);
+    this.jobs = new Counter({ name: 'jobs', help: 'Jobs.', registers });
+    this.load = new Gauge({ name: 'load', help: 'Load.', registers });
+    primary.addWorker(generation, (id) => {
+      if (!this.silent) void this.send(id);
+      return true;
+    });
+  }
+
+  serve(seconds = 0.5): void {
+    this.metrics.endpoint('/').observe('GET', 200, seconds);
+  }
+
+  async snapshot(): Promise<Snapshot> {
+    const wire: unknown = JSON.parse(
+      JSON.stringify(await takeSnapshot(this.registry, this.ledger.memoryOnly())),
+    );
+    const snapshot = parseSnapshot(wire);
+    if (!snapshot) throw new Error('not a snapshot');
+    return snapshot;
+  }
+
+  async send(id?: number): Promise<void> {
+    this.primary.receiveSnapshot(this.generation, id, await this.snapshot());
+  }
+}
+
+async function values(primary: ClusterRegistry, ...names: string[]): Promise<number[]> {
+  const families = parseExposition(await primary.gather());
+  return names.map((name) => total(families, name));
+}
+
+describe('gathering', () => {
+  it('adds up what all workers have', async () => {
+    const primary = clusterRegistry();
+    for (const generation of [1, 2, 3]) {
+      const worker = new Worker(primary, generation);
+      worker.serve();
+      worker.jobs.inc(generation);
+      worker.load.set(generation);
+    }
+    expect(await values(primary, 'p_request_count', 'p_request_latency_seconds_sum', 'jobs', 'load')).toEqual(
+      [3, 1.5, 6, 6],
+    );
+  });
+
+  it('does not wait for a silent worker beyond the deadline: its counts stay, its gauges do not', async () => {
+    const primary = clusterRegistry();
+    const [hung, well] = [new Worker(primary, 1), new Worker(primary, 2)];
+    for (const worker of [hung, well]) {
+      worker.jobs.inc(5);
+      worker.load.set(1);
+    }
+    const names = ['p_request_count', 'jobs', 'load', 'p_scrape_workers_missing'];
+    expect(await values(primary, ...names)).toEqual([0, 10, 2, 0]);
+    hung.silent = true;
+    hung.serve();
+    expect(await values(primary, ...names)).toEqual([1, 10, 1, 1]);
+    hung.silent = false;
+    expect(await values(primary, ...names)).toEqual([1, 10, 2, 0]);
+  });
+
+  it('shares the next gathering among those that come while one runs, and is complete for each of them', async () => {
+    const primary = clusterRegistry();
+    const worker = new Worker(primary, 1);
+    let asked = 0;
+    primary.addWorker(2, (id) => {
+      asked++;
+      void worker.snapshot().then((snapshot) => primary.receiveSnapshot(2, id, snapshot));
+    });
+    const running = primary.gather();
+    worker.jobs.inc();
+    const shared = [primary.gather(), primary.gather(), primary.gather()];
+    const texts = await Promise.all(shared);
+    expect(new Set(texts).size).toBe(1);
+    expect(asked).toBe(2);
+    expect(total(parseExposition(texts[0] ?? ''), 'jobs')).toBe(2);
+    await running;
+  });
+
+  it('goes by prom-client’s name too', async () => {
+    const primary = clusterRegistry();
+    expect(await primary.clusterMetrics()).toBe(await primary.gather());
+  });
+});
+
+describe('a worker that is gone', () => {
+  it('is folded in exactly once, whatever comes late, and its file is removed', async () => {
+    const primary = clusterRegistry();
+    const worker = new Worker(primary, 1);
+    worker.serve();
+    worker.jobs.inc(2);
+    worker.load.set(9);
+    const late = await worker.snapshot();
+    await worker.send();
+    expect(await values(primary, 'p_request_count', 'jobs', 'load')).toEqual([1, 2, 0]);
+    worker.serve();
+    primary.removeWorker(1);
+    primary.removeWorker(1);
+    primary.receiveSnapshot(1, undefined, late);
+    primary.receiveSnapshot(1, 99, late);
+    expect(await values(primary, 'p_request_count', 'jobs', 'load')).toEqual([2, 2, 0]);
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it('leaves the rows that no file held as its last snapshot has them', async () => {
+    const primary = clusterRegistry();
+    const worker = new Worker(primary, 1, `${folder}/absent`);
+    worker.serve();
+    worker.serve();
+    expect(await values(primary, 'p_request_count')).toEqual([2]);
+    primary.removeWorker(1);
+    expect(await values(primary, 'p_request_count')).toEqual([2]);
+  });
+
+  it('is not missed when it goes while it is asked', async () => {
+    const primary = clusterRegistry({ timeoutMs: 60_000 });
+    new Worker(primary, 1).silent = true;
+    const gathering = values(primary, 'p_scrape_workers_missing');
+    primary.removeWorker(1);
+    expect(await gathering).toEqual([0]);
+  });
+
+  it('leaves neither files nor anything else behind, 500 times over', async () => {
+    const primary = clusterRegistry();
+    for (let generation = 1; generation <= 500; generation++) {
+      const worker = new Worker(primary, generation);
+      worker.serve();
+      worker.jobs.inc();
+      await worker.send();
+      worker.ledger.close();
+      primary.removeWorker(generation);
+    }
+    expect(readdirSync(folder)).toEqual([]);
+    expect(await values(primary, 'p_request_count', 'jobs')).toEqual([500, 500]);
+    expect((await primary.gather()).split('\n').length).toBeLessThan(40);
+  });
+});
+
+it('keeps a histogram’s counts when its process sets it back', async () => {
+  const primary = clusterRegistry();
+  const worker = new Worker(primary, 1);
+  const sizes = new Histogram({ name: 'sizes', help: 'h', buckets: [1, 5], registers: [worker.registry] });
+  sizes.observe(3);
+  sizes.observe(7);
+  expect(await values(primary, 'sizes_count', 'sizes_sum')).toEqual([2, 10]);
+  worker.registry.resetMetrics();
+  sizes.observe(2);
+  expect(await values(primary, 'sizes_count', 'sizes_sum')).toEqual([3, 12]);
+});
