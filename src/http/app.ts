@@ -1,8 +1,9 @@
-import Koa from 'koa';
+import type Koa from 'koa';
 import type { Logger } from 'pino';
 import type { Config } from '../config.js';
 import { measure } from '../metrics/middleware.js';
-import { useProblems } from './problem.js';
+import { Application } from './application.js';
+import { renderErrors } from './problem.js';
 import { type RouterDeps, createRouter } from './router.js';
 
 export interface AppDeps extends RouterDeps {
@@ -12,9 +13,10 @@ export interface AppDeps extends RouterDeps {
 
 /** The app: what a request goes through, in this order. It does not listen. */
 export function createApp(deps: AppDeps): Koa {
-  const app = new Koa({ proxy: deps.config.trustProxy });
+  const app = new Application({ proxy: deps.config.trustProxy });
+  renderErrors(app, deps.log);
   app.use(measure(deps.metrics));
-  useProblems(app, deps.log);
   app.use(createRouter(deps));
+  app.ownMiddleware = app.middleware.length;
   return app;
 }

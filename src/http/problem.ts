@@ -1,7 +1,7 @@
-import { randomBytes } from 'node:crypto';
 import { STATUS_CODES, type ServerResponse } from 'node:http';
 import Koa, { HttpError } from 'koa';
 import type { Logger } from 'pino';
+import { setCommonHeaders } from './application.js';
 import type { Fault } from './validation.js';
 
 interface ProblemOptions {
@@ -29,18 +29,12 @@ export class Problem extends Error {
   }
 }
 
-const REQUEST_ID = 'X-Request-Id';
-
-/** Visible ASCII only: it is repeated in a header and in the log. */
-const ACCEPTABLE_ID = /^[\x21-\x7e]{1,128}$/;
-
 /**
- * Gives every answer its request id and renders everything that is thrown, also by a stream that is sent, as
- * `application/problem+json`. To be mounted on the app before whatever may throw.
+ * Renders everything that is thrown, also by a stream that is sent or by the serialization of a body, as
+ * `application/problem+json`.
  */
-export function useProblems(app: Koa, log: Logger): void {
-  // Koa's own place for this. A middleware with try and catch would cost every request a promise, and not see
-  // an error of a stream or of the serialization of a body.
+export function renderErrors(app: Koa, log: Logger): void {
+  // Koa's own place for this. A middleware with try and catch would cost every request a promise, and see less.
   const failed = new WeakSet<Koa.Context>();
   const onerror = function (this: Koa.Context, error: unknown) {
     // Called when an answer has ended well, too, and more than once for one stream.
@@ -49,15 +43,6 @@ export function useProblems(app: Koa, log: Logger): void {
     fail(this, error, log);
   };
   Object.assign(app.context, { onerror });
-  const prefix = randomBytes(9).toString('base64url');
-  let count = 0;
-  app.use((ctx, next) => {
-    const given = ctx.req.headers['x-request-id'];
-    const usable = typeof given === 'string' && ACCEPTABLE_ID.test(given);
-    ctx.res.setHeader(REQUEST_ID, usable ? given : `${prefix}-${(count += 1)}`);
-    ctx.res.setHeader('X-Content-Type-Options', 'nosniff');
-    return next();
-  });
 }
 
 /** How Node calls it when the other side of a connection has gone. */
@@ -65,7 +50,7 @@ const GONE = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED', 'ERR_STREAM_PREMATU
 
 function fail(ctx: Koa.Context, error: unknown, log: Logger): void {
   const { res } = ctx;
-  const requestId = res.getHeader(REQUEST_ID);
+  const { requestId } = ctx.state;
   const open = ctx.writable && !res.destroyed;
   if (!open && GONE.has((error as NodeJS.ErrnoException).code ?? '')) {
     log.debug({ requestId, err: error }, 'The client left before the answer was complete');
@@ -82,7 +67,9 @@ const INTERNAL = 'The service failed. Its log has more under this request id.';
 
 function render(ctx: Koa.Context, problem: Problem): void {
   const { res } = ctx;
-  for (const name of res.getHeaderNames()) if (!LASTING.has(name)) res.removeHeader(name);
+  // They were meant for the answer that failed.
+  for (const name of res.getHeaderNames()) res.removeHeader(name);
+  setCommonHeaders(ctx);
   sendProblem(res, problem);
 }
 
@@ -90,7 +77,7 @@ function render(ctx: Koa.Context, problem: Problem): void {
 export function sendProblem(res: ServerResponse, problem: Problem): void {
   const { status, detail, errors, headers } = problem;
   const title = STATUS_CODES[status] ?? 'Error';
-  const requestId = status >= 500 ? res.getHeader(REQUEST_ID) : undefined;
+  const requestId = status >= 500 ? res.getHeader('X-Request-Id') : undefined;
   const body = JSON.stringify({ type: 'about:blank', title, status, detail, errors, requestId });
   res.writeHead(status, title, {
     ...headers,
@@ -99,9 +86,6 @@ export function sendProblem(res: ServerResponse, problem: Problem): void {
   });
   res.end(body);
 }
-
-/** Headers that belong to the answer whatever it is; the others were meant for the answer that failed. */
-const LASTING = new Set([REQUEST_ID.toLowerCase(), 'x-content-type-options', 'connection']);
 
 /** What `ctx.throw` makes is a problem too, as far as it is meant for the client. */
 export function asProblem(error: unknown): Problem | undefined {

@@ -1,24 +1,32 @@
 import { Readable } from 'node:stream';
 import type { Context } from 'koa';
+import { replyWith } from './application.js';
 import type { Operation } from './operation.js';
 
 /** Makes what a handler returned the answer. A promise only where there is something to wait for. */
 type Reply = (ctx: Context, value: unknown) => Promise<void> | undefined;
 
 /** Throws an error if the handler gave no answer, or one that the description does not have where that is checked. */
-export function replier({ id, success: { type }, check }: Operation): Reply {
+export function replier({ id, success: { status, type }, check }: Operation): Reply {
   const isJson = type !== undefined && /[/+]json$/.test(type);
   const header = type && (isJson || type.startsWith('text/')) ? `${type}; charset=utf-8` : type;
-  return (ctx, value) => {
+  const reply: Reply = (ctx, value) => {
     if (value !== undefined) {
       if (header && !ctx.res.hasHeader('Content-Type')) ctx.res.setHeader('Content-Type', header);
       ctx.body = isJson && !isEncoded(value) ? JSON.stringify(value) : value;
     } else if (ctx.body === undefined && ctx.respond !== false) {
-      if (ctx.status === 404) throw new Error(`The handler of "${id}" gave no answer`);
+      if (type !== undefined && ctx.status === status)
+        throw new Error(`The handler of "${id}" gave no answer`);
       empty(ctx);
     }
     check?.answer(ctx);
     return ctx.body instanceof Readable ? begun(ctx.body) : undefined;
+  };
+  if (check || !isJson || !header) return reply;
+  return (ctx, value) => {
+    if (value === undefined || isEncoded(value)) return reply(ctx, value);
+    replyWith(ctx, header, JSON.stringify(value));
+    return undefined;
   };
 }
 

@@ -37,7 +37,7 @@ function server(operation: Operation, handler: AnyHandler, validate: Validator |
     const request = { path: path(ctx), query: query(ctx), header: header(ctx), cookie: cookie(ctx), body };
     const complaints = validate?.(request);
     if (complaints) throw invalid(complaints);
-    if (status !== 200) ctx.status = status;
+    ctx.status = status;
     const result = handle(request, ctx);
     return isPromise(result) ? result.then((value) => reply(ctx, value)) : reply(ctx, result);
   };

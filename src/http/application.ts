@@ -1,0 +1,95 @@
+import { randomBytes } from 'node:crypto';
+import Koa, { type Context } from 'koa';
+import { MeasuredResponse } from '../metrics/middleware.js';
+
+const onlyOwn = Symbol('no middleware but our own is mounted');
+
+type Run = (ctx: Context) => Promise<unknown>;
+
+/** What @types/koa leaves out of Koa's prototype. */
+const koa = Koa.prototype as unknown as { handleRequest(ctx: Context, run: Run): Promise<unknown> };
+
+/** Visible ASCII only: the id is repeated in a header and in the log. */
+const ACCEPTABLE_ID = /^[\x21-\x7e]{1,128}$/;
+
+/**
+ * Koa, less what a small request can do without: a third of its cost. Every request has `ctx.state.requestId`, its
+ * own or a new one, and every answer says it in `X-Request-Id`.
+ */
+export class Application extends Koa {
+  readonly #idPrefix = randomBytes(9).toString('base64url');
+  #requests = 0;
+
+  /** How many middleware are known not to look at an answer after `await next()`. */
+  ownMiddleware = 0;
+
+  override callback(): ReturnType<Koa['callback']> {
+    Object.assign(this.context, { [onlyOwn]: this.middleware.length <= this.ownMiddleware });
+    return super.callback();
+  }
+
+  /**
+   * Koa's own puts five listeners on each request and its socket to hear of a connection that fails. A
+   * MeasuredResponse hears that by itself; Koa comes in for what has not been answered yet, such as streams.
+   */
+  handleRequest(ctx: Context, run: Run): Promise<unknown> {
+    const { res } = ctx;
+    ctx.state['requestId'] = this.#requestId(ctx);
+    if (!(res instanceof MeasuredResponse)) {
+      return koa.handleRequest.call(this, ctx, (c) => run(c).then(() => setCommonHeaders(c)));
+    }
+    res.statusCode = 404;
+    return run(ctx)
+      .then(() => (res.writableEnded ? undefined : this.#respond(ctx)))
+      .catch((error: unknown) => ctx.onerror(error as Error)); // takes whatever was thrown
+  }
+
+  #respond(ctx: Context): Promise<unknown> {
+    const { statusCode } = ctx.res;
+    setCommonHeaders(ctx);
+    return koa.handleRequest.call(this, ctx, () => {
+      // Koa has just made it a 404 again.
+      ctx.res.statusCode = statusCode;
+      return Promise.resolve();
+    });
+  }
+
+  #requestId({ req }: Context): string {
+    const given = req.headers['x-request-id'];
+    if (typeof given === 'string' && ACCEPTABLE_ID.test(given)) return given;
+    return `${this.#idPrefix}-${(this.#requests += 1)}`;
+  }
+}
+
+/** What every answer has, whatever it is. */
+export function setCommonHeaders(ctx: Context): void {
+  const { res } = ctx;
+  if (res.headersSent) return;
+  res.setHeader('X-Request-Id', String(ctx.state['requestId']));
+  res.setHeader('X-Content-Type-Options', 'nosniff');
+}
+
+/**
+ * Answers with a text of this type and the status that is set: headers and body in one go, a quarter faster than
+ * Koa. But where middleware was added, which may look at the answer and change it, as Koa does.
+ */
+export function replyWith(ctx: Context, type: string, text: string): void {
+  const { res } = ctx;
+  if (!(onlyOwn in ctx && ctx[onlyOwn] === true)) {
+    ctx.set('Content-Type', type);
+    ctx.body = text;
+    return;
+  }
+  ctx.respond = false;
+  res.writeHead(res.statusCode, [
+    'Content-Type',
+    type,
+    'Content-Length',
+    String(Buffer.byteLength(text)),
+    'X-Request-Id',
+    String(ctx.state['requestId']),
+    'X-Content-Type-Options',
+    'nosniff',
+  ]);
+  res.end(text);
+}
