@@ -156,8 +156,7 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> {
   async #readLedgers(): Promise<void> {
     const slices = new Slices();
     for (const worker of this.#workers.values()) {
-      worker.readInto(this.#requests);
-      if (slices.over) await slices.next();
+      await worker.readInto(this.#requests, slices);
     }
   }
 

@@ -7,7 +7,7 @@ import { SERVICE_METRICS } from './service-metrics.js';
 export const CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
 /** A thread is not kept for longer at a time while it renders. */
-const SLICE_MS = 3;
+const SLICE_MS = 2;
 
 /** The lines that begin a family, with its last line feed. */
 export function familyHeader(name: string, help: string, type: string): string {
@@ -29,17 +29,19 @@ function escapeHelp(text: string): string {
   return text.replaceAll('\\', '\\\\').replaceAll('\n', '\\n');
 }
 
-/** The families as one exposition, the way prom-client joins them. */
+/** The families as one exposition, the way prom-client joins them. Appending copies nothing; joining an array would. */
 export function joinFamilies(families: readonly string[]): string {
-  return families.join('\n');
+  return families.reduce((text, family) => `${text}\n${family}`);
 }
 
 /** Gives the event loop back as soon as a piece of work took long. */
 export class Slices {
   #start = performance.now();
+  #calls = 0;
 
+  /** To be asked after each small step. Only every 16th looks at the clock. */
   get over(): boolean {
-    return performance.now() - this.#start > SLICE_MS;
+    return (++this.#calls & 15) === 0 && performance.now() - this.#start > SLICE_MS;
   }
 
   async next(): Promise<void> {
@@ -115,14 +117,14 @@ export class RequestText {
 
   async #renderHistogram(cells: Float64Array, slices: Slices): Promise<string> {
     const { help, type } = SERVICE_METRICS.requestLatency;
-    const parts = [familyHeader(this.#latencyName, help, type)];
+    let text = familyHeader(this.#latencyName, help, type);
     const sums = new Float64Array(this.#width);
     for (const group of this.#groups.values()) {
       this.#sum(group, cells, sums);
-      parts.push(histogramLines(group.lines, sums));
+      text = appendHistogram(text, group.lines, sums);
       if (slices.over) await slices.next();
     }
-    return parts.join('');
+    return text;
   }
 
   #sum({ rows }: Group, cells: Float64Array, sums: Float64Array): void {
@@ -134,13 +136,15 @@ export class RequestText {
   }
 }
 
-function histogramLines(lines: readonly string[], sums: Float64Array): string {
+function appendHistogram(before: string, lines: readonly string[], sums: Float64Array): string {
   const buckets = sums.length - 1;
-  let text = '';
+  let text = before;
   let count = 0;
   for (let i = 0; i < buckets; i++) {
     count += sums[i]!;
-    text += `${lines[i]!}${count}\n`;
+    text += lines[i]!;
+    text += count;
+    text += '\n';
   }
   return `${text}${lines[buckets]!}${sums[buckets]!}\n${lines[buckets + 1]!}${count}\n`;
 }

@@ -57,16 +57,30 @@ export function encodeHeader(header: LedgerHeader): Uint8Array {
   return bytes;
 }
 
-/** Reads the header that `words` begins with; undefined when it is not whole, or not a ledger of this version. */
-export function decodeHeader(words: Float64Array): LedgerHeader | undefined {
-  const bytes = Buffer.from(words.buffer, words.byteOffset, words.byteLength);
+/** A file's content as its reader needs it: the same memory in four widths. */
+export class Content {
+  readonly doubles: Float64Array;
+  readonly words: Uint32Array;
+  readonly halves: Uint16Array;
+  readonly bytes: Buffer;
+
+  constructor(size: number) {
+    const memory = new ArrayBuffer(pad(size));
+    this.doubles = new Float64Array(memory);
+    this.words = new Uint32Array(memory);
+    this.halves = new Uint16Array(memory);
+    this.bytes = Buffer.from(memory);
+  }
+}
+
+/** Reads the header; undefined when it is not whole, or not of a ledger of this version. */
+export function decodeHeader({ bytes, words, doubles }: Content): LedgerHeader | undefined {
   if (bytes.length < BOUNDS || !bytes.subarray(0, MAGIC.length).equals(MAGIC)) return undefined;
-  const fields = new Uint32Array(words.buffer, words.byteOffset, BOUNDS / 4);
-  const [, , version, length, generation = 0, pid = 0, , , bounds = 0, checksum] = fields;
+  const [, , version, length, generation = 0, pid = 0, , , bounds = 0, checksum] = words;
   if (version !== VERSION || bounds > MAX_BOUNDS || length !== BOUNDS + 8 * bounds) return undefined;
   if (bytes.length < length || headerChecksum(bytes.subarray(0, length)) !== checksum) return undefined;
-  const buckets = [...words.subarray(BOUNDS / 8, length / 8)];
-  return { generation, pid, startTime: words[3] ?? 0, buckets };
+  const buckets = [...doubles.subarray(BOUNDS / 8, length / 8)];
+  return { generation, pid, startTime: doubles[3] ?? 0, buckets };
 }
 
 function headerChecksum(header: Uint8Array): number {
@@ -99,29 +113,23 @@ export function encodeRow(labels: RowLabels, cells: number): { bytes: Uint8Array
 
 /** Reads the row at byte `offset`; undefined when there is none, or not a whole one. */
 export function decodeRow(
-  words: Float64Array,
+  { bytes, words, halves }: Content,
   offset: number,
   cells: number,
 ): { row: PlacedRow; length: number } | undefined {
-  const left = words.byteLength - offset;
-  if (left < LABELS) return undefined;
-  const [length = 0, checksum, status = 0] = new Uint32Array(words.buffer, words.byteOffset + offset, 3);
-  const [, , , , , , methodLength = 0, endpointLength = 0] = new Uint16Array(
-    words.buffer,
-    words.byteOffset + offset,
-    8,
-  );
-  const cellsAt = LABELS + pad(methodLength + endpointLength);
-  if (length !== cellsAt + 8 * cells || length > left) return undefined;
-  const bytes = Buffer.from(words.buffer, words.byteOffset + offset, cellsAt);
-  if (crc32(bytes.subarray(8)) !== checksum) return undefined;
-  const endpointAt = LABELS + methodLength;
+  const length = words[offset / 4] ?? 0;
+  if (length < LABELS || length > bytes.length - offset) return undefined;
+  const methodEnd = offset + LABELS + halves[offset / 2 + 6]!;
+  const endpointEnd = methodEnd + halves[offset / 2 + 7]!;
+  const cellsAt = offset + LABELS + pad(endpointEnd - offset - LABELS);
+  if (offset + length !== cellsAt + 8 * cells) return undefined;
+  if (crc32(bytes.subarray(offset + 8, cellsAt)) !== words[offset / 4 + 1]) return undefined;
   const labels = {
-    method: bytes.toString('utf8', LABELS, endpointAt),
-    endpoint: bytes.toString('utf8', endpointAt, endpointAt + endpointLength),
-    status,
+    method: bytes.toString('utf8', offset + LABELS, methodEnd),
+    endpoint: bytes.toString('utf8', methodEnd, endpointEnd),
+    status: words[offset / 4 + 2]!,
   };
-  return { row: { labels, cellsAt: (offset + cellsAt) / 8 }, length };
+  return { row: { labels, cellsAt: cellsAt / 8 }, length };
 }
 
 function pad(length: number): number {

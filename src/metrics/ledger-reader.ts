@@ -1,6 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import {
   cellsPerRow,
+  Content,
   decodeHeader,
   decodeRow,
   headerLength,
@@ -50,7 +51,7 @@ export function areCells(cells: Float64Array | readonly number[]): boolean {
 /** An open ledger that is read again and again: labels are read once, as rows do not move. */
 export class LedgerReader {
   readonly rows: PlacedRow[] = [];
-  #words: Float64Array = new Float64Array(0);
+  #content = new Content(0);
   #parsed: number;
 
   /** Undefined as `readLedger`; a file that is still being made can be tried again. */
@@ -59,7 +60,7 @@ export class LedgerReader {
     try {
       // A pipe in its place must not block us.
       fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-      const header = fstatSync(fd).isFile() ? decodeHeader(load(fd, new Float64Array(0))) : undefined;
+      const header = fstatSync(fd).isFile() ? decodeHeader(load(fd, new Content(0))) : undefined;
       if (header) return new LedgerReader(fd, header);
     } catch {
       // What can't be opened or read is no ledger.
@@ -81,14 +82,14 @@ export class LedgerReader {
    */
   read(): Float64Array {
     try {
-      this.#words = load(this.fd, this.#words);
+      this.#content = load(this.fd, this.#content);
     } catch {
-      return this.#words;
+      return this.#content.doubles;
     }
     const cells = cellsPerRow(this.header.buckets);
     for (;;) {
-      const next = decodeRow(this.#words, this.#parsed, cells);
-      if (!next) return this.#words;
+      const next = decodeRow(this.#content, this.#parsed, cells);
+      if (!next) return this.#content.doubles;
       this.rows.push(next.row);
       this.#parsed += next.length;
     }
@@ -99,14 +100,13 @@ export class LedgerReader {
   }
 }
 
-/** Reads the file into `words`, or into more of them where it has grown. */
-function load(fd: number, words: Float64Array): Float64Array {
+/** Reads the file into `content`, or into a larger one where it has grown. */
+function load(fd: number, content: Content): Content {
   const size = Math.min(fstatSync(fd).size, MAX_BYTES);
-  const fitting = size <= words.byteLength ? words : new Float64Array(Math.ceil(size / 8));
-  const bytes = new Uint8Array(fitting.buffer);
+  const fitting = size <= content.bytes.length ? content : new Content(size);
   let end = 0;
   while (end < size) {
-    const read = readSync(fd, bytes, end, size - end, end);
+    const read = readSync(fd, fitting.bytes, end, size - end, end);
     if (read === 0) break;
     end += read;
   }

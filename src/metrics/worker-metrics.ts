@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import { LedgerReader } from './ledger-reader.js';
 import { ledgerPath } from './ledger.js';
+import type { Slices } from './exposition.js';
 import { MetricSource } from './merged-metrics.js';
 import { RequestSource, type RequestTotals } from './request-totals.js';
 
@@ -27,7 +28,20 @@ export class WorkerMetrics {
   ) {}
 
   /** Takes in what is new in the ledger, if there is one. */
-  readInto(totals: RequestTotals): void {
+  async readInto(totals: RequestTotals, slices: Slices): Promise<void> {
+    for (const _ of this.#read(totals)) if (slices.over) await slices.next();
+  }
+
+  /** The ledger of a process that is gone: takes it in for the last time and removes it. */
+  remove(totals: RequestTotals): void {
+    for (const _ of this.#read(totals));
+    this.#removed = true;
+    this.#ledger?.close();
+    rmSync(ledgerPath(this.folder, this.generation), { force: true });
+  }
+
+  /** Row by row. What was read before a pause is still right after it, if no longer the latest. */
+  *#read(totals: RequestTotals): Generator<void> {
     if (this.#removed) return;
     this.#ledger ??= this.#open();
     if (!this.#ledger) return;
@@ -35,15 +49,8 @@ export class WorkerMetrics {
     for (const [i, row] of this.#ledger.rows.entries()) {
       const index = (this.#indexes[i] ??= totals.indexOf(row.labels));
       totals.add(this.requests, index, words, row.cellsAt);
+      yield;
     }
-  }
-
-  /** The ledger of a process that is gone: takes it in for the last time and removes it. */
-  remove(totals: RequestTotals): void {
-    this.readInto(totals);
-    this.#removed = true;
-    this.#ledger?.close();
-    rmSync(ledgerPath(this.folder, this.generation), { force: true });
   }
 
   #open(): LedgerReader | undefined {
