@@ -21,6 +21,11 @@ export function labelText(labels: Iterable<readonly [string, string | number]>):
   return parts.length > 0 ? `{${parts.join(',')}}` : '';
 }
 
+/** The same for the same labels, whatever their order. */
+export function labelKey(labels: Readonly<Record<string, string | number>>): string {
+  return labelText(Object.entries(labels).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+}
+
 function escapeLabel(value: string): string {
   return escapeHelp(value).replaceAll('"', '\\"');
 }

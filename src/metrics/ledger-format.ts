@@ -57,15 +57,16 @@ export function encodeHeader(header: LedgerHeader): Uint8Array {
   return bytes;
 }
 
-/** A file's content as its reader needs it: the same memory in four widths. */
+/** A file's content as its reader needs it: the same memory in four widths, of which `size` bytes were read last. */
 export class Content {
+  size = 0;
   readonly doubles: Float64Array;
   readonly words: Uint32Array;
   readonly halves: Uint16Array;
   readonly bytes: Buffer;
 
-  constructor(size: number) {
-    const memory = new ArrayBuffer(pad(size));
+  constructor(capacity: number) {
+    const memory = new ArrayBuffer(capacity);
     this.doubles = new Float64Array(memory);
     this.words = new Uint32Array(memory);
     this.halves = new Uint16Array(memory);
@@ -74,11 +75,11 @@ export class Content {
 }
 
 /** Reads the header; undefined when it is not whole, or not of a ledger of this version. */
-export function decodeHeader({ bytes, words, doubles }: Content): LedgerHeader | undefined {
-  if (bytes.length < BOUNDS || !bytes.subarray(0, MAGIC.length).equals(MAGIC)) return undefined;
+export function decodeHeader({ size, bytes, words, doubles }: Content): LedgerHeader | undefined {
+  if (size < BOUNDS || !bytes.subarray(0, MAGIC.length).equals(MAGIC)) return undefined;
   const [, , version, length, generation = 0, pid = 0, , , bounds = 0, checksum] = words;
   if (version !== VERSION || bounds > MAX_BOUNDS || length !== BOUNDS + 8 * bounds) return undefined;
-  if (bytes.length < length || headerChecksum(bytes.subarray(0, length)) !== checksum) return undefined;
+  if (size < length || headerChecksum(bytes.subarray(0, length)) !== checksum) return undefined;
   const buckets = [...doubles.subarray(BOUNDS / 8, length / 8)];
   return { generation, pid, startTime: doubles[3] ?? 0, buckets };
 }
@@ -113,12 +114,12 @@ export function encodeRow(labels: RowLabels, cells: number): { bytes: Uint8Array
 
 /** Reads the row at byte `offset`; undefined when there is none, or not a whole one. */
 export function decodeRow(
-  { bytes, words, halves }: Content,
+  { size, bytes, words, halves }: Content,
   offset: number,
   cells: number,
 ): { row: PlacedRow; length: number } | undefined {
-  const length = words[offset / 4] ?? 0;
-  if (length < LABELS || length > bytes.length - offset) return undefined;
+  const length = offset < size ? words[offset / 4]! : 0;
+  if (length < LABELS || length > size - offset) return undefined;
   const methodEnd = offset + LABELS + halves[offset / 2 + 6]!;
   const endpointEnd = methodEnd + halves[offset / 2 + 7]!;
   const cellsAt = offset + LABELS + pad(endpointEnd - offset - LABELS);

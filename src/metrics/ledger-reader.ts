@@ -102,7 +102,9 @@ export class LedgerReader {
 
 /** Reads the file into `content`, or into a larger one where it has grown. */
 function load(fd: number, content: Content): Content {
-  const size = Math.min(fstatSync(fd).size, MAX_BYTES);
+  const available = Math.min(fstatSync(fd).size, MAX_BYTES);
+  // Part of a 64-bit word would be mixed with what was there before.
+  const size = available - (available % 8);
   const fitting = size <= content.bytes.length ? content : new Content(size);
   let end = 0;
   while (end < size) {
@@ -110,5 +112,6 @@ function load(fd: number, content: Content): Content {
     if (read === 0) break;
     end += read;
   }
+  fitting.size = end;
   return fitting;
 }

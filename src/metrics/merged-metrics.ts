@@ -1,6 +1,7 @@
-import { familyHeader, labelText, Slices } from './exposition.js';
+import { familyHeader, labelKey, labelText, Slices } from './exposition.js';
+import { boundOf } from './histogram-shape.js';
 import { isSample, mergeOf } from './gauge-merge.js';
-import type { Labels, MetricType, Snapshot, SnapshotMetric, SnapshotValue } from './snapshot.js';
+import type { MetricType, Snapshot, SnapshotMetric, SnapshotValue } from './snapshot.js';
 
 /** The gauges that are in a scrape: those of a process that answered it. */
 export interface Live {
@@ -107,6 +108,8 @@ interface LiveGauge {
 interface Keyed {
   readonly key: string;
   readonly name: string;
+  /** Whether it can't fall unless it is set back; a histogram's sum can. */
+  readonly counts: boolean;
   readonly value: SnapshotValue;
 }
 
@@ -117,8 +120,9 @@ function groupsOf(metric: SnapshotMetric): Map<string, Keyed[]> {
     const name = value.metricName ?? metric.name;
     if (metric.type === 'summary' && name === metric.name) continue;
     const { le, ...shared } = value.labels;
-    const group = metric.name + keyOf(metric.type === 'histogram' ? shared : value.labels);
-    const keyed = { key: `${name} ${le ?? ''} ${group}`, name, value };
+    const group = metric.name + labelKey(metric.type === 'histogram' ? shared : value.labels);
+    const counts = name !== `${metric.name}_sum`;
+    const keyed = { key: `${name} ${le ?? ''} ${group}`, name, counts, value };
     const values = groups.get(group);
     if (values) values.push(keyed);
     else groups.set(group, [keyed]);
@@ -126,18 +130,9 @@ function groupsOf(metric: SnapshotMetric): Map<string, Keyed[]> {
   return groups;
 }
 
-/** The same for the same labels, whatever their order. */
-function keyOf(labels: Labels): string {
-  return labelText(Object.entries(labels).toSorted(([a], [b]) => (a < b ? -1 : 1)));
-}
-
 function addGroup(family: Family, source: MetricSource, group: string, values: readonly Keyed[]): void {
   let last = source.last.get(group);
-  // A value that fell was set back, and the others of its histogram with it: all of them count from 0 again.
-  if (!last || values.some(({ key, value }) => value.value < (last?.get(key) ?? 0))) {
-    last = new Map();
-    source.last.set(group, last);
-  }
+  if (!last || values.some((value) => hasFallen(value, last))) source.last.set(group, (last = new Map()));
   let totals = family.groups.get(group);
   if (!totals) family.groups.set(group, (totals = new Map()));
   for (const keyed of values) {
@@ -147,11 +142,16 @@ function addGroup(family: Family, source: MetricSource, group: string, values: r
   }
 }
 
+/** A count that fell was set back, and all of its histogram with it: they count from 0 again. */
+function hasFallen({ key, counts, value }: Keyed, last: ReadonlyMap<string, number> | undefined): boolean {
+  return counts && value.value < (last?.get(key) ?? 0);
+}
+
 function seriesOf(group: Map<string, Series>, { key, name, value }: Keyed): Series {
   let series = group.get(key);
   if (!series) {
     const { le } = value.labels;
-    const bound = le === undefined ? NaN : Number(String(le).replace('Inf', 'Infinity'));
+    const bound = le === undefined ? NaN : boundOf(le);
     series = { text: name + labelText(Object.entries(value.labels)), bound, value: 0 };
     group.set(key, series);
   }
@@ -185,7 +185,7 @@ function gaugeLines(name: string, entries: readonly LiveGauge[]): string {
     for (const { labels, value } of gauge.values) {
       if (!isSample(gauge, value)) continue;
       const labelled = slot === undefined || 'worker' in labels ? labels : { ...labels, worker: slot };
-      const key = keyOf(labelled);
+      const key = labelKey(labelled);
       const series = merged.get(key);
       if (series) series.values.push(value);
       else merged.set(key, { text: name + labelText(Object.entries(labelled)), values: [value] });

@@ -1,4 +1,5 @@
 import type { Registry } from 'prom-client';
+import { areWholeHistograms } from './histogram-shape.js';
 import { areCells, type RowData } from './ledger-reader.js';
 import type { Row } from './request-metrics.js';
 
@@ -70,8 +71,9 @@ function parseMetric(input: unknown): SnapshotMetric[] {
   if (typeof name !== 'string' || !METRIC_NAME.test(name) || typeof help !== 'string') return [];
   if (!isMetricType(type) || typeof aggregator !== 'string' || !Array.isArray(given)) return [];
   const values = given.flatMap((value) => parseValue(value, name, type));
-  // Half a histogram would be wrong as a whole.
-  if (type === 'histogram' && values.length !== given.length) return [];
+  // A histogram that lacks a value would be wrong as a whole.
+  const isWhole = values.length === given.length && areWholeHistograms(name, values);
+  if (type === 'histogram' && !isWhole) return [];
   return [{ name, help, type, aggregator, values }];
 }
 
@@ -83,7 +85,8 @@ function parseValue(input: unknown, family: string, type: MetricType): SnapshotV
   if (!isObject(input)) return [];
   const { value, metricName = family, labels: given = {} } = input;
   if (typeof value !== 'number' || !Number.isFinite(value)) return [];
-  if ((type === 'counter' || type === 'histogram') && value < 0) return [];
+  // What counts can't be negative; gauges and sums can.
+  if (type !== 'gauge' && metricName !== `${family}_sum` && value < 0) return [];
   const labels = parseLabels(given);
   if (!labels || typeof metricName !== 'string') return [];
   if (!isSeriesOf(metricName, family, type, labels)) return [];
@@ -93,7 +96,7 @@ function parseValue(input: unknown, family: string, type: MetricType): SnapshotV
 function isSeriesOf(name: string, family: string, type: MetricType, labels: Labels): boolean {
   if (type === 'counter' || type === 'gauge') return name === family;
   if (name === `${family}_sum` || name === `${family}_count`) return true;
-  return type === 'histogram' ? name === `${family}_bucket` && 'le' in labels : name === family;
+  return type === 'histogram' ? name === `${family}_bucket` : name === family && 'quantile' in labels;
 }
 
 function parseLabels(input: unknown): Labels | undefined {

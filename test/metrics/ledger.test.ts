@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Ledger, type LedgerOptions } from '../../src/metrics/ledger';
 import { readLedger } from '../../src/metrics/ledger-reader';
 import { RequestMetrics } from '../../src/metrics/request-metrics';
-import { memoryFolder } from './memory-folder';
+import { memoryFolder, modes } from './memory-folder';
 
 const buckets = [0.1, 1];
 let folder: string;
@@ -27,10 +27,9 @@ const counts = (path: string): unknown =>
     ...cells,
   ]);
 
-describe.each([
-  ['mapped', true],
-  ['written', false],
-])('a %s ledger', (_, map) => {
+describe.each(modes)('a %s ledger', (mode) => {
+  const map = mode === 'mapped';
+
   it('shows every count as soon as it was made, with the labels as they were given', () => {
     const ledger = open({ map });
     expect(ledger.mapped).toBe(map);
@@ -58,14 +57,12 @@ describe.each([
   it('holds thousands of rows, none of them moved', () => {
     const ledger = open({ map });
     const metrics = new RequestMetrics(buckets, ledger);
-    const endpoints = Array.from({ length: 3000 }, (__, i) =>
-      metrics.endpoint(`/${'x'.repeat(i % 19)}/${i}`),
-    );
+    const endpoints = Array.from({ length: 3000 }, (_, i) => metrics.endpoint(`/${'x'.repeat(i % 19)}/${i}`));
     endpoints.forEach((endpoint, i) => endpoint.observe('GET', 200, i));
     for (const endpoint of endpoints) endpoint.observe('GET', 200, 0);
     const rows = readLedger(ledger.path)?.rows ?? [];
     expect(rows.map(({ labels }) => labels.endpoint)).toEqual(endpoints.map(({ template }) => template));
-    expect(rows.map(({ cells }) => cells.at(-1))).toEqual(endpoints.map((__, i) => i));
+    expect(rows.map(({ cells }) => cells.at(-1))).toEqual(endpoints.map((_, i) => i));
     expect(rows.every(({ cells }) => cells[0] === (cells.at(-1) === 0 ? 2 : 1))).toBe(true);
     ledger.close();
   });

@@ -1,0 +1,33 @@
+import { Registry } from 'prom-client';
+import { MergedMetrics, MetricSource, type Live } from '../../src/metrics/merged-metrics';
+import { parseSnapshot, takeSnapshot, type Snapshot } from '../../src/metrics/snapshot';
+
+/** A process with a registry; its snapshots go through JSON as on a real channel. */
+export class RegistryProcess {
+  readonly registry = new Registry();
+  readonly source = new MetricSource();
+  readonly registers = [this.registry];
+
+  async snapshot(): Promise<Snapshot> {
+    const wire: unknown = JSON.parse(JSON.stringify(await takeSnapshot(this.registry, [])));
+    const snapshot = parseSnapshot(wire);
+    if (!snapshot) throw new Error('not a snapshot');
+    return snapshot;
+  }
+}
+
+/** The exposition of these processes, every one of which answers. */
+export async function scrape(
+  merged: MergedMetrics,
+  processes: readonly RegistryProcess[],
+  perWorker = false,
+): Promise<string> {
+  const live = await Promise.all(
+    processes.map(async (process, i): Promise<Live> => {
+      const snapshot = await process.snapshot();
+      merged.add(process.source, snapshot);
+      return perWorker ? { snapshot, slot: i + 1 } : { snapshot };
+    }),
+  );
+  return (await merged.render(live)).join('\n');
+}

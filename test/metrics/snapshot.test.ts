@@ -1,0 +1,158 @@
+import * as fc from 'fast-check';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { MergedMetrics, MetricSource } from '../../src/metrics/merged-metrics';
+import { memoryRows } from '../../src/metrics/request-metrics';
+import { parseSnapshot, takeSnapshot } from '../../src/metrics/snapshot';
+import { parseExposition } from '../support/exposition';
+
+const counter = { name: 'c', help: 'h', type: 'counter', values: [{ value: 1, labels: { a: 'x' } }] };
+const histogram = {
+  name: 'h',
+  help: 'h',
+  type: 'histogram',
+  values: [
+    { metricName: 'h_bucket', value: 1, labels: { le: 1 } },
+    { metricName: 'h_bucket', value: 2, labels: { le: '+Inf' } },
+    { metricName: 'h_sum', value: 3, labels: {} },
+    { metricName: 'h_count', value: 2, labels: {} },
+  ],
+};
+const row = { labels: { method: 'GET', endpoint: '/', status: 200 }, cells: [1, 0, 0.5] };
+
+const names = (input: unknown): string[] | undefined =>
+  parseSnapshot({ metrics: [input, counter], rows: [] })?.metrics.map(({ name }) => name);
+
+describe('a snapshot from another process', () => {
+  it.each([null, undefined, 0, 'text', [], {}, { metrics: [] }, { metrics: {}, rows: [] }, { rows: [] }])(
+    'that is %p is none',
+    (input) => expect(parseSnapshot(input)).toBeUndefined(),
+  );
+
+  it('is taken as it is when it is well-formed', () => {
+    const input = { metrics: [{ ...counter, aggregator: 'sum' }], rows: [row] };
+    expect(parseSnapshot(input)).toEqual(input);
+    expect(names(histogram)).toEqual(['h', 'c']);
+  });
+
+  it.each<[string, unknown]>([
+    ['nothing', null],
+    ['a name that is none', { ...counter, name: 'a b' }],
+    ['a name with a line feed', { ...counter, name: 'a\n' }],
+    ['no help', { ...counter, help: undefined }],
+    ['an unknown type', { ...counter, type: 'toString' }],
+    ['no values', { ...counter, values: null }],
+    ['an aggregator that is no name', { ...counter, aggregator: 1 }],
+    ['a histogram without one of its values', { ...histogram, values: [...histogram.values, null] }],
+    ['a histogram with +Inf that is not its count', { ...histogram, values: histogram.values.slice(0, 3) }],
+    [
+      'a histogram with buckets that fall',
+      {
+        ...histogram,
+        values: [{ metricName: 'h_bucket', value: 9, labels: { le: 1 } }, ...histogram.values.slice(1)],
+      },
+    ],
+  ])('loses a metric with %s, and keeps the others', (_, input) => {
+    expect(names(input)).toEqual(['c']);
+  });
+
+  it.each<[string, unknown]>([
+    ['nothing', null],
+    ['no number', { value: '1', labels: {} }],
+    ['what NaN becomes in JSON', { value: null, labels: {} }],
+    ['infinity', { value: Infinity, labels: {} }],
+    ['a negative count', { value: -1, labels: {} }],
+    ['a label name that is none', { value: 1, labels: { 'a-b': 'x' } }],
+    ['a reserved label name', { value: 1, labels: JSON.parse('{"__proto__": "x"}') as unknown }],
+    ['a label value that is none', { value: 1, labels: { a: {} } }],
+    ['labels that are none', { value: 1, labels: 'x' }],
+    ['another metric’s name', { value: 1, labels: {}, metricName: 'other' }],
+  ])('loses a value with %s, and keeps the others', (_, value) => {
+    const snapshot = parseSnapshot({
+      metrics: [{ ...counter, values: [value, ...counter.values] }],
+      rows: [],
+    });
+    expect(snapshot?.metrics[0]?.values).toEqual(counter.values);
+  });
+
+  it.each<[string, unknown]>([
+    ['nothing', null],
+    ['no labels', { cells: [1] }],
+    ['a status that is none', { ...row, labels: { ...row.labels, status: 1.5 } }],
+    ['part of a count', { ...row, cells: [0.5, 0, 1] }],
+    ['a negative count', { ...row, cells: [-1, 0, 1] }],
+    ['null', { ...row, cells: [null, 0, 1] }],
+  ])('loses a row with %s, and keeps the others', (_, bad) => {
+    expect(parseSnapshot({ metrics: [], rows: [bad, row] })?.rows).toEqual([row]);
+  });
+
+  it('can’t spoil an exposition, whatever it is', async () => {
+    const name = fc.constantFrom('a', 'a_bucket', 'a_sum', 'b', '__proto__', 'constructor', '1x');
+    const label = fc.dictionary(
+      fc.constantFrom('le', 'x', '__proto__', 'quantile'),
+      fc.oneof(fc.string(), fc.integer(), fc.constantFrom('1', '+Inf', 'Inf', '"\n\\'), fc.anything()),
+    );
+    const value = fc.record({
+      value: fc.oneof(fc.integer(), fc.double(), fc.anything()),
+      labels: label,
+      metricName: name,
+    });
+    const metric = fc.record({
+      name,
+      help: fc.string(),
+      type: fc.constantFrom('counter', 'gauge', 'histogram', 'summary', 'x'),
+      aggregator: fc.constantFrom('sum', 'omit', 'min', '__proto__'),
+      values: fc.array(
+        fc.oneof(
+          value,
+          value.map(({ value: number, labels }) => ({ value: number, labels })),
+        ),
+      ),
+    });
+    const input = fc.record({
+      metrics: fc.array(fc.oneof(metric, fc.anything())),
+      rows: fc.array(fc.anything()),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.oneof(input, fc.anything()), { maxLength: 4 }), async (inputs) => {
+        const merged = new MergedMetrics([]);
+        const snapshots = inputs.flatMap((one) => parseSnapshot(one) ?? []);
+        for (const snapshot of snapshots) merged.add(new MetricSource(), snapshot);
+        const text = (await merged.render(snapshots.map((snapshot) => ({ snapshot })))).join('\n');
+        expect(() => parseExposition(text)).not.toThrow();
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe('a snapshot of this process', () => {
+  it('has the registry’s metrics and the rows that no file holds', async () => {
+    const registry = new Registry();
+    new Gauge({ name: 'g', help: 'h', registers: [registry] }).set(2);
+    new Histogram({ name: 'h', help: 'h', buckets: [1], registers: [registry] }).observe(0.5);
+    const kept = memoryRows([1]).append(row.labels);
+    kept.cells.set(row.cells);
+    const snapshot = await takeSnapshot(registry, [kept]);
+    expect(snapshot.metrics.map((metric) => [metric.name, metric.values.length])).toEqual([
+      ['g', 1],
+      ['h', 4],
+    ]);
+    expect(snapshot.rows).toEqual([row]);
+    expect(parseSnapshot(JSON.parse(JSON.stringify(snapshot)))).toEqual(snapshot);
+  });
+
+  it('loses only the metric whose collection fails', async () => {
+    const registry = new Registry();
+    new Counter({ name: 'good', help: 'h', registers: [registry] }).inc();
+    const bad = new Gauge({
+      name: 'bad',
+      help: 'h',
+      registers: [registry],
+      collect() {
+        throw new Error('no such device');
+      },
+    });
+    bad.set(1);
+    expect((await takeSnapshot(registry, [])).metrics.map(({ name }) => name)).toEqual(['good']);
+  });
+});
