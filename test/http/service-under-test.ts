@@ -5,9 +5,9 @@ import { pino } from 'pino';
 import { stringify } from 'yaml';
 import { readConfig } from '../../src/config';
 import { createApp } from '../../src/http/app';
-import { loadContract } from '../../src/http/contract';
+import { type Contract, loadContract } from '../../src/http/contract';
 import { handlers as ownHandlers } from '../../src/http/generated/handlers';
-import type { AnyHandler, Handlers } from '../../src/http/handler';
+import type { Handlers } from '../../src/http/handler';
 import { Server } from '../../src/http/server';
 import { RequestMetrics } from '../../src/metrics/request-metrics';
 import type { Answer } from '../support/answer-parser';
@@ -19,7 +19,7 @@ interface ServiceOptions {
   /** Paths of an API description to serve in place of the service's own. */
   readonly paths?: object;
   readonly components?: object;
-  readonly handlers?: Readonly<Record<string, (request: never, ctx: never) => unknown>>;
+  readonly handlers?: Handlers;
   readonly env?: Readonly<Record<string, string>>;
   readonly gather?: () => Promise<string>;
   readonly ready?: () => boolean;
@@ -38,12 +38,10 @@ export class ServiceUnderTest {
 
   private constructor(options: ServiceOptions) {
     const config = readConfig({ ...options.env });
-    const handlers: Handlers = (options.handlers as Record<string, AnyHandler>) ?? ownHandlers;
-    const description = options.paths ? describeApi(options.paths, options.components) : OWN;
     this.app = createApp({
       config,
       log: pino({ level: 'debug' }, { write: (line: string) => this.log.push(JSON.parse(line) as LogLine) }),
-      contract: loadContract({ description, handlers, validateResponses: config.validateResponses }),
+      contract: contractOf(options, config.validateResponses),
       metrics: this.metrics,
       gather: options.gather ?? (() => Promise.resolve('')),
       ready: options.ready ?? (() => true),
@@ -84,6 +82,17 @@ export class ServiceUnderTest {
   close(): Promise<void> {
     return this.#server.drain({ timeoutMs: 0, graceMs: 0 });
   }
+}
+
+let own: Contract | undefined;
+
+function contractOf(
+  { paths, components, handlers = {} }: ServiceOptions,
+  validateResponses: boolean,
+): Contract {
+  if (!paths)
+    return (own ??= loadContract({ description: OWN, handlers: ownHandlers, validateResponses: true }));
+  return loadContract({ description: describeApi(paths, components), handlers, validateResponses });
 }
 
 /** The JSON of an answer. */

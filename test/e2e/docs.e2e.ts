@@ -1,0 +1,2 @@
+import { type Browser, chromium } from 'playwright-core';
+import { Service } from '../support/service';
