@@ -1,2 +1,58 @@
-import { type Browser, chromium } from 'playwright-core';
-import { Service } from '../support/service';
+import { type Browser, type Page, chromium } from 'playwright-core';
+import { ServiceUnderTest } from '../http/service-under-test';
+
+let service: ServiceUnderTest;
+let browser: Browser;
+let page: Page;
+const requests: string[] = [];
+const troubles: string[] = [];
+
+beforeAll(async () => {
+  service = await ServiceUnderTest.start();
+  browser = await chromium.launch({
+    executablePath: process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium',
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+      '--no-first-run',
+    ],
+  });
+  page = await browser.newPage();
+  page.on('request', (request) => requests.push(request.url()));
+  page.on('requestfailed', (request) => troubles.push(`${request.url()}: ${request.failure()?.errorText}`));
+  page.on('response', (response) => {
+    if (response.status() >= 400) troubles.push(`${response.url()}: ${response.status()}`);
+  });
+  page.on('console', (message) => {
+    if (message.type() === 'error' || message.type() === 'warning') troubles.push(message.text());
+  });
+  page.on('pageerror', (error) => troubles.push(String(error)));
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await service?.close();
+});
+
+test('the page shows the API, tries it out, and talks to nobody else', async () => {
+  await page.goto(`http://127.0.0.1:${service.port}/docs`);
+  await page.getByRole('heading', { name: /Koa cluster metrics/ }).waitFor();
+  const operation = page.locator('#operations-greetings-echo');
+  await operation.locator('.opblock-summary-control').click();
+  await operation.getByRole('button', { name: 'Try it out' }).click();
+  await operation.locator('textarea.body-param__text').fill('{"message":"typed by a browser"}');
+  await operation.getByRole('button', { name: 'Execute' }).click();
+  const answer = operation.locator('.live-responses-table .response').first();
+  await answer.waitFor();
+  expect(await answer.locator('.response-col_status').innerText()).toMatch(/^200/);
+  expect(await answer.locator('.highlight-code').first().innerText()).toContain('typed by a browser');
+  if (process.env['SCREENSHOT']) await page.screenshot({ path: process.env['SCREENSHOT'], fullPage: true });
+
+  const own = `http://127.0.0.1:${service.port}/`;
+  expect(requests).toContain(`${own}echo`);
+  expect(requests.filter((url) => !url.startsWith(own) && !url.startsWith('data:'))).toEqual([]);
+  expect(troubles).toEqual([]);
+});
