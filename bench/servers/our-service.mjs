@@ -1,7 +1,8 @@
 // @ts-check
 import { collectDefaultMetrics } from 'prom-client';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { ServerResponse } from 'node:http';
+import { createRequire } from 'node:module';
 import { readConfig } from '../../dist/config.js';
 import { createApp } from '../../dist/http/app.js';
 import { loadContract } from '../../dist/http/contract.js';
@@ -12,8 +13,8 @@ import { RequestMetrics } from '../../dist/metrics/request-metrics.js';
 import { announce } from './announce.mjs';
 
 /**
- * Serves a description in this process as one worker of the service does, its counts in a ledger; or without what measures:
- * no measured response, no metrics middleware, no default metrics.
+ * Serves a description in this process as one worker of the service does, its counts in a ledger; or without what measures,
+ * and with all the rest.
  * @param {{ description: string, handlers: object, instrumented?: boolean, rows?: number }} options
  *   `rows`: how many others have been counted before
  */
@@ -26,13 +27,22 @@ export function serve({ description, handlers, instrumented = true, rows = 0 }) 
   const app = createApp({ config, log, contract, metrics, gather: async () => '', ready: () => true });
   if (instrumented) {
     collectDefaultMetrics();
-    announce(new Server(app.callback(), metrics).http);
   } else {
+    removeInstrumentation();
     // The first is the one that measures.
     app.middleware.shift();
-    const handler = app.callback();
-    announce(createServer((req, res) => void handler(req, res)));
   }
+  announce(new Server(app.callback(), metrics).http);
+}
+
+/** The responses are Node's own, for which the rest of the program takes them, and nobody is told the endpoint. */
+function removeInstrumentation() {
+  const middleware = createRequire(import.meta.url)('../../dist/metrics/middleware.js');
+  Object.assign(middleware, {
+    MeasuredResponse: Object.assign(ServerResponse, { pending: () => [], closed() {} }),
+    measuredResponse: () => ServerResponse,
+    setEndpoint() {},
+  });
 }
 
 /** @param {import('../../dist/config.js').Config} config */
