@@ -1,0 +1,158 @@
+import { JOB, type MetricNames } from './metric-names';
+import { endpointPattern } from './recording-rules';
+import type { Objective } from './objectives';
+
+/** `page`: somebody has to act now. `ticket`: somebody has to act this week. */
+export type Severity = 'page' | 'ticket';
+
+export interface AlertRule {
+  readonly alert: string;
+  readonly expr: string;
+  readonly for?: string;
+  readonly severity: Severity;
+  readonly summary: string;
+  readonly description: string;
+}
+
+/** The service cannot be seen. */
+export function targetAlerts(): AlertRule[] {
+  return [
+    {
+      alert: 'TargetDown',
+      expr: `up{job="${JOB}"} == 0`,
+      for: '2m',
+      severity: 'page',
+      summary: '{{ $labels.instance }} cannot be scraped',
+      description:
+        'Every scrape of {{ $labels.instance }} has failed for 2 minutes: it is down, or /metrics is out of reach.',
+    },
+    {
+      alert: 'TargetMissing',
+      expr: `absent(up{job="${JOB}"})`,
+      for: '5m',
+      severity: 'page',
+      summary: `Prometheus has no target of job ${JOB}`,
+      description: 'Nothing has been scraped for 5 minutes: no alert about the service itself can fire.',
+    },
+  ];
+}
+
+/** Requests of one endpoint fail. The objectives' alerts see the whole; this sees an endpoint that is a small part of it. */
+export function requestAlerts(
+  { prefix, requestCount }: MetricNames,
+  objectives: readonly Objective[],
+): AlertRule[] {
+  const pattern = endpointPattern(objectives.flatMap(({ operations }) => operations));
+  const failed = `${requestCount}{endpoint=~"${pattern}",http_status=~"5.."}`;
+  if (pattern === '') return [];
+  return [
+    {
+      alert: 'EndpointFailing',
+      expr:
+        `job_endpoint:${prefix}request_errors:ratio_rate5m > 0.05\n` +
+        `and on (job, endpoint) sum by (job, endpoint) (increase(${failed}[10m])) >= 10`,
+      for: '10m',
+      severity: 'ticket',
+      summary: '{{ $labels.job }}: {{ $value | humanizePercentage }} of {{ $labels.endpoint }} fails',
+      description:
+        'For 10 minutes more than 5 % of the requests to {{ $labels.endpoint }} were answered with a 5xx.',
+    },
+  ];
+}
+
+/** Processes are not what they should be. */
+export function workerAlerts({
+  workers,
+  workerExits,
+  workersMissing,
+  ledgerErrors,
+}: MetricNames): AlertRule[] {
+  const exits = (reasons: string) =>
+    `sum by (job, instance) (increase(${workerExits}{reason=~"${reasons}"}[15m]))`;
+  return [
+    {
+      alert: 'NoWorkerReady',
+      expr: `${workers}{state="ready"} == 0`,
+      for: '1m',
+      severity: 'page',
+      summary: '{{ $labels.instance }} has no worker that serves',
+      description:
+        'The primary of {{ $labels.instance }} answers scrapes, but for 1 minute none of its workers was ready.',
+    },
+    {
+      alert: 'WorkersMissing',
+      expr: `avg_over_time(${workers}{state="starting"}[10m]) >= 0.5`,
+      for: '5m',
+      severity: 'ticket',
+      summary: '{{ $labels.instance }} is short of workers',
+      description:
+        'Over 10 minutes {{ $value | humanize }} workers of {{ $labels.instance }}, on average, were starting or waiting to be started again.',
+    },
+    {
+      alert: 'WorkersCrashLooping',
+      expr: `${exits('crashed|killed|boot_failed')} > 4`,
+      severity: 'ticket',
+      summary: 'Workers of {{ $labels.instance }} die again and again',
+      description: '{{ $value | humanize }} workers of {{ $labels.instance }} died within 15 minutes.',
+    },
+    {
+      alert: 'WorkerHung',
+      expr: `${exits('hung')} > 0`,
+      severity: 'ticket',
+      summary: 'A worker of {{ $labels.instance }} hung and was killed',
+      description:
+        '{{ $value | humanize }} workers of {{ $labels.instance }} were silent for WORKER_TIMEOUT_MS within 15 minutes. Requests in flight on them were lost.',
+    },
+    {
+      alert: 'WorkersNotAnswering',
+      expr: `${workersMissing} > 0`,
+      for: '2m',
+      severity: 'ticket',
+      summary: '{{ $value }} workers of {{ $labels.instance }} do not answer scrapes',
+      description:
+        'For 2 minutes workers did not answer the primary in time. Request counts are complete; the gauges of these workers are not in the scrape.',
+    },
+    {
+      alert: 'LedgerErrors',
+      expr: `increase(${ledgerErrors}[15m]) > 0`,
+      severity: 'ticket',
+      summary: '{{ $labels.instance }} cannot write its request counts',
+      description:
+        'Counts that are only in memory are lost when a worker is killed. The service goes on serving.',
+    },
+  ];
+}
+
+const MEMORY = 'job_instance:process_resident_memory_bytes:per_worker';
+
+/** Processes are about to be in trouble. */
+export function saturationAlerts(): AlertRule[] {
+  // The lowest of an hour, so that garbage which is yet to be collected does not count.
+  const lowest = `min_over_time(${MEMORY}[1h])`;
+  const before = `min_over_time(${MEMORY}[1h] offset 6h)`;
+  return [
+    {
+      alert: 'EventLoopLag',
+      expr: `max by (job, instance, worker) (nodejs_eventloop_lag_p99_seconds{job="${JOB}"}) > 0.1`,
+      for: '10m',
+      severity: 'ticket',
+      summary:
+        'The event loop of {{ $labels.instance }} {{ $labels.worker }} lags by {{ $value | humanizeDuration }}',
+      description:
+        "For 10 minutes 1 % of the event loop's turns came more than 100 ms late, and every request with them.",
+    },
+    {
+      alert: 'MemoryGrowth',
+      expr: [
+        `${lowest} > 1.5 * ${before}`,
+        `and ${lowest} - ${before} > ${128 * 1024 ** 2}`,
+        `and deriv(${MEMORY}[1h]) > 0`,
+      ].join('\n'),
+      for: '30m',
+      severity: 'ticket',
+      summary: 'Workers of {{ $labels.instance }} grow: {{ $value | humanize1024 }}B each',
+      description:
+        'A worker holds at least 50 % and 128 MiB more memory than 6 hours ago, also at its lowest, and is still growing.',
+    },
+  ];
+}

@@ -1,0 +1,156 @@
+/** A service-level objective and the operations of the API description that it is about. */
+export interface Objective {
+  /** `default`, or the operationId of the one operation that states its own. */
+  readonly name: string;
+  /** Share of requests that the server must not fail (5xx), e.g. 0.999. */
+  readonly availability: number;
+  /** `ratio` of the requests take at most `threshold` seconds. */
+  readonly latency: { readonly threshold: number; readonly ratio: number };
+  readonly windowDays: number;
+  readonly operations: readonly Operation[];
+}
+
+export interface Operation {
+  readonly method: string;
+  /** The path template, which is the value of the label `endpoint`. */
+  readonly endpoint: string;
+}
+
+/** The description's objectives are wrong: one line per fault, with the place, what was expected and what was got. */
+export class ObjectivesError extends Error {
+  override readonly name = 'ObjectivesError';
+
+  constructor(readonly problems: readonly string[]) {
+    super(problems.join('\n'));
+  }
+}
+
+type Report = (place: string, expected: string, got: unknown) => undefined;
+type Goals = Omit<Objective, 'name' | 'operations'>;
+type Draft = { [K in 'availability' | 'threshold' | 'ratio' | 'windowDays']?: number | undefined };
+
+const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace'];
+const KEYS = ['availability', 'latency', 'window'];
+const LATENCY_KEYS = ['threshold', 'ratio'];
+
+/**
+ * Reads `x-slo` of an OpenAPI description: at the top for the whole API, at an operation for what differs there, `false`
+ * at an operation that no objective is about. Without a default, an operation must state all of it to have an objective.
+ * @param buckets the latency histogram's bounds in seconds: a latency threshold must be one of them, or nobody can say how
+ *   many requests kept it
+ * @throws ObjectivesError that names every fault at once
+ */
+export function readObjectives(description: unknown, buckets: readonly number[]): Objective[] {
+  const problems: string[] = [];
+  const report: Report = (place, expected, got) => {
+    problems.push(`${place}: expected ${expected}, got ${JSON.stringify(got) ?? 'nothing'}`);
+    return undefined;
+  };
+  const root = isObject(description) ? description : {};
+  const shared = root['x-slo'] === undefined ? {} : readDraft(root['x-slo'], 'x-slo', buckets, report);
+  const objectives = groupOperations(root['paths'], shared, buckets, report);
+  if (problems.length > 0) throw new ObjectivesError(problems);
+  return objectives;
+}
+
+function groupOperations(
+  paths: unknown,
+  shared: Draft,
+  buckets: readonly number[],
+  report: Report,
+): Objective[] {
+  const covered: Operation[] = [];
+  const own: Objective[] = [];
+  for (const { method, endpoint, operation } of operationsOf(paths)) {
+    const slo = operation['x-slo'];
+    if (slo === false) continue;
+    if (slo === undefined) {
+      covered.push({ method, endpoint });
+      continue;
+    }
+    const place = `paths.${endpoint}.${method.toLowerCase()}`;
+    const draft = { ...shared, ...readDraft(slo, `${place}.x-slo`, buckets, report) };
+    const goals = complete(draft, `${place}.x-slo`, report);
+    const name = readName(operation['operationId'], `${place}.operationId`, own, report);
+    if (goals && name !== undefined) own.push({ name, ...goals, operations: [{ method, endpoint }] });
+  }
+  if (Object.keys(shared).length === 0 || covered.length === 0) return own;
+  const goals = complete(shared, 'x-slo', report);
+  return goals ? [{ name: 'default', ...goals, operations: covered }, ...own] : own;
+}
+
+function operationsOf(paths: unknown) {
+  return Object.entries(isObject(paths) ? paths : {}).flatMap(([endpoint, item]) =>
+    METHODS.flatMap((method) => {
+      const operation = isObject(item) ? item[method] : undefined;
+      return isObject(operation) ? [{ method: method.toUpperCase(), endpoint, operation }] : [];
+    }),
+  );
+}
+
+function readName(id: unknown, place: string, own: readonly Objective[], report: Report): string | undefined {
+  if (typeof id !== 'string' || !/^[\w.-]+$/.test(id)) {
+    return report(place, 'a name of letters, digits, _, . and - for the objective', id);
+  }
+  if (id === 'default' || own.some(({ name }) => name === id)) {
+    return report(place, 'a name that no other objective has', id);
+  }
+  return id;
+}
+
+function readDraft(slo: unknown, place: string, buckets: readonly number[], report: Report): Draft {
+  if (!isObject(slo)) return report(place, `an object with ${KEYS.join(', ')}`, slo) ?? {};
+  refuseUnknown(slo, KEYS, place, report);
+  const latency = slo['latency'] ?? {};
+  if (isObject(latency)) refuseUnknown(latency, LATENCY_KEYS, `${place}.latency`, report);
+  else report(`${place}.latency`, `an object with ${LATENCY_KEYS.join(', ')}`, latency);
+  const { threshold, ratio } = isObject(latency) ? latency : {};
+  const bound = `a bound of the latency histogram in seconds (${buckets.join(', ')})`;
+  const draft: Draft = {
+    availability: read(slo['availability'], `${place}.availability`, SHARE, toShare),
+    threshold: read(threshold, `${place}.latency.threshold`, bound, (value) =>
+      buckets.find((b) => b === value),
+    ),
+    ratio: read(ratio, `${place}.latency.ratio`, SHARE, toShare),
+    windowDays: read(slo['window'], `${place}.window`, DAYS, toDays),
+  };
+  return Object.fromEntries(Object.entries(draft).filter(([, value]) => value !== undefined));
+
+  // A value that is there but bad is NaN, so that it is not reported as missing as well.
+  function read(value: unknown, at: string, expected: string, parse: (value: unknown) => number | undefined) {
+    return value === undefined ? undefined : (parse(value) ?? report(at, expected, value) ?? NaN);
+  }
+}
+
+const SHARE = 'a number above 0 and below 1, such as 0.999';
+/** Below 7 days the slowest alert's window of 3 days would be half of the objective's. */
+const DAYS = 'whole days or weeks from 7d to 90d, such as 30d';
+
+function toShare(value: unknown): number | undefined {
+  return typeof value === 'number' && value > 0 && value < 1 ? value : undefined;
+}
+
+function toDays(value: unknown): number | undefined {
+  const [, amount, unit] = /^(\d{1,3})([dw])$/.exec(String(value)) ?? [];
+  const days = Number(amount) * (unit === 'w' ? 7 : 1);
+  return days >= 7 && days <= 90 ? days : undefined;
+}
+
+function refuseUnknown(value: object, known: readonly string[], place: string, report: Report): void {
+  for (const key of Object.keys(value)) {
+    if (!known.includes(key)) report(`${place}.${key}`, `one of ${known.join(', ')}`, key);
+  }
+}
+
+function complete(draft: Draft, place: string, report: Report): Goals | undefined {
+  const { availability, threshold, ratio, windowDays } = draft;
+  if (availability === undefined) return report(`${place}.availability`, SHARE, undefined);
+  if (threshold === undefined) return report(`${place}.latency.threshold`, 'a number of seconds', undefined);
+  if (ratio === undefined) return report(`${place}.latency.ratio`, SHARE, undefined);
+  if (windowDays === undefined) return report(`${place}.window`, DAYS, undefined);
+  return { availability, latency: { threshold, ratio }, windowDays };
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

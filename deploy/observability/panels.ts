@@ -1,0 +1,117 @@
+import type { Builder, Dataquery } from '@grafana/grafana-foundation-sdk/cog';
+import {
+  GraphDrawStyle,
+  LegendDisplayMode,
+  LegendPlacement,
+  StackingMode,
+} from '@grafana/grafana-foundation-sdk/common';
+import * as common from '@grafana/grafana-foundation-sdk/common';
+import { FieldColorModeId, type Panel, ThresholdsMode } from '@grafana/grafana-foundation-sdk/dashboard';
+import * as dashboard from '@grafana/grafana-foundation-sdk/dashboard';
+import * as heatmap from '@grafana/grafana-foundation-sdk/heatmap';
+import { DataqueryBuilder, PromQueryFormat } from '@grafana/grafana-foundation-sdk/prometheus';
+import * as stat from '@grafana/grafana-foundation-sdk/stat';
+import * as timeseries from '@grafana/grafana-foundation-sdk/timeseries';
+
+/** Legend template → PromQL. */
+export type Queries = Readonly<Record<string, string>>;
+
+interface PanelOptions {
+  readonly title: string;
+  /** What it shows, for whoever looks at it for the first time. */
+  readonly description: string;
+  readonly unit: string;
+  readonly queries: Queries;
+}
+
+/** The Prometheus that is chosen at the top of the dashboard. */
+export const DATASOURCE = { type: 'prometheus', uid: '${datasource}' };
+
+/** The dashboard's grid is 24 columns wide: three graphs or six figures in a row. */
+const WIDTH = { graph: 8, figure: 4 };
+const HEIGHT = { graph: 8, figure: 4 };
+
+/** Lines over time; stacked areas where the series add up to something. */
+export function graph({
+  title,
+  description,
+  unit,
+  queries,
+  stacked = false,
+}: PanelOptions & { stacked?: boolean }) {
+  const panel = new timeseries.PanelBuilder()
+    .title(title)
+    .description(description)
+    .datasource(DATASOURCE)
+    .span(WIDTH.graph)
+    .height(HEIGHT.graph)
+    .unit(unit)
+    .min(0)
+    .drawStyle(GraphDrawStyle.Line)
+    .fillOpacity(stacked ? 40 : 8)
+    .legend(legend())
+    .targets(targets(queries));
+  return stacked ? panel.stacking(new common.StackingConfigBuilder().mode(StackingMode.Normal)) : panel;
+}
+
+function legend() {
+  return new common.VizLegendOptionsBuilder()
+    .displayMode(LegendDisplayMode.Table)
+    .placement(LegendPlacement.Bottom)
+    .showLegend(true)
+    .calcs(['lastNotNull', 'max']);
+}
+
+type Threshold = readonly [color: string, from: number];
+
+/** One figure: the latest value, coloured by thresholds (the first colour is of all values below the first). */
+export function figure({
+  title,
+  description,
+  unit,
+  queries,
+  base = 'green',
+  thresholds = [],
+}: PanelOptions & { base?: string; thresholds?: readonly Threshold[] }): Builder<Panel> {
+  const steps = thresholds.map(([color, value]) => ({ color, value }));
+  return new stat.PanelBuilder()
+    .title(title)
+    .description(description)
+    .datasource(DATASOURCE)
+    .span(WIDTH.figure)
+    .height(HEIGHT.figure)
+    .unit(unit)
+    .colorScheme(new dashboard.FieldColorBuilder().mode(FieldColorModeId.Thresholds))
+    .thresholds(
+      new dashboard.ThresholdsConfigBuilder()
+        .mode(ThresholdsMode.Absolute)
+        .steps([{ color: base, value: null }, ...steps]),
+    )
+    .reduceOptions(new common.ReduceDataOptionsBuilder().calcs(['lastNotNull']).values(false))
+    .targets(targets(queries));
+}
+
+/** How many requests fell into each bucket of a histogram; the one query is by `le`. */
+export function heat({ title, description, unit, queries }: PanelOptions): Builder<Panel> {
+  return new heatmap.PanelBuilder()
+    .title(title)
+    .description(description)
+    .datasource(DATASOURCE)
+    .span(WIDTH.graph)
+    .height(HEIGHT.graph)
+    .calculate(false)
+    .yAxis(new heatmap.YAxisConfigBuilder().unit(unit))
+    .targets(targets(queries, PromQueryFormat.Heatmap));
+}
+
+function targets(queries: Queries, format = PromQueryFormat.TimeSeries): Builder<Dataquery>[] {
+  return Object.entries(queries).map(([name, expr], index) =>
+    new DataqueryBuilder()
+      .refId(String.fromCharCode('A'.charCodeAt(0) + index))
+      .datasource(DATASOURCE)
+      .expr(expr)
+      .range()
+      .format(format)
+      .legendFormat(name),
+  );
+}

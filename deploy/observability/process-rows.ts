@@ -1,0 +1,122 @@
+import { RowBuilder } from '@grafana/grafana-foundation-sdk/dashboard';
+import type { MetricNames } from './metric-names';
+import { graph } from './panels';
+
+const INSTANCES = 'job=~"$job",instance=~"$instance"';
+
+/** With METRICS_PER_WORKER=on the label is there and each worker gets a line of its own; without it, each instance does. */
+const BY_WORKER = 'by (instance, worker)';
+const WORKER = '{{instance}} {{worker}}';
+
+/** How much of what a process can take is taken. */
+export function saturationRow({ requestsInProgress }: MetricNames) {
+  const byWorker = (aggregation: string, metric: string) =>
+    `${aggregation} ${BY_WORKER} (${metric}{${INSTANCES}})`;
+  const row = [
+    graph({
+      title: 'CPU',
+      description: 'Cores in use by all workers of an instance. A worker can use little more than one.',
+      unit: 'short',
+      queries: {
+        '{{instance}}': `sum by (instance) (rate(process_cpu_seconds_total{${INSTANCES}}[$__rate_interval]))`,
+      },
+    }),
+    graph({
+      title: 'Resident memory',
+      description: "By worker with METRICS_PER_WORKER=on, otherwise the sum of an instance's workers.",
+      unit: 'bytes',
+      queries: { [WORKER]: byWorker('sum', 'process_resident_memory_bytes') },
+    }),
+    graph({
+      title: 'JavaScript heap in use',
+      description: "By worker with METRICS_PER_WORKER=on, otherwise the sum of an instance's workers.",
+      unit: 'bytes',
+      queries: { [WORKER]: byWorker('sum', 'nodejs_heap_size_used_bytes') },
+    }),
+    graph({
+      title: 'Event-loop lag',
+      description:
+        'How late the event loop is at 99 % of its turns, since the scrape before. Requests wait so long too.',
+      unit: 's',
+      queries: { [WORKER]: byWorker('max', 'nodejs_eventloop_lag_p99_seconds') },
+    }),
+    graph({
+      title: 'Garbage collection',
+      description: 'Share of one core that is spent collecting garbage, by kind.',
+      unit: 'percentunit',
+      queries: {
+        '{{instance}} {{kind}}': `sum by (instance, kind) (rate(nodejs_gc_duration_seconds_sum{${INSTANCES}}[$__rate_interval]))`,
+      },
+    }),
+    graph({
+      title: 'Requests in progress',
+      description: 'A line that only climbs is a handler that does not end.',
+      unit: 'short',
+      queries: { '{{instance}}': `sum by (instance) (${requestsInProgress}{${INSTANCES}})` },
+    }),
+  ];
+  return row.reduce((builder, panel) => builder.withPanel(panel), new RowBuilder('Saturation'));
+}
+
+/** The lives of the worker processes. */
+export function workersRow({ workers, workerExits }: MetricNames) {
+  return new RowBuilder('Workers')
+    .withPanel(
+      graph({
+        title: 'Workers by state',
+        description: 'Starting includes workers that wait to be started again after a crash.',
+        unit: 'short',
+        stacked: true,
+        queries: { '{{state}}': `sum by (state) (${workers}{${INSTANCES}})` },
+      }),
+    )
+    .withPanel(
+      graph({
+        title: 'Exits by reason',
+        description: 'Workers that ended within 5 minutes. Only "drained" is what somebody asked for.',
+        unit: 'short',
+        queries: { '{{reason}}': `sum by (reason) (increase(${workerExits}{${INSTANCES}}[5m]))` },
+      }),
+    )
+    .withPanel(
+      graph({
+        title: 'Open file descriptors',
+        description: 'Connections, mostly.',
+        unit: 'short',
+        queries: { [WORKER]: `sum ${BY_WORKER} (process_open_fds{${INSTANCES}})` },
+      }),
+    );
+}
+
+/** Can the other figures be believed? */
+export function scrapeRow({ workersMissing, ledgerErrors }: MetricNames) {
+  return new RowBuilder('Scrape health')
+    .withPanel(
+      graph({
+        title: 'Target up',
+        description: '1: the scrape succeeded.',
+        unit: 'short',
+        queries: { '{{instance}}': `up{${INSTANCES}}` },
+      }),
+    )
+    .withPanel(
+      graph({
+        title: 'Scrape duration',
+        description: 'As Prometheus measures it. A worker that does not answer costs up to half a second.',
+        unit: 's',
+        queries: { '{{instance}}': `scrape_duration_seconds{${INSTANCES}}` },
+      }),
+    )
+    .withPanel(
+      graph({
+        title: 'Incomplete scrapes',
+        description:
+          'Workers that did not answer in time: request counts are complete, their gauges are not there. Ledger errors: counts that only memory holds.',
+        unit: 'short',
+        queries: {
+          '{{instance}} workers missing': `sum by (instance) (${workersMissing}{${INSTANCES}})`,
+          '{{instance}} ledger errors': `sum by (instance) (increase(${ledgerErrors}{${INSTANCES}}[5m]))`,
+        },
+      }),
+    );
+}

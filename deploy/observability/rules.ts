@@ -1,0 +1,45 @@
+import { stringify } from 'yaml';
+import { type AlertRule, requestAlerts, saturationAlerts, targetAlerts, workerAlerts } from './alerts';
+import { burnAlerts } from './burn-alerts';
+import { JOB, metricNames } from './metric-names';
+import type { Objective } from './objectives';
+import { memoryRules, objectiveRules, requestRules } from './recording-rules';
+
+const HEADER =
+  '# Written by "npm run observability" from swagger/swagger.yaml. Change deploy/observability, not this file.\n';
+
+/** The text of rules.yml for these objectives and a METRICS_PREFIX. */
+export function rulesFile(objectives: readonly Objective[], prefix: string): string {
+  const names = metricNames(prefix);
+  const alerts = [
+    ...targetAlerts(),
+    ...burnAlerts(objectives),
+    ...requestAlerts(names, objectives),
+    ...workerAlerts(names),
+    ...saturationAlerts(),
+  ];
+  const groups = [
+    { name: 'requests', rules: requestRules(names) },
+    { name: 'processes', rules: memoryRules(names, JOB) },
+    { name: 'objectives', rules: objectiveRules(objectives, names) },
+    { name: 'alerts', rules: alerts.map(toRule) },
+  ];
+  return (
+    HEADER +
+    stringify(
+      { groups: groups.filter(({ rules }) => rules.length > 0) },
+      { lineWidth: 0, aliasDuplicateObjects: false },
+    )
+  );
+}
+
+function toRule({ alert, expr, for: wait, severity, summary, description }: AlertRule) {
+  const runbook = `docs/runbook.md#${alert.toLowerCase()}`;
+  return {
+    alert,
+    expr,
+    ...(wait === undefined ? {} : { for: wait }),
+    labels: { severity },
+    annotations: { summary, description, runbook_url: runbook },
+  };
+}
