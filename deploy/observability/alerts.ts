@@ -1,6 +1,6 @@
-import { JOB, type MetricNames } from './metric-names';
-import { endpointPattern } from './recording-rules';
-import type { Objective } from './objectives';
+import { JOB, type MetricNames } from './metric-names.js';
+import { endpointPattern } from './recording-rules.js';
+import type { Objective } from './objectives.js';
 
 /** `page`: somebody has to act now. `ticket`: somebody has to act this week. */
 export type Severity = 'page' | 'ticket';
@@ -64,7 +64,7 @@ export function requestAlerts(
 export function workerAlerts({
   workers,
   workerExits,
-  workersMissing,
+  scrapeWorkersMissing,
   ledgerErrors,
 }: MetricNames): AlertRule[] {
   const exits = (reasons: string) =>
@@ -86,14 +86,15 @@ export function workerAlerts({
       severity: 'ticket',
       summary: '{{ $labels.instance }} is short of workers',
       description:
-        'Over 10 minutes {{ $value | humanize }} workers of {{ $labels.instance }}, on average, were starting or waiting to be started again.',
+        'Over 10 minutes {{ printf "%.1f" $value }} workers of {{ $labels.instance }}, on average, were starting or waiting to be started again.',
     },
     {
       alert: 'WorkersCrashLooping',
       expr: `${exits('crashed|killed|boot_failed')} > 4`,
       severity: 'ticket',
       summary: 'Workers of {{ $labels.instance }} die again and again',
-      description: '{{ $value | humanize }} workers of {{ $labels.instance }} died within 15 minutes.',
+      description:
+        'About {{ printf "%.0f" $value }} workers of {{ $labels.instance }} died within 15 minutes.',
     },
     {
       alert: 'WorkerHung',
@@ -101,11 +102,11 @@ export function workerAlerts({
       severity: 'ticket',
       summary: 'A worker of {{ $labels.instance }} hung and was killed',
       description:
-        '{{ $value | humanize }} workers of {{ $labels.instance }} were silent for WORKER_TIMEOUT_MS within 15 minutes. Requests in flight on them were lost.',
+        'Within 15 minutes a worker of {{ $labels.instance }} was silent for WORKER_TIMEOUT_MS. Requests in flight on it were lost.',
     },
     {
       alert: 'WorkersNotAnswering',
-      expr: `${workersMissing} > 0`,
+      expr: `${scrapeWorkersMissing} > 0`,
       for: '2m',
       severity: 'ticket',
       summary: '{{ $value }} workers of {{ $labels.instance }} do not answer scrapes',

@@ -1,6 +1,6 @@
-import type { Objective } from './objectives';
-import type { AlertRule, Severity } from './alerts';
-import type { BurnWindow } from './recording-rules';
+import type { Objective } from './objectives.js';
+import type { AlertRule, Severity } from './alerts.js';
+import type { BurnWindow } from './recording-rules.js';
 
 interface Burn {
   readonly long: BurnWindow;
@@ -35,8 +35,8 @@ const HOURS: Readonly<Record<BurnWindow, number>> = {
 const LEAST_BAD_EVENTS = 10;
 
 const SLIS = {
-  availability: { alert: 'AvailabilityBudgetBurn', bad: 'failed (5xx)' },
-  latency: { alert: 'LatencyBudgetBurn', bad: 'slower than its objective' },
+  availability: { alert: 'AvailabilityBudgetBurn', bad: 'fail (5xx)' },
+  latency: { alert: 'LatencyBudgetBurn', bad: 'take longer than the objective allows' },
 };
 
 /** Multi-window, multi-burn-rate alerts. Objectives that share a window share the rules; `slo` and `sli` tell them apart. */
@@ -74,7 +74,7 @@ function burnAlert(
     severity,
     summary: `{{ $labels.job }}: objective {{ $labels.slo }} burns its {{ $labels.sli }} budget {{ $value | humanize }} times too fast`,
     description:
-      `So many requests are ${bad} that the error budget of ${days} days is spent ` +
+      `So many requests ${bad} that the error budget of ${days} days is spent ` +
       `{{ $value | humanize }} times as fast as it lasts.`,
   };
 }

@@ -3,16 +3,16 @@ import {
   DashboardBuilder,
   DatasourceVariableBuilder,
   QueryVariableBuilder,
-  type RowBuilder,
+  RowBuilder,
   VariableRefresh,
   VariableSort,
 } from '@grafana/grafana-foundation-sdk/dashboard';
-import { type MetricNames, metricNames } from './metric-names';
-import { objectiveRow } from './objective-row';
-import type { Objective } from './objectives';
-import { DATASOURCE } from './panels';
-import { saturationRow, scrapeRow, workersRow } from './process-rows';
-import { errorsRow, latencyRow, overviewRow, trafficRow } from './request-rows';
+import { type MetricNames, metricNames } from './metric-names.js';
+import { objectiveRow } from './objective-row.js';
+import type { Objective } from './objectives.js';
+import { DATASOURCE, type Row } from './panels.js';
+import { saturationRow, scrapeRow, workersRow } from './process-rows.js';
+import { errorsRow, latencyRow, overviewRow, trafficRow } from './request-rows.js';
 
 /** The text of dashboard.json for these objectives and a METRICS_PREFIX. */
 export function dashboardFile(objectives: readonly Objective[], prefix: string): string {
@@ -30,7 +30,7 @@ export function dashboardFile(objectives: readonly Objective[], prefix: string):
   return `${JSON.stringify(numbered(assemble(rows, names)), null, 2)}\n`;
 }
 
-function assemble(rows: readonly RowBuilder[], names: MetricNames): Dashboard {
+function assemble(rows: readonly Row[], names: MetricNames): Dashboard {
   const builder = new DashboardBuilder('Clustered service')
     .uid('clustered-service')
     .description('Written by "npm run observability": change deploy/observability, not this dashboard.')
@@ -47,7 +47,11 @@ function assemble(rows: readonly RowBuilder[], names: MetricNames): Dashboard {
         `label_values(${names.requestCount}{job=~"$job",instance=~"$instance"}, endpoint)`,
       ),
     ]);
-  return rows.reduce((dashboard, row) => dashboard.withRow(row), builder).build();
+  for (const { title, panels } of rows) {
+    builder.withRow(new RowBuilder(title));
+    for (const panel of panels) builder.withPanel(panel);
+  }
+  return builder.build();
 }
 
 function variable(name: string, query: string): QueryVariableBuilder {

@@ -1,9 +1,9 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { parse } from 'yaml';
-import { ConfigError, readConfig } from '../../src/config';
-import { dashboardFile } from './dashboard';
-import { ObjectivesError, readObjectives } from './objectives';
-import { rulesFile } from './rules';
+import { ConfigError, readConfig } from '../../src/config.js';
+import { dashboardFile } from './dashboard.js';
+import { ObjectivesError, readObjectives } from './objectives.js';
+import { rulesFile } from './rules.js';
 
 const DESCRIPTION = 'swagger/swagger.yaml';
 

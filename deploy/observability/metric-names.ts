@@ -1,18 +1,15 @@
-/** The full names of the service's metrics under a METRICS_PREFIX. */
-export function metricNames(prefix: string) {
-  return {
-    prefix,
-    requestCount: `${prefix}request_count`,
-    requestLatency: `${prefix}request_latency_seconds`,
-    requestsInProgress: `${prefix}requests_in_progress`,
-    workers: `${prefix}workers`,
-    workerExits: `${prefix}worker_exits_total`,
-    workersMissing: `${prefix}scrape_workers_missing`,
-    ledgerErrors: `${prefix}ledger_errors_total`,
-  };
-}
+import { SERVICE_METRICS } from '../../src/metrics/service-metrics.js';
 
-export type MetricNames = ReturnType<typeof metricNames>;
+type Metric = keyof typeof SERVICE_METRICS;
+
+/** The full names of the service's metrics under a METRICS_PREFIX, and the prefix itself. */
+export type MetricNames = Readonly<Record<Metric | 'prefix', string>>;
+
+export function metricNames(prefix: string): MetricNames {
+  const names = Object.entries(SERVICE_METRICS).map(([metric, { name }]) => [metric, prefix + name]);
+  // The keys are those of SERVICE_METRICS, which Object.entries forgets.
+  return { prefix, ...(Object.fromEntries(names) as Record<Metric, string>) };
+}
 
 /** The scrape job of prometheus.yml: tells our `up`, `process_*` and `nodejs_*` from those of other programs. */
 export const JOB = 'flask_app';

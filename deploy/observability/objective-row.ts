@@ -1,25 +1,26 @@
-import { RowBuilder } from '@grafana/grafana-foundation-sdk/dashboard';
-import type { Objective } from './objectives';
-import { graph } from './panels';
-import { BURN_WINDOWS, type BurnWindow } from './recording-rules';
+import type { Objective } from './objectives.js';
+import { graph, type Row } from './panels.js';
+import { BURN_WINDOWS, type BurnWindow } from './recording-rules.js';
 
 const SHOWN: readonly BurnWindow[] = BURN_WINDOWS.filter((window) =>
   ['5m', '1h', '6h', '3d'].includes(window),
 );
 
 /** The objectives of the API description. They are about a whole job: the instance and endpoint chosen above do not narrow them. */
-export function objectiveRow(objectives: readonly Objective[]) {
-  return new RowBuilder('Objectives')
-    .withPanel(burnPanel('availability', 'Availability burn rate', 'requests that failed (5xx)'))
-    .withPanel(burnPanel('latency', 'Latency burn rate', 'requests slower than the objective'))
-    .withPanel(
+export function objectiveRow(objectives: readonly Objective[]): Row {
+  return {
+    title: 'Objectives',
+    panels: [
+      burnPanel('availability', 'Availability burn rate', 'requests that failed (5xx)'),
+      burnPanel('latency', 'Latency burn rate', 'requests slower than the objective'),
       graph({
         title: 'Error budget left',
         description: `Of each objective's own window. ${objectives.map(describe).join(' ')}`,
         unit: 'percentunit',
         queries: Object.fromEntries(budgetQueries(objectives)),
       }).min(-1),
-    );
+    ],
+  };
 }
 
 function burnPanel(sli: string, title: string, bad: string) {

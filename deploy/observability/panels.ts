@@ -24,6 +24,12 @@ interface PanelOptions {
   readonly queries: Queries;
 }
 
+/** A heading and what stands under it. */
+export interface Row {
+  readonly title: string;
+  readonly panels: readonly Builder<Panel>[];
+}
+
 /** The Prometheus that is chosen at the top of the dashboard. */
 export const DATASOURCE = { type: 'prometheus', uid: '${datasource}' };
 

@@ -1,6 +1,5 @@
-import { RowBuilder } from '@grafana/grafana-foundation-sdk/dashboard';
-import type { MetricNames } from './metric-names';
-import { graph } from './panels';
+import type { MetricNames } from './metric-names.js';
+import { graph, type Row } from './panels.js';
 
 const INSTANCES = 'job=~"$job",instance=~"$instance"';
 
@@ -9,10 +8,10 @@ const BY_WORKER = 'by (instance, worker)';
 const WORKER = '{{instance}} {{worker}}';
 
 /** How much of what a process can take is taken. */
-export function saturationRow({ requestsInProgress }: MetricNames) {
+export function saturationRow({ requestsInProgress }: MetricNames): Row {
   const byWorker = (aggregation: string, metric: string) =>
     `${aggregation} ${BY_WORKER} (${metric}{${INSTANCES}})`;
-  const row = [
+  const panels = [
     graph({
       title: 'CPU',
       description: 'Cores in use by all workers of an instance. A worker can use little more than one.',
@@ -55,13 +54,14 @@ export function saturationRow({ requestsInProgress }: MetricNames) {
       queries: { '{{instance}}': `sum by (instance) (${requestsInProgress}{${INSTANCES}})` },
     }),
   ];
-  return row.reduce((builder, panel) => builder.withPanel(panel), new RowBuilder('Saturation'));
+  return { title: 'Saturation', panels };
 }
 
 /** The lives of the worker processes. */
-export function workersRow({ workers, workerExits }: MetricNames) {
-  return new RowBuilder('Workers')
-    .withPanel(
+export function workersRow({ workers, workerExits }: MetricNames): Row {
+  return {
+    title: 'Workers',
+    panels: [
       graph({
         title: 'Workers by state',
         description: 'Starting includes workers that wait to be started again after a crash.',
@@ -69,54 +69,49 @@ export function workersRow({ workers, workerExits }: MetricNames) {
         stacked: true,
         queries: { '{{state}}': `sum by (state) (${workers}{${INSTANCES}})` },
       }),
-    )
-    .withPanel(
       graph({
         title: 'Exits by reason',
         description: 'Workers that ended within 5 minutes. Only "drained" is what somebody asked for.',
         unit: 'short',
         queries: { '{{reason}}': `sum by (reason) (increase(${workerExits}{${INSTANCES}}[5m]))` },
       }),
-    )
-    .withPanel(
       graph({
         title: 'Open file descriptors',
         description: 'Connections, mostly.',
         unit: 'short',
         queries: { [WORKER]: `sum ${BY_WORKER} (process_open_fds{${INSTANCES}})` },
       }),
-    );
+    ],
+  };
 }
 
 /** Can the other figures be believed? */
-export function scrapeRow({ workersMissing, ledgerErrors }: MetricNames) {
-  return new RowBuilder('Scrape health')
-    .withPanel(
+export function scrapeRow({ scrapeWorkersMissing, ledgerErrors }: MetricNames): Row {
+  return {
+    title: 'Scrape health',
+    panels: [
       graph({
         title: 'Target up',
         description: '1: the scrape succeeded.',
         unit: 'short',
         queries: { '{{instance}}': `up{${INSTANCES}}` },
       }),
-    )
-    .withPanel(
       graph({
         title: 'Scrape duration',
         description: 'As Prometheus measures it. A worker that does not answer costs up to half a second.',
         unit: 's',
         queries: { '{{instance}}': `scrape_duration_seconds{${INSTANCES}}` },
       }),
-    )
-    .withPanel(
       graph({
         title: 'Incomplete scrapes',
         description:
           'Workers that did not answer in time: request counts are complete, their gauges are not there. Ledger errors: counts that only memory holds.',
         unit: 'short',
         queries: {
-          '{{instance}} workers missing': `sum by (instance) (${workersMissing}{${INSTANCES}})`,
+          '{{instance}} workers missing': `sum by (instance) (${scrapeWorkersMissing}{${INSTANCES}})`,
           '{{instance}} ledger errors': `sum by (instance) (increase(${ledgerErrors}{${INSTANCES}}[5m]))`,
         },
       }),
-    );
+    ],
+  };
 }

@@ -1,5 +1,5 @@
-import type { Objective, Operation } from './objectives';
-import type { MetricNames } from './metric-names';
+import type { Objective, Operation } from './objectives.js';
+import type { MetricNames } from './metric-names.js';
 
 export interface RecordingRule {
   readonly record: string;

@@ -1,6 +1,5 @@
-import { RowBuilder } from '@grafana/grafana-foundation-sdk/dashboard';
-import type { MetricNames } from './metric-names';
-import { figure, graph, heat } from './panels';
+import type { MetricNames } from './metric-names.js';
+import { figure, graph, heat, type Row } from './panels.js';
 
 const INSTANCES = 'job=~"$job",instance=~"$instance"';
 const REQUESTS = `${INSTANCES},endpoint=~"$endpoint"`;
@@ -9,19 +8,18 @@ const REQUESTS = `${INSTANCES},endpoint=~"$endpoint"`;
 const FAILED = 'http_status=~"5.."';
 
 /** The figures that say in one look whether the service is well. */
-export function overviewRow({ requestCount, requestLatency, requestsInProgress, workers }: MetricNames) {
+export function overviewRow({ requestCount, requestLatency, requestsInProgress, workers }: MetricNames): Row {
   const all = `sum(rate(${requestCount}{${REQUESTS}}[$__rate_interval]))`;
   const failed = `sum(rate(${requestCount}{${REQUESTS},${FAILED}}[$__rate_interval]))`;
-  return new RowBuilder('Overview')
-    .withPanel(
+  return {
+    title: 'Overview',
+    panels: [
       figure({
         title: 'Requests',
         description: 'Answered requests per second.',
         unit: 'reqps',
         queries: { requests: all },
       }),
-    )
-    .withPanel(
       figure({
         title: 'Failed',
         description: 'Share of requests that were answered with a 5xx.',
@@ -32,8 +30,6 @@ export function overviewRow({ requestCount, requestLatency, requestsInProgress, 
         ],
         queries: { failed: `(${failed} or vector(0)) / (${all} > 0) or vector(0)` },
       }),
-    )
-    .withPanel(
       figure({
         title: 'Latency p99',
         description: '99 % of the requests took at most so long.',
@@ -44,16 +40,12 @@ export function overviewRow({ requestCount, requestLatency, requestsInProgress, 
         ],
         queries: { p99: quantile(0.99, requestLatency) },
       }),
-    )
-    .withPanel(
       figure({
         title: 'In progress',
         description: 'Requests that have arrived and are not yet answered.',
         unit: 'short',
         queries: { requests: `sum(${requestsInProgress}{${INSTANCES}})` },
       }),
-    )
-    .withPanel(
       figure({
         title: 'Workers ready',
         description: 'Worker processes that accept requests, of all selected instances.',
@@ -62,8 +54,6 @@ export function overviewRow({ requestCount, requestLatency, requestsInProgress, 
         thresholds: [['green', 1]],
         queries: { ready: `sum(${workers}{${INSTANCES},state="ready"})` },
       }),
-    )
-    .withPanel(
       figure({
         title: 'Alerts firing',
         description: 'What each means and what to do about it is in docs/runbook.md.',
@@ -71,48 +61,48 @@ export function overviewRow({ requestCount, requestLatency, requestsInProgress, 
         thresholds: [['red', 1]],
         queries: { alerts: 'count(ALERTS{alertstate="firing",job=~"$job"}) or vector(0)' },
       }),
-    );
+    ],
+  };
 }
 
 /** Who asks for what. */
-export function trafficRow({ requestCount }: MetricNames) {
+export function trafficRow({ requestCount }: MetricNames): Row {
   const by = (label: string) => `sum by (${label}) (rate(${requestCount}{${REQUESTS}}[$__rate_interval]))`;
   const graphOf = (label: string, title: string, description: string) =>
     graph({ title, description, unit: 'reqps', stacked: true, queries: { [`{{${label}}}`]: by(label) } });
-  return new RowBuilder('Traffic')
-    .withPanel(
+  return {
+    title: 'Traffic',
+    panels: [
       graphOf(
         'endpoint',
         'Requests by endpoint',
         'Path templates of the API description; "unmatched" is every other path, "malformed" what is not HTTP.',
       ),
-    )
-    .withPanel(
       graphOf(
         'http_status',
         'Requests by status',
         'As the client was sent it. 499: the client left before the answer.',
       ),
-    )
-    .withPanel(graphOf('instance', 'Requests by instance', 'Are they shared out evenly?'));
+      graphOf('instance', 'Requests by instance', 'Are they shared out evenly?'),
+    ],
+  };
 }
 
 /** What went wrong, and whose fault it was. */
-export function errorsRow({ requestCount }: MetricNames) {
+export function errorsRow({ requestCount }: MetricNames): Row {
   const rate = (by: string, matcher = '') =>
     `sum ${by}(rate(${requestCount}{${REQUESTS}${matcher}}[$__rate_interval]))`;
   const byEndpoint = rate('by (endpoint) ');
   const failedByEndpoint = rate('by (endpoint) ', `,${FAILED}`);
-  return new RowBuilder('Errors')
-    .withPanel(
+  return {
+    title: 'Errors',
+    panels: [
       graph({
         title: 'Failed requests by endpoint',
         description: 'Share of the requests that were answered with a 5xx.',
         unit: 'percentunit',
         queries: { '{{endpoint}}': `(${failedByEndpoint} or 0 * ${byEndpoint}) / (${byEndpoint} > 0)` },
       }),
-    )
-    .withPanel(
       graph({
         title: 'Errors by class',
         description:
@@ -124,8 +114,6 @@ export function errorsRow({ requestCount }: MetricNames) {
           '499': `${rate('', ',http_status="499"')} or vector(0)`,
         },
       }),
-    )
-    .withPanel(
       graph({
         title: 'Refused before any route',
         description: 'Paths that the API description does not have, and what the HTTP parser refused.',
@@ -135,13 +123,15 @@ export function errorsRow({ requestCount }: MetricNames) {
           malformed: `sum(rate(${requestCount}{${INSTANCES},endpoint="malformed"}[$__rate_interval])) or vector(0)`,
         },
       }),
-    );
+    ],
+  };
 }
 
 /** How long requests take, from their arrival until the whole answer was handed to the socket. */
-export function latencyRow({ requestLatency }: MetricNames) {
-  return new RowBuilder('Latency')
-    .withPanel(
+export function latencyRow({ requestLatency }: MetricNames): Row {
+  return {
+    title: 'Latency',
+    panels: [
       heat({
         title: 'Latency distribution',
         description: 'The darker a cell, the more requests took about so long.',
@@ -150,8 +140,6 @@ export function latencyRow({ requestLatency }: MetricNames) {
           '{{le}}': `sum by (le) (increase(${requestLatency}_bucket{${REQUESTS}}[$__rate_interval]))`,
         },
       }),
-    )
-    .withPanel(
       graph({
         title: 'Latency percentiles',
         description: "Of all selected endpoints together, interpolated within the histogram's buckets.",
@@ -162,15 +150,14 @@ export function latencyRow({ requestLatency }: MetricNames) {
           p99: quantile(0.99, requestLatency),
         },
       }),
-    )
-    .withPanel(
       graph({
         title: 'p95 by endpoint',
         description: '95 % of the requests to an endpoint took at most so long.',
         unit: 's',
         queries: { '{{endpoint}}': quantile(0.95, requestLatency, 'endpoint') },
       }),
-    );
+    ],
+  };
 }
 
 function quantile(share: number, metric: string, by?: string): string {

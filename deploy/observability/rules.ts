@@ -1,9 +1,9 @@
 import { stringify } from 'yaml';
-import { type AlertRule, requestAlerts, saturationAlerts, targetAlerts, workerAlerts } from './alerts';
-import { burnAlerts } from './burn-alerts';
-import { JOB, metricNames } from './metric-names';
-import type { Objective } from './objectives';
-import { memoryRules, objectiveRules, requestRules } from './recording-rules';
+import { type AlertRule, requestAlerts, saturationAlerts, targetAlerts, workerAlerts } from './alerts.js';
+import { burnAlerts } from './burn-alerts.js';
+import { JOB, metricNames } from './metric-names.js';
+import type { Objective } from './objectives.js';
+import { memoryRules, objectiveRules, requestRules } from './recording-rules.js';
 
 const HEADER =
   '# Written by "npm run observability" from swagger/swagger.yaml. Change deploy/observability, not this file.\n';

@@ -3,10 +3,14 @@ import { SERVICE_METRICS } from '../metrics/service-metrics.js';
 import { WORKER_STATES, type WorkerState } from './member.js';
 import { EXIT_REASONS, type ExitReason } from './restart-policy.js';
 
-/** Registers the gauge of workers by state; `count` is called at each scrape. */
+/**
+ * Registers the gauge of workers by state; `count` is called at each scrape. Those of the `wanted` workers that wait to
+ * be forked again count as starting: a service that is short of workers shows it for as long as it is.
+ */
 export function registerWorkers(
   registry: Registry,
   prefix: string,
+  wanted: number,
   count: () => Readonly<Record<WorkerState, number>>,
 ): void {
   const { name, help, labels } = SERVICE_METRICS.workers;
@@ -18,6 +22,10 @@ export function registerWorkers(
     collect() {
       const counts = count();
       for (const state of WORKER_STATES) gauge.set({ state }, counts[state]);
+      gauge.inc(
+        { state: 'starting' },
+        Math.max(0, wanted - counts.starting - counts.ready - counts.draining),
+      );
     },
   });
 }

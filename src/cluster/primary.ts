@@ -58,7 +58,7 @@ class Primary {
       onExit: countExit,
       onEnd: (code, message) => void this.#end(code, message),
     });
-    registerWorkers(registry, config.metricsPrefix, () => this.#supervisor.count());
+    registerWorkers(registry, config.metricsPrefix, config.concurrency, () => this.#supervisor.count());
     // Node's own round robin would leave a connection open for ever that was handed to a worker which dies before it
     // takes it. The workers accept by themselves; `advanced` sends long texts three times as cheaply as JSON.
     cluster.schedulingPolicy = cluster.SCHED_NONE;

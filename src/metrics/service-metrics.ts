@@ -27,7 +27,7 @@ export const SERVICE_METRICS = {
     name: 'workers',
     type: 'gauge',
     labels: ['state'],
-    help: 'Worker processes by state.',
+    help: 'Worker processes by state; starting includes those that wait to be started again.',
   },
   workerExits: {
     name: 'worker_exits_total',
