@@ -1,6 +1,7 @@
 import { AggregatorRegistry, type PrometheusContentType, type Registry } from 'prom-client';
 import { familyHeader, joinFamilies, Slices } from './exposition.js';
 import { MergedMetrics, MetricSource, type Live } from './merged-metrics.js';
+import { oneAtATime } from './one-at-a-time.js';
 import { listenersAdded } from './prom-client-listener.js';
 import { RequestTotals } from './request-totals.js';
 import { ownSeries, SERVICE_METRICS } from './service-metrics.js';
@@ -41,8 +42,6 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> {
   readonly #own = new MetricSource();
   #requestId = 0;
   #waiting: Waiting | undefined;
-  #running: Promise<string> | undefined;
-  #next: Promise<string> | undefined;
 
   constructor(options: ClusterRegistryOptions) {
     const added = listenersAdded();
@@ -75,7 +74,7 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> {
     this.#metrics.add(worker.metrics, snapshot);
     for (const { labels, cells } of snapshot.rows) {
       if (cells.length !== this.#options.buckets.length + 2) continue;
-      this.#requests.add(worker.requests, this.#requests.indexOf(labels), cells, 0);
+      this.#requests.add(worker.requests, this.#requests.indexOf(labels), Float64Array.from(cells), 0);
     }
     if (this.#waiting?.requestId === requestId) this.#waiting?.answers.set(generation, snapshot);
     else if (requestId !== undefined) return;
@@ -96,25 +95,11 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> {
    * The exposition of the whole service, complete as of the call. One gathering runs at a time; calls that arrive meanwhile
    * share the next one, because the running one may have passed what was answered before they came.
    */
-  gather(): Promise<string> {
-    if (!this.#running) return this.#start();
-    this.#next ??= this.#running
-      .catch(() => {})
-      .then(() => {
-        this.#next = undefined;
-        return this.#start();
-      });
-    return this.#next;
-  }
+  readonly gather = oneAtATime(() => this.#gather());
 
   /** prom-client's name for it. */
   override clusterMetrics(): Promise<string> {
     return this.gather();
-  }
-
-  #start(): Promise<string> {
-    this.#running = this.#gather().finally(() => (this.#running = undefined));
-    return this.#running;
   }
 
   async #gather(): Promise<string> {
@@ -124,7 +109,7 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> {
     await this.#readLedgers();
     const requests = await this.#requests.render();
     const metrics = await this.#metrics.render([{ snapshot: own }, ...this.#live(answers)]);
-    return joinFamilies([...requests, this.#missing(missing), ...metrics]);
+    return joinFamilies([requests, this.#missing(missing), ...metrics]);
   }
 
   /** Waits until every worker has answered, is gone, or its time is up. */

@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import { cellsPerRow } from './ledger-format.js';
 import type { RowLabels } from './request-metrics.js';
 import { SERVICE_METRICS } from './service-metrics.js';
+import { TextBuffer } from './text-buffer.js';
 
 /** Of everything that this service exposes: Prometheus text format 0.0.4. */
 export const CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
@@ -58,7 +59,7 @@ export class Slices {
 /** A (method, endpoint): one histogram of the rows of all its statuses. */
 interface Group {
   /** What stands before the value, line by line: the buckets, the sum, the count. */
-  readonly lines: readonly string[];
+  readonly lines: readonly Uint8Array[];
   readonly rows: number[];
 }
 
@@ -70,10 +71,11 @@ export class RequestText {
   readonly #width: number;
   readonly #countName: string;
   readonly #latencyName: string;
-  /** `le="…",` of each bucket. */
+  /** `le="…"` of each bucket. */
   readonly #bounds: readonly string[];
-  readonly #counters: string[] = [];
+  readonly #counters: Uint8Array[] = [];
   readonly #groups = new Map<string, Group>();
+  readonly #text = new TextBuffer();
 
   constructor(prefix: string, buckets: readonly number[]) {
     this.#width = cellsPerRow(buckets);
@@ -89,47 +91,49 @@ export class RequestText {
       ['endpoint', endpoint],
     ]);
     const row = this.#counters.length;
-    this.#counters.push(`${this.#countName}${shared.slice(0, -1)},http_status="${status}"} `);
+    this.#counters.push(Buffer.from(`${this.#countName}${shared.slice(0, -1)},http_status="${status}"} `));
     const group = this.#groups.get(shared);
     if (group) group.rows.push(row);
     else this.#groups.set(shared, { lines: this.#lines(shared), rows: [row] });
   }
 
-  #lines(shared: string): string[] {
+  #lines(shared: string): Uint8Array[] {
     const name = this.#latencyName;
     const buckets = this.#bounds.map((bound) => `${name}_bucket{${bound},${shared.slice(1)} `);
-    return [...buckets, `${name}_sum${shared} `, `${name}_count${shared} `];
+    return [...buckets, `${name}_sum${shared} `, `${name}_count${shared} `].map((line) => Buffer.from(line));
   }
 
-  /** Renders the cells of all rows, one row after the other. They must not change until it is done. */
-  async render(cells: Float64Array): Promise<string[]> {
+  /** Renders the cells of all rows, one row after the other. One rendering at a time; its cells must not change. */
+  async render(cells: Float64Array): Promise<string> {
     const slices = new Slices();
-    return [await this.#renderCounter(cells, slices), await this.#renderHistogram(cells, slices)];
+    this.#text.clear();
+    await this.#renderCounter(cells, slices);
+    this.#text.append('\n');
+    await this.#renderHistogram(cells, slices);
+    return this.#text.toString();
   }
 
-  async #renderCounter(cells: Float64Array, slices: Slices): Promise<string> {
+  async #renderCounter(cells: Float64Array, slices: Slices): Promise<void> {
     const { help, type } = SERVICE_METRICS.requestCount;
-    let text = familyHeader(this.#countName, help, type);
+    this.#text.append(familyHeader(this.#countName, help, type));
     for (const [row, line] of this.#counters.entries()) {
       let count = 0;
       const end = (row + 1) * this.#width - 1;
       for (let i = row * this.#width; i < end; i++) count += cells[i]!;
-      text += `${line}${count}\n`;
+      this.#text.appendLine(line, count);
       if (slices.over) await slices.next();
     }
-    return text;
   }
 
-  async #renderHistogram(cells: Float64Array, slices: Slices): Promise<string> {
+  async #renderHistogram(cells: Float64Array, slices: Slices): Promise<void> {
     const { help, type } = SERVICE_METRICS.requestLatency;
-    let text = familyHeader(this.#latencyName, help, type);
+    this.#text.append(familyHeader(this.#latencyName, help, type));
     const sums = new Float64Array(this.#width);
     for (const group of this.#groups.values()) {
       this.#sum(group, cells, sums);
-      text = appendHistogram(text, group.lines, sums);
+      this.#appendGroup(group, sums);
       if (slices.over) await slices.next();
     }
-    return text;
   }
 
   #sum({ rows }: Group, cells: Float64Array, sums: Float64Array): void {
@@ -139,17 +143,15 @@ export class RequestText {
       for (let i = 0; i < sums.length; i++) sums[i]! += cells[start + i]!;
     }
   }
-}
 
-function appendHistogram(before: string, lines: readonly string[], sums: Float64Array): string {
-  const buckets = sums.length - 1;
-  let text = before;
-  let count = 0;
-  for (let i = 0; i < buckets; i++) {
-    count += sums[i]!;
-    text += lines[i]!;
-    text += count;
-    text += '\n';
+  #appendGroup({ lines }: Group, sums: Float64Array): void {
+    const buckets = sums.length - 1;
+    let count = 0;
+    for (let i = 0; i < buckets; i++) {
+      count += sums[i]!;
+      this.#text.appendLine(lines[i]!, count);
+    }
+    this.#text.appendLine(lines[buckets]!, sums[buckets]!);
+    this.#text.appendLine(lines[buckets + 1]!, count);
   }
-  return `${text}${lines[buckets]!}${sums[buckets]!}\n${lines[buckets + 1]!}${count}\n`;
 }

@@ -31,14 +31,14 @@ export interface LedgerContent {
 export function readLedger(path: string): LedgerContent | undefined {
   const reader = LedgerReader.open(path);
   if (!reader) return undefined;
-  const words = reader.read();
+  reader.read();
   reader.close();
   const { generation, pid, buckets } = reader.header;
-  const width = cellsPerRow(buckets);
-  const rows = reader.rows
-    .map(({ labels, cellsAt }) => ({ labels, cells: words.slice(cellsAt, cellsAt + width) }))
-    .filter((row) => areCells(row.cells));
-  return { generation, pid, buckets, rows };
+  const rows: RowData[] = [];
+  for (let row; (row = reader.row(rows.length));) {
+    rows.push({ labels: row.labels, cells: reader.cellsOf(row) });
+  }
+  return { generation, pid, buckets, rows: rows.filter((row) => areCells(row.cells)) };
 }
 
 /** Whether these can be the cells of a row: whole counts, then a sum. */
@@ -50,7 +50,7 @@ export function areCells(cells: Float64Array | readonly number[]): boolean {
 
 /** An open ledger that is read again and again: labels are read once, as rows do not move. */
 export class LedgerReader {
-  readonly rows: PlacedRow[] = [];
+  readonly #rows: PlacedRow[] = [];
   #content = new Content(0);
   #parsed: number;
 
@@ -76,23 +76,34 @@ export class LedgerReader {
     this.#parsed = headerLength(header);
   }
 
-  /**
-   * Reads the file again, adds what is new to `rows`, and gives the file's 64-bit words, valid until the next read. Where the
-   * file can't be read any more they are those of the last time.
-   */
-  read(): Float64Array {
+  /** Reads the file again. Where it can't be read any more, or not as far as before, the rest is that of the last time. */
+  read(): void {
     try {
       this.#content = load(this.fd, this.#content);
     } catch {
-      return this.#content.doubles;
+      // What was read before is still right, if no longer the latest.
     }
-    const cells = cellsPerRow(this.header.buckets);
-    for (;;) {
-      const next = decodeRow(this.#content, this.#parsed, cells);
-      if (!next) return this.#content.doubles;
-      this.rows.push(next.row);
-      this.#parsed += next.length;
-    }
+  }
+
+  /** What was read, as 64-bit words. */
+  get words(): Float64Array {
+    return this.#content.doubles;
+  }
+
+  /** A copy of a row's cells. */
+  cellsOf({ cellsAt }: PlacedRow): Float64Array {
+    return this.words.slice(cellsAt, cellsAt + cellsPerRow(this.header.buckets));
+  }
+
+  /** Where the row of that number is in what was read; undefined when there are not so many. To be asked in order. */
+  row(number: number): PlacedRow | undefined {
+    const known = this.#rows[number];
+    if (known) return known;
+    const next = decodeRow(this.#content, this.#parsed, cellsPerRow(this.header.buckets));
+    if (!next) return undefined;
+    this.#rows.push(next.row);
+    this.#parsed += next.length;
+    return next.row;
   }
 
   close(): void {

@@ -1,6 +1,7 @@
 import type { Registry } from 'prom-client';
 import { joinFamilies } from './exposition.js';
 import { MergedMetrics, MetricSource } from './merged-metrics.js';
+import { oneAtATime } from './one-at-a-time.js';
 import type { RequestMetrics } from './request-metrics.js';
 import { RequestSource, RequestTotals } from './request-totals.js';
 import { ownSeries } from './service-metrics.js';
@@ -16,10 +17,10 @@ export function processGatherer(
   const merged = new MergedMetrics(ownSeries(prefix));
   const counted = new RequestSource();
   const source = new MetricSource();
-  return async () => {
+  return oneAtATime(async () => {
     const snapshot = await takeSnapshot(registry, []);
     merged.add(source, snapshot);
     for (const { labels, cells } of metrics.rows) requests.add(counted, requests.indexOf(labels), cells, 0);
-    return joinFamilies([...(await requests.render()), ...(await merged.render([{ snapshot }]))]);
-  };
+    return joinFamilies([await requests.render(), ...(await merged.render([{ snapshot }]))]);
+  });
 }

@@ -31,9 +31,10 @@ export class RequestTotals {
   }
 
   /** Takes in a reading of a worker's row: its cells begin at `from` in `words`. */
-  add(source: RequestSource, index: number, words: ArrayLike<number>, from: number): void {
+  add(source: RequestSource, index: number, words: Float64Array, from: number): void {
+    const totals = this.#totals;
+    const last = source.fit(totals.length);
     const start = index * this.#width;
-    const last = source.fit(this.#totals.length);
     const sum = this.#width - 1;
     for (let i = 0; i <= sum; i++) {
       const value = words[from + i]!;
@@ -41,12 +42,12 @@ export class RequestTotals {
       // False for NaN and for what would fall; Infinity and parts of a count are no counts.
       if (!(more > 0) || (i === sum ? value === Infinity : !Number.isSafeInteger(value))) continue;
       last[start + i] = value;
-      this.#totals[start + i]! += more;
+      totals[start + i]! += more;
     }
   }
 
-  /** The families of the two request metrics, as they are at this moment. */
-  render(): Promise<string[]> {
+  /** The two request metrics as they are at this moment. One rendering at a time. */
+  render(): Promise<string> {
     return this.#text.render(this.#totals.slice(0, this.#index.size * this.#width));
   }
 }

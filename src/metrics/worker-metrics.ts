@@ -29,28 +29,33 @@ export class WorkerMetrics {
 
   /** Takes in what is new in the ledger, if there is one. */
   async readInto(totals: RequestTotals, slices: Slices): Promise<void> {
-    for (const _ of this.#read(totals)) if (slices.over) await slices.next();
+    this.#read();
+    // What was read before a pause is still right after it, if no longer the latest.
+    for (let row = 0; this.#take(row, totals); row++) if (slices.over) await slices.next();
   }
 
   /** The ledger of a process that is gone: takes it in for the last time and removes it. */
   remove(totals: RequestTotals): void {
-    for (const _ of this.#read(totals));
+    this.#read();
+    for (let row = 0; this.#take(row, totals); row++);
     this.#removed = true;
     this.#ledger?.close();
     rmSync(ledgerPath(this.folder, this.generation), { force: true });
   }
 
-  /** Row by row. What was read before a pause is still right after it, if no longer the latest. */
-  *#read(totals: RequestTotals): Generator<void> {
+  #read(): void {
     if (this.#removed) return;
     this.#ledger ??= this.#open();
-    if (!this.#ledger) return;
-    const words = this.#ledger.read();
-    for (const [i, row] of this.#ledger.rows.entries()) {
-      const index = (this.#indexes[i] ??= totals.indexOf(row.labels));
-      totals.add(this.requests, index, words, row.cellsAt);
-      yield;
-    }
+    this.#ledger?.read();
+  }
+
+  /** Adds one row of the ledger; false when there is none. */
+  #take(row: number, totals: RequestTotals): boolean {
+    const placed = this.#ledger?.row(row);
+    if (!this.#ledger || !placed) return false;
+    const index = (this.#indexes[row] ??= totals.indexOf(placed.labels));
+    totals.add(this.requests, index, this.#ledger.words, placed.cellsAt);
+    return true;
   }
 
   #open(): LedgerReader | undefined {

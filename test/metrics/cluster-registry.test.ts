@@ -4,6 +4,7 @@ import { ClusterRegistry, type ClusterRegistryOptions } from '../../src/metrics/
 import { Ledger } from '../../src/metrics/ledger';
 import { RequestMetrics } from '../../src/metrics/request-metrics';
 import { parseSnapshot, takeSnapshot, type Snapshot } from '../../src/metrics/snapshot';
+import { eventually } from '../support/eventually';
 import { parseExposition, total } from '../support/exposition';
 import { memoryFolder } from './memory-folder';
 
@@ -113,6 +114,7 @@ describe('gathering', () => {
       void worker.snapshot().then((snapshot) => primary.receiveSnapshot(2, id, snapshot));
     });
     const running = primary.gather();
+    await eventually('the first asking', 5_000, () => asked === 1);
     worker.jobs.inc();
     const shared = [primary.gather(), primary.gather(), primary.gather()];
     const texts = await Promise.all(shared);
