@@ -1,0 +1,127 @@
+import { join } from 'node:path';
+import { eventually } from '../support/eventually';
+import { type Family, fallen, total } from '../support/exposition';
+import { failed, Load } from '../support/load-client';
+import { disposeAll, Service } from '../support/service';
+
+const FIXTURE = join(process.cwd(), 'test/fixtures/service.js');
+
+jest.setTimeout(60_000);
+afterEach(disposeAll);
+
+type Metrics = ReadonlyMap<string, Family>;
+
+const counted = (metrics: Metrics): number =>
+  total(metrics, 'flask_app_request_count', { endpoint: '/many' });
+const exits = (metrics: Metrics, reason: string): number =>
+  total(metrics, 'flask_app_worker_exits_total', { reason });
+const ready = (metrics: Metrics): number => total(metrics, 'flask_app_workers', { state: 'ready' });
+
+async function fullStrength(service: Service, workers: number): Promise<Metrics> {
+  return eventually(`${workers} workers are ready`, 20_000, async () => {
+    const metrics = await service.scrape();
+    return ready(metrics) === workers && metrics;
+  });
+}
+
+test('workers killed under load: nothing exposed falls, no answer is missing, only their connections fail', async () => {
+  const service = await Service.start({ program: FIXTURE });
+  let before = await fullStrength(service, 2);
+  const load = new Load({ port: service.port, rate: 300, connections: 10, path: '/many' });
+  const falls: string[] = [];
+  for (let kills = 1; kills <= 4; kills++) {
+    const target = load.answered + 100;
+    await eventually('100 more answers', 10_000, () => load.answered > target);
+    const [oldest = 0] = service.workers();
+    process.kill(oldest, 'SIGKILL');
+    await eventually('it is gone, counted and replaced', 20_000, async () => {
+      const after = await service.scrape().catch(() => undefined); // its own connection may be the killed worker's
+      if (!after) return false;
+      falls.push(...fallen(before, after));
+      before = after;
+      return exits(after, 'killed') === kills && ready(after) === 2;
+    });
+  }
+  const report = await load.stop();
+  const count = counted(await service.scrape());
+  expect(falls).toEqual([]);
+  // Each kill can cost what was in flight on the 10 connections, and may have counted it.
+  expect(failed(report)).toBeLessThanOrEqual(4 * 10);
+  expect(count).toBeGreaterThanOrEqual(report.outcomes.answered);
+  expect(count).toBeLessThanOrEqual(report.outcomes.answered + failed(report));
+});
+
+test('a stopped worker: /metrics answers within a second with complete counts, and it is killed and replaced', async () => {
+  const service = await Service.start({ program: FIXTURE, env: { WORKER_TIMEOUT_MS: '4000' } });
+  await fullStrength(service, 2);
+  for (let i = 0; i < 40; i++) await service.get('/many');
+  const [stopped = 0] = service.workers();
+  process.kill(stopped, 'SIGSTOP');
+  const stoppedAt = performance.now();
+  const answers: number[] = [];
+  // A connection may be accepted by the stopped worker; any other is answered.
+  const metrics = await eventually('a scrape that reports the missing worker', 3_500, async () => {
+    const started = performance.now();
+    const scraped = await service.scrape().catch(() => undefined);
+    answers.push(performance.now() - started);
+    return scraped && total(scraped, 'flask_app_scrape_workers_missing') === 1 && scraped;
+  });
+  expect(counted(metrics)).toBe(40);
+  expect(answers.at(-1)).toBeLessThan(1_000);
+  await eventually('it is killed, counted as hung and replaced', 20_000, async () => {
+    const after = await service.scrape().catch(() => undefined);
+    return after && exits(after, 'hung') === 1 && ready(after) === 2;
+  });
+  expect(performance.now() - stoppedAt).toBeGreaterThan(3_000);
+  expect(service.workers()).not.toContain(stopped);
+});
+
+test('five rolling reloads under load: no request fails, all workers are new, nothing exposed falls', async () => {
+  const service = await Service.start({ program: FIXTURE });
+  let before = await fullStrength(service, 2);
+  const load = new Load({ port: service.port, rate: 200, connections: 10, path: '/many' });
+  const falls: string[] = [];
+  for (let reload = 1; reload <= 5; reload++) {
+    const old = service.workers();
+    service.signal('SIGHUP');
+    const after = await eventually('both workers are new', 30_000, async () => {
+      const metrics = await service.scrape();
+      return exits(metrics, 'drained') === 2 * reload && ready(metrics) === 2 && metrics;
+    });
+    falls.push(...fallen(before, after));
+    before = after;
+    expect(service.workers().filter((pid) => old.includes(pid))).toEqual([]);
+  }
+  const report = await load.stop();
+  expect({ failed: failed(report), failures: report.failures }).toEqual({ failed: 0, failures: [] });
+  expect(counted(await service.scrape())).toBe(report.outcomes.answered);
+  expect(falls).toEqual([]);
+});
+
+test('requests that crash their worker by an exception: the others are answered, forks are few', async () => {
+  const service = await Service.start({ program: FIXTURE, env: { WEB_CONCURRENCY: '2' } });
+  await fullStrength(service, 2);
+  const poison = new Load({ port: service.port, rate: 20, connections: 'each', path: '/crash' });
+  const load = new Load({ port: service.port, rate: 200, connections: 10, path: '/many' });
+  await eventually('a thousand answers', 30_000, () => load.answered > 1_000);
+  await poison.stop();
+  const report = await load.stop();
+  expect(failed(report) / report.sent).toBeLessThan(0.01);
+  // Two workers, whose replacements are poisoned as soon as they are ready: at most 6 forks in 10 s.
+  const generations = [...service.stdout.matchAll(/"worker":(\d+)/g)].map(([, generation]) =>
+    Number(generation),
+  );
+  expect(Math.max(...generations)).toBeLessThanOrEqual(2 + 6 * Math.ceil(report.sent / 2_000));
+});
+
+test('what is no message does not hurt the primary, nor the counts', async () => {
+  const service = await Service.start({ program: FIXTURE });
+  const before = await fullStrength(service, 2);
+  for (let i = 0; i < 3; i++) expect((await service.get('/ipc')).status).toBe(200);
+  await eventually('it is noticed', 10_000, () => service.stdout.includes('no message of ours'));
+  const after = await fullStrength(service, 2);
+  expect(fallen(before, after)).toEqual([]);
+  expect(total(after, 'flask_app_request_count', { endpoint: '/ipc' })).toBe(3);
+  expect(total(after, 'flask_app_request_count', { endpoint: '/' })).toBe(0);
+  expect(await service.stop()).toEqual({ code: 0, signal: null });
+});

@@ -1,0 +1,130 @@
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { eventually } from '../support/eventually';
+import { rawExchange, request } from '../support/exchange';
+import { failed, Load } from '../support/load-client';
+import { alive } from '../support/processes';
+import { disposeAll, freePort, Service } from '../support/service';
+import { total } from '../support/exposition';
+
+const FIXTURE = join(process.cwd(), 'test/fixtures/service.js');
+
+jest.setTimeout(60_000);
+afterEach(disposeAll);
+
+const slow = (port: number, ms: number) => request(port, `/slow?ms=${ms}`, { deadlineMs: 20_000 });
+
+/** Waits until so many requests are in progress. */
+const inProgress = (service: Service, count: number) =>
+  eventually(`${count} requests in progress`, 10_000, async () => {
+    return total(await service.scrape(), 'flask_app_requests_in_progress') === count;
+  });
+
+test.each(['SIGTERM', 'SIGINT'] as const)(
+  '%s: readiness first, then nothing in flight or on its way fails, exit code 0 and no process left',
+  async (signal) => {
+    const env = { SHUTDOWN_DELAY_MS: '1500', SHUTDOWN_TIMEOUT_MS: '15000' };
+    const service = await Service.start({ program: FIXTURE, env });
+    const answers = Array.from({ length: 10 }, () => slow(service.port, 2_500));
+    const load = new Load({ port: service.port, rate: 100, connections: 10 });
+    await inProgress(service, 10);
+    service.signalGroup(signal);
+    await eventually('readiness 503 while the port is open', 5_000, async () => {
+      return (await service.get('/readyz')).status === 503;
+    });
+    const statuses = (await Promise.all(answers)).map(({ status }) => status);
+    expect(statuses).toEqual(Array(10).fill(200));
+    // The paced clients go on until nobody listens any more; all that was sent before is answered.
+    await eventually('the port is closed', 10_000, () =>
+      service.get('/').then(
+        () => false,
+        () => true,
+      ),
+    );
+    const report = await load.stop();
+    expect({ ...report.outcomes, answered: 0, refused: 0 }).toMatchObject({
+      cut: 0,
+      'timed out': 0,
+      unanswered: 0,
+    });
+    expect(await service.waitForExit(20_000)).toEqual({ code: 0, signal: null });
+    expect(service.processes()).toEqual([]);
+  },
+);
+
+test('what does not finish in time is cut off at the deadline, and the exit code is 0', async () => {
+  const env = { SHUTDOWN_DELAY_MS: '0', SHUTDOWN_TIMEOUT_MS: '1500' };
+  const service = await Service.start({ program: FIXTURE, env });
+  const cut = slow(service.port, 30_000).catch((error: Error) => error);
+  await inProgress(service, 1);
+  const started = performance.now();
+  service.signal('SIGTERM');
+  expect(await service.waitForExit(10_000)).toEqual({ code: 0, signal: null });
+  expect(performance.now() - started).toBeGreaterThan(1_000);
+  expect(await cut).toBeInstanceOf(Error);
+});
+
+test('the same signal twice at once is one; a second one later ends the service at once', async () => {
+  const service = await Service.start({ program: FIXTURE });
+  const cut = slow(service.port, 30_000).catch((error: Error) => error);
+  await inProgress(service, 1);
+  service.signal('SIGINT');
+  service.signal('SIGINT');
+  await eventually('it has noticed', 5_000, () => service.stdout.includes('Stopping'));
+  // The time in which a second signal counts as the first: the one wait here that is not for a condition.
+  await delay(300);
+  expect(service.exit).toBeUndefined();
+  service.signal('SIGTERM');
+  expect(await service.waitForExit(2_000)).toEqual({ code: 143, signal: null });
+  expect(await cut).toBeInstanceOf(Error);
+  await eventually('no process left', 5_000, () => service.processes().length === 0);
+});
+
+test('when the primary is killed no worker stays: neither a busy one, nor a stopped one, nor an idle one', async () => {
+  const service = await Service.start({ program: FIXTURE, env: { WEB_CONCURRENCY: '3' } });
+  await eventually('all three are ready', 20_000, () => service.stdout.includes('Ready on'));
+  const spinning = await spin(service);
+  const stopped = service.workers().find((pid) => pid !== spinning)!;
+  process.kill(stopped, 'SIGSTOP');
+  const workers = service.workers();
+  expect(workers).toHaveLength(3);
+  service.signal('SIGKILL');
+  await eventually('all workers are gone', 3_000, () => !workers.some(alive));
+});
+
+/** Makes a worker busy for ever; it gives its pid before. */
+async function spin(service: Service): Promise<number> {
+  const { text } = await rawExchange(service.port, 'GET /spin HTTP/1.1\r\nHost: x\r\n\r\n', {
+    deadlineMs: 1_000,
+  });
+  return Number(/pid=(\d+)/.exec(text)?.[1]);
+}
+
+test('with a metrics port of its own, metrics are there until the end and count everything', async () => {
+  const metricsPort = await freePort();
+  const env = { METRICS_PORT: String(metricsPort), METRICS_TOKEN: 'open-sesame', SHUTDOWN_DELAY_MS: '0' };
+  const service = await Service.start({ program: FIXTURE, env });
+  const headers = { Authorization: 'Bearer open-sesame' };
+  const scrape = () => request(metricsPort, '/metrics', { headers });
+  expect((await service.get('/metrics')).status).toBe(404);
+  expect((await request(metricsPort, '/metrics')).status).toBe(401);
+  const answer = slow(service.port, 1_500);
+  await eventually('the request has arrived', 5_000, async () => {
+    return (await scrape()).body.toString().includes('flask_app_requests_in_progress 1');
+  });
+  service.signal('SIGTERM');
+  await eventually('workers drain, and that can be seen', 5_000, async () => {
+    return /flask_app_workers\{state="draining"\} [12]/.test((await scrape()).body.toString());
+  });
+  expect((await answer).status).toBe(200);
+  expect(await service.waitForExit(10_000)).toEqual({ code: 0, signal: null });
+});
+
+test('an idle service stops in about a second', async () => {
+  const service = await Service.start();
+  const load = new Load({ port: service.port, rate: 20, connections: 4 });
+  await eventually('some answers', 5_000, () => load.answered > 10);
+  const report = await load.stop();
+  expect(failed(report)).toBe(0);
+  expect(await service.stop(10_000)).toEqual({ code: 0, signal: null });
+});
