@@ -1,6 +1,5 @@
 import { isatty } from 'node:tty';
 import { pino, stdTimeFunctions, type DestinationStream, type Level, type Logger } from 'pino';
-import { build as pretty } from 'pino-pretty';
 
 export type { Logger };
 
@@ -24,5 +23,7 @@ export function createLog(level: Level | 'silent', stream?: DestinationStream): 
 }
 
 function forPeople(): DestinationStream {
-  return pretty({ destination: STDOUT, sync: true, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l' });
+  // Loaded where it is wanted only, which is not where a service runs. `require`, because this is no time to wait.
+  const { build } = require('pino-pretty') as typeof import('pino-pretty');
+  return build({ destination: STDOUT, sync: true, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l' });
 }
