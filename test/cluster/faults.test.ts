@@ -6,7 +6,7 @@ import { disposeAll, Service } from '../support/service';
 
 const FIXTURE = join(process.cwd(), 'test/fixtures/service.js');
 
-jest.setTimeout(60_000);
+jest.setTimeout(180_000);
 afterEach(disposeAll);
 
 type Metrics = ReadonlyMap<string, Family>;

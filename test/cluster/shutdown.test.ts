@@ -9,7 +9,7 @@ import { total } from '../support/exposition';
 
 const FIXTURE = join(process.cwd(), 'test/fixtures/service.js');
 
-jest.setTimeout(60_000);
+jest.setTimeout(180_000);
 afterEach(disposeAll);
 
 const slow = (port: number, ms: number) => request(port, `/slow?ms=${ms}`, { deadlineMs: 20_000 });

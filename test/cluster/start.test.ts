@@ -7,7 +7,7 @@ import { disposeAll, freePort, Service } from '../support/service';
 
 const FIXTURE = join(process.cwd(), 'test/fixtures/service.js');
 
-jest.setTimeout(60_000);
+jest.setTimeout(180_000);
 
 let folder: string;
 let other: Server | undefined;

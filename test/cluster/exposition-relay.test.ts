@@ -1,0 +1,83 @@
+import { RemoteGatherer, sendExposition } from '../../src/cluster/exposition-relay';
+import type { PrimaryMessage } from '../../src/cluster/messages';
+
+const TEXT = 'flask_app_request_count{method="GET"} 1 \u{1f600}\n'.repeat(20_000);
+
+/** A worker's gatherer; `asked` are the scrapes that it has sent. */
+function gatherer(timeoutMs?: number) {
+  const asked: number[] = [];
+  const remote = new RemoteGatherer((message) => {
+    if (message.type === 'scrape') asked.push(message.id);
+  }, timeoutMs);
+  const answer = (id: number, text: string) => remote.receive({ type: 'exposition', id, text, last: true });
+  return { remote, asked, answer };
+}
+
+test('a long text travels in parts of bounded size and arrives whole', async () => {
+  const { remote, asked } = gatherer();
+  const scrape = remote.gather();
+  const sizes: number[] = [];
+  sendExposition(TEXT, asked[0]!, (message, taken) => {
+    if (message.type !== 'exposition') throw new Error('not a part');
+    sizes.push(message.text.length);
+    remote.receive(message);
+    taken(null);
+  });
+  expect(await scrape).toBe(TEXT);
+  expect(Math.max(...sizes)).toBeLessThanOrEqual(128 * 1024);
+  expect(sizes.length).toBeGreaterThan(3);
+});
+
+test('an empty text arrives too', async () => {
+  const { remote, asked } = gatherer();
+  const scrape = remote.gather();
+  sendExposition('', asked[0]!, (message) =>
+    remote.receive(message as Extract<PrimaryMessage, { text: string }>),
+  );
+  expect(await scrape).toBe('');
+});
+
+test('a part is sent when the one before was taken, and none after an error', async () => {
+  const taken: ((err: Error | null) => void)[] = [];
+  sendExposition(TEXT, 1, (_message, done) => void taken.push(done));
+  await new Promise(setImmediate);
+  expect(taken).toHaveLength(1);
+  taken[0]!(null);
+  await new Promise(setImmediate);
+  expect(taken).toHaveLength(2);
+  taken[1]!(new Error('gone'));
+  await new Promise(setImmediate);
+  expect(taken).toHaveLength(2);
+});
+
+test('one scrape runs at a time; those that come meanwhile share the next, which starts after they came', async () => {
+  const { remote, asked, answer } = gatherer();
+  const first = remote.gather();
+  const others = [remote.gather(), remote.gather(), remote.gather()];
+  expect(asked).toEqual([1]);
+  answer(1, 'before');
+  expect(await first).toBe('before');
+  await new Promise(setImmediate);
+  expect(asked).toEqual([1, 2]);
+  answer(2, 'after');
+  expect(await Promise.all(others)).toEqual(['after', 'after', 'after']);
+  const later = remote.gather();
+  expect(asked).toEqual([1, 2, 3]);
+  answer(3, 'later');
+  expect(await later).toBe('later');
+});
+
+test('a scrape that fails, or is not answered in time, rejects, and the next one is not hurt', async () => {
+  const { remote, asked, answer } = gatherer(30);
+  const failed = remote.gather();
+  remote.receive({ type: 'exposition-failed', id: 1, message: 'the ledger is gone' });
+  await expect(failed).rejects.toThrow('the ledger is gone');
+  const late = remote.gather();
+  const next = remote.gather();
+  await expect(late).rejects.toThrow('did not answer within 30 ms');
+  answer(2, 'too late');
+  await new Promise(setImmediate);
+  expect(asked).toEqual([1, 2, 3]);
+  answer(3, 'in time');
+  expect(await next).toBe('in time');
+});

@@ -1,0 +1,116 @@
+import { deserialize, serialize } from 'node:v8';
+import fc from 'fast-check';
+import { parsePrimaryMessage, parseWorkerMessage } from '../../src/cluster/messages';
+
+const snapshot = {
+  metrics: [
+    {
+      name: 'a_total',
+      help: 'A.',
+      type: 'counter',
+      aggregator: 'sum',
+      values: [{ value: 1, labels: { x: 'y' } }],
+    },
+  ],
+  rows: [{ labels: { method: 'GET', endpoint: '/', status: 200 }, cells: [1, 0, 0.5] }],
+};
+
+const fromWorkers = [
+  { type: 'ready', address: '::', port: 8080 },
+  { type: 'boot-failed', message: 'why' },
+  { type: 'heartbeat' },
+  { type: 'failing', message: 'why' },
+  { type: 'snapshot', id: 7, snapshot },
+  { type: 'scrape', id: 0 },
+  { type: 'goodbye', snapshot },
+];
+
+const fromPrimary = [
+  { type: 'collect', id: 1 },
+  { type: 'exposition', id: 1, text: 'up 1\n', last: true },
+  { type: 'exposition-failed', id: 1, message: 'why' },
+  { type: 'unready' },
+  { type: 'drain', graceMs: 0, timeoutMs: 500.5 },
+  { type: 'goodbye-ack' },
+];
+
+/** As it arrives at the other process. */
+const sent = (message: unknown): unknown => deserialize(serialize(message));
+
+test.each(fromWorkers)('a worker says $type', (message) => {
+  const parsed = parseWorkerMessage(sent(message));
+  expect(parsed?.type).toBe(message.type);
+  expect(parsed).toMatchObject('snapshot' in message ? { snapshot: { rows: snapshot.rows } } : message);
+  expect(parsePrimaryMessage(sent(message))).toBeUndefined();
+});
+
+test.each(fromPrimary)('the primary says $type', (message) => {
+  expect(parsePrimaryMessage(sent(message))).toEqual(message);
+  expect(parseWorkerMessage(sent(message))).toBeUndefined();
+});
+
+test.each([
+  null,
+  undefined,
+  0,
+  'heartbeat',
+  [],
+  ['heartbeat'],
+  {},
+  { type: null },
+  { type: 'toString' },
+  { type: '__proto__' },
+  { type: ['heartbeat'] },
+  new Map([['type', 'heartbeat']]),
+  { type: 'ready', address: '::' },
+  { type: 'ready', address: {}, port: 1 },
+  { type: 'ready', address: '::', port: -1 },
+  { type: 'ready', address: '::', port: 1.5 },
+  { type: 'boot-failed' },
+  { type: 'failing', message: 'x'.repeat(1e6) },
+  { type: 'scrape', id: '1' },
+  { type: 'scrape', id: NaN },
+  { type: 'snapshot', id: 1 },
+  { type: 'snapshot', snapshot },
+  { type: 'snapshot', id: 1, snapshot: null },
+  { type: 'goodbye', snapshot: [] },
+  { type: 'x'.repeat(1e7) },
+])('is no message of a worker: %#', (value) => {
+  expect(parseWorkerMessage(sent(value))).toBeUndefined();
+});
+
+test.each([
+  null,
+  'drain',
+  { type: 'drain', graceMs: 1 },
+  { type: 'drain', graceMs: 1, timeoutMs: Infinity },
+  { type: 'drain', graceMs: -1, timeoutMs: 1 },
+  { type: 'exposition', id: 1, text: 1, last: true },
+  { type: 'exposition', id: 1, text: '' },
+  { type: 'collect' },
+])('is no message of the primary: %#', (value) => {
+  expect(parsePrimaryMessage(sent(value))).toBeUndefined();
+});
+
+test('nothing that can be sent makes the reader throw, or changes what all objects have', () => {
+  const type = fc.constantFrom(...fromWorkers, ...fromPrimary).map((message) => message.type);
+  const field = fc.constantFrom('id', 'snapshot', 'message', 'text', 'last', 'metrics', 'rows', '__proto__');
+  const shaped = fc.tuple(
+    type,
+    fc.dictionary(field, fc.anything({ withNullPrototype: true }), { maxKeys: 5 }),
+  );
+  const message = fc.oneof(
+    fc.anything({ withMap: true, withDate: true, withTypedArray: true, withBigInt: true }),
+    shaped.map(([name, fields]) => ({ ...fields, type: name })),
+    shaped.map(([name, fields]) => ({ type: name, id: 1, snapshot: { metrics: [fields], rows: [fields] } })),
+  );
+  fc.assert(
+    fc.property(message, (value) => {
+      const received = sent(value);
+      parseWorkerMessage(received);
+      parsePrimaryMessage(received);
+      expect(Object.keys(Object.prototype)).toEqual([]);
+    }),
+    { numRuns: 2_000 },
+  );
+});
