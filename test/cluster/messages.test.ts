@@ -1,5 +1,5 @@
 import { deserialize, serialize } from 'node:v8';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { parsePrimaryMessage, parseWorkerMessage } from '../../src/cluster/messages';
 
 const snapshot = {
