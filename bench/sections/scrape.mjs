@@ -24,8 +24,8 @@ const HEAD = [
   'time, it ÷ ours',
   'CPU, it ÷ ours',
 ];
-const NOTE = `The primary is alone on a core, its workers are on the other one. Every series changes between two scrapes. CPU is the
-primary's. A block is the longest time between two looks of the primary at a 1 ms timer, without the time in which the
+const NOTE = `The primary is alone on a core, its workers are on the other one. Every series changes between two scrapes. A scrape is
+from the call to the text as bytes; CPU is the primary's. A block is the longest time between two looks of the primary at a 1 ms timer, without the time in which the
 scheduler gave its core to something else: about 1 ms where nothing blocks.`;
 
 /**

@@ -12,6 +12,6 @@ const app = fastify();
 // A CommonJS module whose default export is named so.
 await app.register(fastifyMetrics.default, { endpoint: '/metrics', routeMetrics: { enabled } });
 app.get('/', { schema }, async () => root());
-app.get('/hello/:name', { schema }, async (request) => hello(request.params.name));
+app.get('/hello/:name', { schema }, async ({ params }) => hello(Object(params).name));
 await app.ready();
 announce(app.server);

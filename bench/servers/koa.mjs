@@ -19,7 +19,7 @@ router.get('/', (ctx) => {
   ctx.body = root();
 });
 router.get('/hello/:name', (ctx) => {
-  ctx.body = hello(ctx.params.name);
+  ctx.body = hello(ctx.params['name'] ?? '');
 });
 app.use(router.routes());
 app.use(router.allowedMethods());

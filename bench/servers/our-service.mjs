@@ -45,7 +45,7 @@ function removeInstrumentation() {
   });
 }
 
-/** @param {import('../../dist/config.js').Config} config */
+/** @param {ReturnType<typeof readConfig>} config */
 function openLedger({ ledgerDir, metricsBuckets }) {
   const folder = mkdtempSync(`${ledgerDir}/bench-`);
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
@@ -53,7 +53,7 @@ function openLedger({ ledgerDir, metricsBuckets }) {
     folder,
     generation: 1,
     buckets: metricsBuckets,
-    onError: (err) => {
+    onError: (/** @type {Error} */ err) => {
       throw err;
     },
   });

@@ -27,7 +27,7 @@ export function createPrimary() {
   const fork = () => {
     const generation = ++generations;
     const worker = cluster.fork({ LEDGER_FOLDER: folder, LEDGER_GENERATION: String(generation) });
-    registry.addWorker(generation, (id) => worker.send({ type: 'collect', id }));
+    registry.addWorker(generation, (/** @type {number} */ id) => worker.send({ type: 'collect', id }));
     worker.on('message', (message) => {
       const snapshot = message.type === 'snapshot' && parseSnapshot(message.snapshot);
       if (snapshot) registry.receiveSnapshot(generation, message.id, snapshot);
@@ -43,7 +43,7 @@ export function createWorker() {
     folder: process.env['LEDGER_FOLDER'] ?? '',
     generation: Number(process.env['LEDGER_GENERATION']),
     buckets,
-    onError: (err) => {
+    onError: (/** @type {Error} */ err) => {
       throw err;
     },
   });

@@ -58,11 +58,17 @@ async function scrape() {
   await setTimeout(20);
   const cpu = process.cpuUsage();
   const start = performance.now();
-  const text = await primary.gather();
+  // As bytes, because that is what is sent: a text that was put together piece by piece is made whole only then.
+  const bytes = Buffer.from(await primary.gather());
   const ms = performance.now() - start;
   const { user, system } = process.cpuUsage(cpu);
   await setTimeout(5);
-  return { ms, cpu: user + system, block: blocks.longest(start), samples: text.match(/^[^#\n]/gm)?.length };
+  return {
+    ms,
+    cpu: user + system,
+    block: blocks.longest(start),
+    samples: bytes.toString().match(/^[^#\n]/gm)?.length,
+  };
 }
 
 /** Looks every millisecond how long it was not its turn, without the time in which other processes had the core. */
