@@ -18,8 +18,16 @@ const object = (properties, required) => ({
 /** Writes the files whose content has changed. */
 export async function generate() {
   mkdirSync(at('src/http/generated/'), { recursive: true });
-  update('operations.ts', await operationTypes(parse(readFileSync(at('swagger/swagger.yaml'), 'utf8'))));
+  update('operations.ts', await typesOf('swagger/swagger.yaml'));
   update('handlers.ts', handlerList());
+}
+
+async function typesOf(name) {
+  try {
+    return await operationTypes(parse(readFileSync(at(name), 'utf8')));
+  } catch (cause) {
+    throw new Error(`${name}: ${cause.message}`, { cause });
+  }
 }
 
 function update(name, text) {

@@ -1,12 +1,13 @@
 import { Description, type Place } from './description.js';
-import type { AnyHandler, Handlers } from './handler.js';
+import type { Handlers } from './handler.js';
 import { type Operation, compileOperation } from './operation.js';
 import { SERVICE_OPERATIONS } from './service-operations.js';
-import { Schemas } from './validation.js';
+import { Schemas } from './schemas.js';
 
 /** An API description that fits its handlers, compiled. */
 export interface Contract {
   readonly operations: readonly Operation[];
+  readonly handlers: Handlers;
   /** The description as it was written, and as what it says. */
   readonly text: string;
   readonly document: Readonly<Record<string, unknown>>;
@@ -26,29 +27,31 @@ interface ContractOptions {
  */
 export function loadContract({ description: file, handlers, validateResponses }: ContractOptions): Contract {
   const description = new Description(file);
-  const { root, text, document } = description;
+  const operations = compileOperations(description, new Schemas(description), validateResponses);
+  checkHandlers(operations, handlers, description.root);
+  return { operations, handlers, text: description.text, document: description.document };
+}
+
+/** The operations of a description, whoever handles them. Throws ContractError. */
+export function compileOperations(
+  description: Description,
+  schemas: Schemas,
+  validateResponses: boolean,
+): Operation[] {
+  const { root } = description;
   if (!/^3\.1\.\d+$/.test(String(root.at('openapi').value))) root.at('openapi').fail('must be 3.1.x');
-  if (root.at('paths').entries().length === 0) root.at('paths').fail('describes no path');
-  checkPaths(root.at('paths'));
-  const schemas = new Schemas(root);
-  const operations = root
-    .at('paths')
+  const paths = root.at('paths');
+  if (paths.entries().length === 0) paths.fail('describes no path');
+  checkPaths(paths);
+  const operations = paths
     .entries()
     .flatMap(([path, item]) =>
       operationsOf(item).map(([method, place]) =>
-        compileOperation({
-          path,
-          method,
-          place,
-          item,
-          schemas,
-          handler: handlerFor(place, handlers),
-          validateResponses,
-        }),
+        compileOperation({ path, method, place, item, schemas, validateResponses }),
       ),
     );
-  checkIds(operations, handlers, root);
-  return { operations, text, document };
+  checkIds(operations);
+  return operations;
 }
 
 const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace'];
@@ -62,17 +65,7 @@ function operationsOf(item: Place): [string, Place][] {
   return item.entries().filter(([key]) => METHODS.includes(key));
 }
 
-function handlerFor(place: Place, handlers: Handlers): AnyHandler | undefined {
-  const id = place.at('operationId').string() ?? place.fail('has no operationId');
-  const handler = Object.hasOwn(handlers, id) ? handlers[id] : undefined;
-  if (handler !== undefined && typeof handler !== 'function')
-    place.fail(`the handler of "${id}" is not a function`);
-  if (!handler && !SERVICE_OPERATIONS.some((own) => own === id))
-    place.fail(`operation "${id}" has no handler`);
-  return handler;
-}
-
-function checkIds(operations: readonly Operation[], handlers: Handlers, root: Place): void {
+function checkIds(operations: readonly Operation[]): void {
   const ids = new Map<string, Operation>();
   for (const operation of operations) {
     const { id, place } = operation;
@@ -81,8 +74,20 @@ function checkIds(operations: readonly Operation[], handlers: Handlers, root: Pl
       place.at('operationId').fail(`"${id}" is also the operationId of ${other.method} ${other.path}`);
     ids.set(id, operation);
   }
+}
+
+function checkHandlers(operations: readonly Operation[], handlers: Handlers, root: Place): void {
+  for (const { id, place } of operations) {
+    const handler: unknown = Object.hasOwn(handlers, id) ? handlers[id] : undefined;
+    const isOwn = SERVICE_OPERATIONS.some((own) => own === id);
+    if (handler === undefined && !isOwn) place.fail(`operation "${id}" has no handler`);
+    if (handler !== undefined && typeof handler !== 'function') {
+      place.fail(`the handler of "${id}" is not a function`);
+    }
+  }
   for (const id of Object.keys(handlers)) {
-    if (!ids.has(id)) root.at('paths').fail(`handler "${id}" has no operation`);
+    if (!operations.some((operation) => operation.id === id))
+      root.at('paths').fail(`handler "${id}" has no operation`);
   }
 }
 

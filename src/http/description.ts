@@ -1,25 +1,15 @@
 import { readFileSync } from 'node:fs';
-import { type Document, LineCounter, isNode, parseDocument } from 'yaml';
-
-/** The API description and the service do not fit together: says in which file, where in it, and why. */
-export class ContractError extends Error {
-  override readonly name = 'ContractError';
-  constructor(
-    readonly file: string,
-    /** `line:column` where it is known, and the JSON pointer of what is wrong. */
-    readonly place: string,
-    readonly reason: string,
-  ) {
-    super(`${file}:${place}: ${reason}`);
-  }
-}
+import { ContractError } from './contract-error.js';
+import { type Precompiled, findPrecompiled } from './precompiled.js';
+import type { YamlSource } from './yaml-source.js';
 
 /** An API description in memory: the text as it was written, and what it says. */
 export class Description {
   readonly text: string;
   readonly document: Readonly<Record<string, unknown>>;
-  readonly #yaml: Document;
-  readonly #lines = new LineCounter();
+  /** What the build made of this very text. */
+  readonly precompiled: Precompiled | undefined;
+  #source: YamlSource | undefined;
 
   /** Reads an OpenAPI 3.1 description. Throws ContractError when it can't be read or is not YAML. */
   constructor(readonly file: string) {
@@ -28,14 +18,15 @@ export class Description {
     } catch (error) {
       throw new ContractError(file, '1:1', `cannot be read: ${(error as NodeJS.ErrnoException).code}`);
     }
-    this.#yaml = parseDocument(this.text, { lineCounter: this.#lines, prettyErrors: false });
-    const broken = this.#yaml.errors[0];
-    if (broken) throw new ContractError(file, this.#lineOf(broken.pos[0]), broken.message);
-    const document: unknown = this.#yaml.toJS();
-    if (!isObject(document) || Array.isArray(document))
-      throw new ContractError(file, '1:1', 'is not a mapping');
-    this.document = document;
-    this.#checkReferences(this.root);
+    this.precompiled = findPrecompiled(this.text);
+    this.document = this.precompiled?.document ?? this.#yaml.document;
+    if (!this.precompiled) this.#checkReferences(this.root);
+  }
+
+  /** Not read before it is needed: loading the parser takes longer than all else in a cold start. */
+  get #yaml(): YamlSource {
+    const module = require('./yaml-source.js') as typeof import('./yaml-source.js');
+    return (this.#source ??= new module.YamlSource(this.file, this.text));
   }
 
   get root(): Place {
@@ -53,19 +44,7 @@ export class Description {
   }
 
   fail(path: readonly string[], reason: string): never {
-    let known = path;
-    let node: unknown = this.#yaml.getIn(known, true);
-    while (!isNode(node) && known.length > 0) {
-      known = known.slice(0, -1);
-      node = this.#yaml.getIn(known, true);
-    }
-    const line = isNode(node) && node.range ? this.#lineOf(node.range[0]) : '1:1';
-    throw new ContractError(this.file, `${line} (${pointerTo(path)})`, reason);
-  }
-
-  #lineOf(offset: number): string {
-    const { line, col } = this.#lines.linePos(offset);
-    return `${line}:${col}`;
+    throw new ContractError(this.file, `${this.#yaml.lineOf(path)} (${pointerTo(path)})`, reason);
   }
 
   /** Every reference leads to something in this file; where it does not is known best here. */

@@ -1,6 +1,5 @@
 import { type BodyFormat, bodyFormat } from './body.js';
 import type { Place } from './description.js';
-import type { AnyHandler } from './handler.js';
 import {
   LOCATIONS,
   type Location,
@@ -11,7 +10,8 @@ import {
   valuesSchema,
 } from './parameters.js';
 import { type ResponseCheck, responseCheck } from './response-check.js';
-import { Schemas, type Validator } from './validation.js';
+import { Schemas } from './schemas.js';
+import type { Validator } from './validation.js';
 
 /** One operation of the API description, ready to be served. */
 export interface Operation {
@@ -21,8 +21,6 @@ export interface Operation {
   /** The template, such as `/hello/{name}`. */
   readonly path: string;
   readonly place: Place;
-  /** Not there for an operation that the service itself handles. */
-  readonly handler: AnyHandler | undefined;
   readonly readers: Readonly<Record<Location, ParameterReader>>;
   /** Of a request without body: `{ path, query, header, cookie }`. Not there if there is nothing to validate. */
   readonly validate: Validator | undefined;
@@ -46,14 +44,13 @@ interface OperationOptions {
   /** Of the path. */
   readonly item: Place;
   readonly schemas: Schemas;
-  readonly handler: AnyHandler | undefined;
   readonly validateResponses: boolean;
 }
 
 /** Compiles an operation. Throws ContractError for what is wrong with it or not supported. */
 export function compileOperation(options: OperationOptions): Operation {
-  const { path, method, place, item, schemas, handler, validateResponses } = options;
-  const id = place.at('operationId').string() ?? '';
+  const { path, method, place, item, schemas, validateResponses } = options;
+  const id = place.at('operationId').string() ?? place.fail('has no operationId');
   const parameters = parametersOf(place, item, path);
   const body = bodyOf(place, parameters, schemas);
   return {
@@ -61,7 +58,6 @@ export function compileOperation(options: OperationOptions): Operation {
     method: method.toUpperCase(),
     path,
     place,
-    handler,
     readers: parameterReaders(parameters),
     validate: parameters.length > 0 ? schemas.compile(place, requestSchema(parameters)) : undefined,
     body,

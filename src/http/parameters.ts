@@ -1,6 +1,6 @@
 import type { Context } from 'koa';
 import type { Place } from './description.js';
-import { Schemas } from './validation.js';
+import { Schemas } from './schemas.js';
 import { convert, itemTypesOf, percentDecoded, typesOf } from './values.js';
 
 export const LOCATIONS = ['path', 'query', 'header', 'cookie'] as const;

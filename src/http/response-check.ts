@@ -3,7 +3,8 @@ import type { Context } from 'koa';
 import type { Place } from './description.js';
 import { parseMediaType } from './media-type.js';
 import type { Problem } from './problem.js';
-import { Schemas, type Validator } from './validation.js';
+import { Schemas } from './schemas.js';
+import type { Validator } from './validation.js';
 
 /** Each throws an error that names the operation if an answer is not what the description declares. */
 export interface ResponseCheck {

@@ -46,9 +46,10 @@ export function createRouter(deps: RouterDeps): Middleware {
 /** The routes of the contract; an operation of the service that is switched off by configuration has none. */
 function registered(deps: RouterDeps): Router {
   const router = new Router({ sensitive: true, strict: true });
+  const { contract } = deps;
   const own = serviceHandlers(deps);
-  for (const operation of deps.contract.operations) {
-    const handler = operation.handler ?? own[operation.id];
+  for (const operation of contract.operations) {
+    const handler = contract.handlers[operation.id] ?? own[operation.id];
     if (handler) {
       const serve = serveOperation(operation, handler, deps.config.bodyLimit);
       router.register(routePath(operation.path), [operation.method], serve, { name: operation.path });

@@ -1,6 +1,4 @@
-import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
-import addFormats from 'ajv-formats';
-import type { Place } from './description.js';
+import type { ErrorObject, ValidateFunction } from 'ajv/dist/2020.js';
 
 /** One thing that is wrong with a request. */
 export interface Fault {
@@ -19,53 +17,8 @@ export interface Complaint {
 /** Says what is wrong with a value; `undefined` if nothing is. Never changes the value, and never throws. */
 export type Validator = (value: unknown) => Complaint[] | undefined;
 
-/** Words that OpenAPI adds to JSON Schema and that say nothing about validity. */
-const ANNOTATIONS = ['example', 'xml', 'externalDocs'];
-
-const DESCRIPTION = 'description';
-
-/** Compiles the schemas of one description. */
-export class Schemas {
-  readonly #ajv: Ajv2020;
-
-  constructor(root: Place) {
-    // A keyword's own check of its value is enough: the meta-schema would take longer to compile than all else.
-    this.#ajv = new Ajv2020({
-      strict: true,
-      strictTypes: true,
-      strictTuples: true,
-      allowUnionTypes: true,
-      allErrors: true,
-      discriminator: true,
-      meta: false,
-      validateSchema: false,
-    });
-    addFormats.default(this.#ajv);
-    // To ajv the description is one big schema, in which the ones that it compiles stand.
-    this.#ajv.addVocabulary([...ANNOTATIONS, ...Object.keys(root.value as object)]);
-    this.#ajv.addSchema(root.value as object, DESCRIPTION);
-  }
-
-  /** The schema that stands at a place, to be used in another. */
-  static at(place: Place): object {
-    return { $ref: `${DESCRIPTION}${place.reference}` };
-  }
-
-  /** Throws ContractError at this place when the schema can't be compiled. */
-  compile(place: Place, schema: object): Validator {
-    return toValidator(this.#compile(place, schema));
-  }
-
-  #compile(place: Place, schema: object): ValidateFunction {
-    try {
-      return this.#ajv.compile(schema);
-    } catch (error) {
-      return place.fail((error as Error).message);
-    }
-  }
-}
-
-function toValidator(validate: ValidateFunction): Validator {
+/** A validator of what a compiled schema wants. */
+export function toValidator(validate: ValidateFunction): Validator {
   return (value) => {
     try {
       return validate(value) ? undefined : complaints(validate.errors ?? []);

@@ -34,10 +34,20 @@ beforeAll(async () => {
       ),
       '/optional': posted('optional', jsonContent({ type: 'object' }), false),
       '/tree': posted('tree', jsonContent({ $ref: '#/components/schemas/Tree' })),
+      '/inherited': posted(
+        'inherited',
+        jsonContent({
+          type: 'object',
+          properties: { constructor: { type: 'string' }, toString: { type: 'string' } },
+          required: ['constructor'],
+        }),
+      ),
       '/none': { post: operation('none') },
     },
     components: { schemas: { Tree: tree } },
-    handlers: Object.fromEntries(['any', 'message', 'optional', 'tree', 'none'].map((id) => [id, echo])),
+    handlers: Object.fromEntries(
+      ['any', 'message', 'optional', 'tree', 'inherited', 'none'].map((id) => [id, echo]),
+    ),
     env: { BODY_LIMIT: `${LIMIT}b` },
   });
 });
@@ -146,6 +156,13 @@ describe('a body', () => {
       expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
     },
   );
+
+  test('has only what it has itself', async () => {
+    expect(json(await service.post('/inherited', {}))['errors']).toEqual([
+      { in: 'body', path: '/constructor', message: 'is required' },
+    ]);
+    expect((await service.post('/inherited', { constructor: 'a', toString: 'b' })).status).toBe(200);
+  });
 
   test('is never converted', async () => {
     expect(json(await service.post('/message', { message: 1, count: '1' }))['errors']).toEqual([

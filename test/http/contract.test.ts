@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ContractError } from '../../src/http/description';
+import { ContractError } from '../../src/http/contract-error';
 import { loadContract } from '../../src/http/contract';
 import { handlers } from '../../src/http/generated/handlers';
 import { describeApi, operation } from './service-under-test';

@@ -1,5 +1,5 @@
 import { loadContract } from '../../src/http/contract';
-import { ContractError } from '../../src/http/description';
+import { ContractError } from '../../src/http/contract-error';
 import { describeText } from './service-under-test';
 
 function load(file: string): ContractError | undefined {

@@ -1,0 +1,12 @@
+/** The API description and the service do not fit together: says in which file, where in it, and why. */
+export class ContractError extends Error {
+  override readonly name = 'ContractError';
+  constructor(
+    readonly file: string,
+    /** `line:column` where it is known, and the JSON pointer of what is wrong. */
+    readonly place: string,
+    readonly reason: string,
+  ) {
+    super(`${file}:${place}: ${reason}`);
+  }
+}
