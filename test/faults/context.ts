@@ -53,8 +53,10 @@ export class Context {
   }
 
   /** A service whose handlers misbehave on request: test/fixtures/service.js. */
-  faulty(env: Readonly<Record<string, string>> = {}, options: ServiceOptions = {}): Promise<Service> {
-    return Service.start({ program: 'test/fixtures/service.js', ...options, env });
+  async faulty(env: Readonly<Record<string, string>> = {}, options: ServiceOptions = {}): Promise<Service> {
+    const service = await Service.start({ program: 'test/fixtures/service.js', ...options, env });
+    if (options.readyMs !== 0) await service.allReady(Number(env['WEB_CONCURRENCY'] ?? 2));
+    return service;
   }
 
   /** Starts to scrape the service every 100 ms; what it sees goes into the totals. */

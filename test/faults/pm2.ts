@@ -84,7 +84,7 @@ async function underLoad(
   const reports = await Promise.all(loads.map((load) => load.stop()));
   const sent = reports.reduce((sum, report) => sum + report.sent, 0);
   const lost = reports.reduce((sum, report) => sum + failed(report), 0);
-  const failures = reports.flatMap((report) => report.failures).slice(0, 3);
+  const failures = reports.flatMap((report) => report.failures.map(({ text }) => text)).slice(0, 3);
   context.check(
     stimulus,
     `${lost} of ${sent} failed ${failures.join('; ')}`,

@@ -66,7 +66,10 @@ function checkLoad(context: Context, stimulus: string, report: LoadReport, count
   const p99 = percentile(report.latencies, 0.99).toFixed(0);
   context.check(
     stimulus,
-    `${failed(report)} of ${sent} failed, counted − answered = ${counted - outcomes.answered}, p99 ${p99} ms ${failures.slice(0, 3).join('; ')}`,
+    `${failed(report)} of ${sent} failed, counted − answered = ${counted - outcomes.answered}, p99 ${p99} ms ${failures
+      .slice(0, 3)
+      .map(({ text }) => text)
+      .join('; ')}`,
     '0 failed, counted = answered',
     failed(report) === 0 && counted === outcomes.answered,
   );

@@ -72,7 +72,7 @@ describe('the load client', () => {
     expect(report.outcomes.unanswered).toBeGreaterThan(0);
     expect(report.outcomes.unanswered + report.outcomes.answered).toBe(report.sent);
     expect(received).toBe(report.sent);
-    expect(report.failures[0]).toContain('unanswered');
+    expect(report.failures[0]?.text).toContain('unanswered');
   });
 
   it.each([

@@ -22,8 +22,18 @@ export interface LoadReport {
   readonly surplus: number;
   /** Milliseconds from the moment a request was due to its whole answer, ascending. Answered ones only. */
   readonly latencies: readonly number[];
-  /** The first 20 requests that were not answered. */
-  readonly failures: readonly string[];
+  /** The first 1000 requests that were not answered. */
+  readonly failures: readonly Failure[];
+}
+
+export interface Failure {
+  readonly outcome: Outcome;
+  readonly path: string;
+  /** When its connection was opened, by `performance.now()`, and how many answers it had brought. */
+  readonly openedAt: number;
+  readonly answersBefore: number;
+  /** One line for people. */
+  readonly text: string;
 }
 
 interface Due {
@@ -51,7 +61,7 @@ export class Load {
   };
   readonly #statuses = new Map<number, number>();
   readonly #latencies: number[] = [];
-  readonly #failures: string[] = [];
+  readonly #failures: Failure[] = [];
   #sent = 0;
   #surplus = 0;
   #inFlight = 0;
@@ -146,10 +156,11 @@ export class Load {
     if (status !== undefined) {
       this.#statuses.set(status, (this.#statuses.get(status) ?? 0) + 1);
       this.#latencies.push(now - due.at);
-    } else if (this.#failures.length < 20) {
-      this.#failures.push(
-        `${due.path} ${outcome} after ${(now - due.at).toFixed(1)} ms, ${connection.history}`,
-      );
+    } else if (this.#failures.length < 1000) {
+      const { path } = due;
+      const { openedAt, answers: answersBefore, history } = connection;
+      const text = `${path} ${outcome} after ${(now - due.at).toFixed(1)} ms, ${history}`;
+      this.#failures.push({ outcome, path, openedAt, answersBefore, text });
     }
     if (connection.reusable) this.#idle.push(connection);
     this.#assign();

@@ -26,11 +26,12 @@ export class LoadConnection {
   readonly #socket: Socket;
   readonly #parser = new AnswerParser((answer) => this.#onAnswer(answer));
   readonly #events: Events;
-  readonly #opened = performance.now();
+  readonly openedAt = performance.now();
+  /** Answers that it has brought so far. */
+  answers = 0;
   #connected = false;
   #open = true;
   #lastAnswer = 'no answer before';
-  #answers = 0;
   #pending: Pending | undefined;
 
   constructor(port: number, events: Events) {
@@ -52,8 +53,8 @@ export class LoadConnection {
   }
 
   get history(): string {
-    const age = (performance.now() - this.#opened).toFixed(0);
-    return `connection ${age} ms old with ${this.#answers} answers (${this.#lastAnswer})`;
+    const age = (performance.now() - this.openedAt).toFixed(0);
+    return `connection ${age} ms old with ${this.answers} answers (${this.#lastAnswer})`;
   }
 
   /** Sends one GET; `settle` is called exactly once with what became of it. */
@@ -94,8 +95,8 @@ export class LoadConnection {
       this.destroy();
     }
     const closing = headers.get('connection')?.toLowerCase() === 'close';
-    this.#answers += 1;
-    this.#lastAnswer = `last answer at ${(performance.now() - this.#opened).toFixed(0)} ms`;
+    this.answers += 1;
+    this.#lastAnswer = `last answer at ${(performance.now() - this.openedAt).toFixed(0)} ms`;
     if (closing || !this.#events.keepAlive) {
       this.#retire();
       this.#socket.end();

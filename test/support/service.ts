@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { eventually } from './eventually';
 import { type RequestOptions, request } from './exchange';
 import type { Answer } from './answer-parser';
-import { type Family, parseExposition } from './exposition';
+import { type Family, parseExposition, total } from './exposition';
 import { childrenOf, groupMembers } from './processes';
 
 export interface ServiceOptions {
@@ -126,6 +126,13 @@ export class Service {
   /** Waits for the primary's exit; throws when it takes longer. */
   waitForExit(deadlineMs: number): Promise<Exit> {
     return eventually(`exit of ${this.pid}`, deadlineMs, () => this.exit);
+  }
+
+  /** Waits until so many workers are ready by the service's own metrics: /readyz answers as soon as one is. */
+  async allReady(workers: number, deadlineMs = 30_000): Promise<void> {
+    await eventually(`${workers} workers ready`, deadlineMs, async () => {
+      return total(await this.scrape(), 'flask_app_workers', { state: 'ready' }) === workers;
+    });
   }
 
   /** SIGTERM, and its exit. */
