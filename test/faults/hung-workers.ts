@@ -6,7 +6,7 @@ import { alive } from '../support/processes';
 import type { Service } from '../support/service';
 import type { Context, FaultCase } from './context';
 
-const timeoutMs = 3000;
+const timeoutMs = 5000;
 
 /** Makes one worker hang and gives its pid. */
 type Hang = (service: Service) => Promise<number>;

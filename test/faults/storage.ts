@@ -71,12 +71,15 @@ function canMount(): boolean {
 
 const storages = [
   ['full from the start', 'size=64k', '(head -c 65536 /dev/zero > "$LEDGER_DIR/filler" || true) 2>/dev/null'],
-  ['full later', 'size=24k', 'true'],
+  ['full later', 'size=16k', 'true'],
   ['read-only', 'ro,size=64k', 'true'],
 ] as const;
 
+/** So many that a page of memory holds a few rows only. */
+const buckets = Array.from({ length: 100 }, (_, n) => (n + 1) / 100).join();
+
 async function badStorage(context: Context, name: string, command: readonly string[]): Promise<void> {
-  const service = await context.faulty({}, { command });
+  const service = await context.faulty({ METRICS_BUCKETS: buckets }, { command });
   const paths = [
     '/',
     '/many',
