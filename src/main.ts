@@ -10,11 +10,10 @@ const BAD_CONFIGURATION = 78;
 
 /**
  * Runs a service, described by an OpenAPI document, with one worker per core. The program that calls it is also the
- * program of the workers: each runs it again from the start.
+ * program of the workers: each runs it again from the start. In a cluster that is not ours, such as PM2's, it is one instance.
  */
 export async function run(service: Service): Promise<void> {
   const config = configuration();
-  if (!config) return;
   // Each process loads its own half: a primary without an HTTP stack is up in half the time and the memory.
   if (cluster.isPrimary) {
     const { runPrimary } = await import('./cluster/primary.js');
@@ -25,7 +24,10 @@ export async function run(service: Service): Promise<void> {
   if (place) {
     const { runWorker } = await import('./cluster/worker.js');
     await runWorker(service, config, place);
+    return;
   }
+  const { runInstance } = await import('./cluster/instance.js');
+  await runInstance(service, config);
 }
 
 function configuration() {
@@ -34,8 +36,8 @@ function configuration() {
   } catch (err) {
     if (!(err instanceof ConfigError)) throw err;
     process.stderr.write(`${err.message}\n`);
-    process.exitCode = BAD_CONFIGURATION;
-    return undefined;
+    // Not only the exit code: under PM2 a channel is open, which would keep this process alive.
+    return process.exit(BAD_CONFIGURATION);
   }
 }
 

@@ -30,10 +30,13 @@ export function registerWorkers(
   });
 }
 
-/** Registers the counter of workers that ended, every reason at 0, and returns what counts one. */
-export function registerWorkerExits(registry: Registry, prefix: string): (reason: ExitReason) => void {
+/** Registers the counter of workers that ended, every reason at 0, and returns what counts. */
+export function registerWorkerExits(
+  registry: Registry,
+  prefix: string,
+): (reason: ExitReason, times?: number) => void {
   const { name, help, labels } = SERVICE_METRICS.workerExits;
   const counter = new Counter({ name: prefix + name, help, labelNames: labels, registers: [registry] });
   for (const reason of EXIT_REASONS) counter.inc({ reason }, 0);
-  return (reason) => counter.inc({ reason });
+  return (reason, times = 1) => counter.inc({ reason }, times);
 }

@@ -62,7 +62,9 @@ class Primary {
     // Node's own round robin would leave a connection open for ever that was handed to a worker which dies before it
     // takes it. The workers accept by themselves; `advanced` sends long texts three times as cheaply as JSON.
     cluster.schedulingPolicy = cluster.SCHED_NONE;
-    cluster.setupPrimary({ serialization: 'advanced' });
+    // The program is named because argv is PM2's own under PM2, whose wrapper each worker would run again.
+    const exec = require.main?.filename ?? process.argv[1] ?? '';
+    cluster.setupPrimary({ exec, serialization: 'advanced' });
   }
 
   async start(): Promise<void> {

@@ -1,10 +1,10 @@
 import { AggregatorRegistry, type PrometheusContentType, type Registry } from 'prom-client';
-import { familyHeader, joinFamilies, Slices } from './exposition.js';
+import { joinFamilies, missingWorkers, Slices } from './exposition.js';
 import { MergedMetrics, MetricSource, type Live } from './merged-metrics.js';
 import { oneAtATime } from './one-at-a-time.js';
 import { listenersAdded } from './prom-client-listener.js';
 import { RequestTotals } from './request-totals.js';
-import { ownSeries, SERVICE_METRICS } from './service-metrics.js';
+import { ownSeries } from './service-metrics.js';
 import { takeSnapshot, type Snapshot } from './snapshot.js';
 import { WorkerMetrics, type Ask } from './worker-metrics.js';
 
@@ -109,7 +109,7 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> {
     await this.#readLedgers();
     const requests = await this.#requests.render();
     const metrics = await this.#metrics.render([{ snapshot: own }, ...this.#live(answers)]);
-    return joinFamilies([requests, this.#missing(missing), ...metrics]);
+    return joinFamilies([requests, missingWorkers(this.#options.prefix, missing), ...metrics]);
   }
 
   /** Waits until every worker has answered, is gone, or its time is up. */
@@ -151,12 +151,6 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> {
       if (slot === undefined) return [];
       return [this.#options.perWorker ? { snapshot, slot } : { snapshot }];
     });
-  }
-
-  #missing(count: number): string {
-    const { name, help, type } = SERVICE_METRICS.scrapeWorkersMissing;
-    const fullName = this.#options.prefix + name;
-    return `${familyHeader(fullName, help, type)}${fullName} ${count}\n`;
   }
 }
 

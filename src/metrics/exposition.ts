@@ -40,6 +40,12 @@ export function joinFamilies(families: readonly string[]): string {
   return families.reduce((text, family) => `${text}\n${family}`);
 }
 
+/** The family that says how many workers a scrape had to do without. */
+export function missingWorkers(prefix: string, count: number): string {
+  const { name, help, type } = SERVICE_METRICS.scrapeWorkersMissing;
+  return `${familyHeader(prefix + name, help, type)}${prefix}${name} ${count}\n`;
+}
+
 /** Gives the event loop back as soon as a piece of work took long. */
 export class Slices {
   #start = performance.now();

@@ -1,0 +1,167 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { eventually } from '../support/eventually';
+import { request } from '../support/exchange';
+import { fallen, type Family, total } from '../support/exposition';
+import { failed, Load } from '../support/load-client';
+import { freePort } from '../support/service';
+import { Pm2 } from './pm2';
+
+const HELLO = { endpoint: '/hello/{name}' };
+const INSTANCES = 2;
+
+let pm2: Pm2 | undefined;
+
+afterEach(async () => {
+  await pm2?.dispose();
+  pm2 = undefined;
+});
+
+async function start(config: string, env: Record<string, string> = {}): Promise<Pm2> {
+  pm2 = await Pm2.start(config, { WEB_CONCURRENCY: String(INSTANCES), ...env });
+  return pm2;
+}
+
+/** Two kinds of clients, and a scraper. What it gives is what went wrong, and what there was to count. */
+function burden(on: Pm2) {
+  const loads = [
+    new Load({ port: on.port, rate: 200, connections: 20, path: '/hello/you' }),
+    new Load({ port: on.port, rate: 50, connections: 'each', path: '/hello/you' }),
+  ];
+  const faults: string[] = [];
+  let before: ReadonlyMap<string, Family> = new Map();
+  let scrapes = 0;
+  const stop = new AbortController();
+  const scraping = (async () => {
+    while (!stop.signal.aborted) {
+      const now = await on.scrape();
+      faults.push(...fallen(before, now));
+      before = now;
+      scrapes += 1;
+      await delay(100);
+    }
+  })();
+  return async () => {
+    const reports = await Promise.all(loads.map((load) => load.stop()));
+    stop.abort();
+    await scraping;
+    return {
+      answered: reports.reduce((sum, { outcomes }) => sum + outcomes.answered, 0),
+      failed: reports.reduce((sum, report) => sum + failed(report), 0),
+      failures: reports.flatMap(({ failures }) => failures),
+      statuses: [...new Set(reports.flatMap(({ statuses }) => [...statuses.keys()]))],
+      faults,
+      scrapes,
+    };
+  };
+}
+
+describe('PM2 in cluster mode', () => {
+  test('ten reloads under load fail no request, and the counts are those of all instances, past and present', async () => {
+    const app = await start('ecosystem.cluster.config.js');
+    const relieve = burden(app);
+    for (let i = 0; i < 10; i++) await app.run('reload', 'koa-cluster-metrics');
+    const { answered, scrapes, ...result } = await relieve();
+    expect(result).toEqual({ failed: 0, failures: [], statuses: [200], faults: [] });
+
+    const families = await app.scrape();
+    expect(total(families, 'flask_app_request_count', HELLO)).toBe(answered);
+    expect(total(families, 'flask_app_request_latency_seconds_count', HELLO)).toBe(answered);
+    expect(total(families, 'flask_app_worker_exits_total', { reason: 'drained' })).toBe(10 * INSTANCES);
+    expect(total(families, 'flask_app_worker_exits_total')).toBe(10 * INSTANCES);
+    expect(total(families, 'flask_app_workers', { state: 'ready' })).toBe(INSTANCES);
+    expect(scrapes).toBeGreaterThan(10);
+    // What the dead have left is one file.
+    const [folder = ''] = readdirSync(app.ledgerDir);
+    const files = readdirSync(join(app.ledgerDir, folder));
+    expect(files.filter((name) => name.endsWith('.ledger'))).toHaveLength(INSTANCES);
+    expect(files.filter((name) => name.startsWith('archive'))).toHaveLength(1);
+  }, 600_000);
+
+  test('what an instance has counted outlives its SIGKILL, on the port of the metrics too', async () => {
+    const metricsPort = await freePort();
+    const app = await start('ecosystem.cluster.config.js', { METRICS_PORT: String(metricsPort) });
+    for (let i = 0; i < 30; i++) await request(app.port, '/hello/you');
+    expect((await request(app.port, '/metrics')).status).toBe(404);
+    const before = await app.scrape({}, metricsPort);
+    expect(total(before, 'flask_app_request_count', HELLO)).toBe(30);
+
+    for (const { pid } of (await app.processes()).slice(1)) process.kill(pid, 'SIGKILL');
+    const after = await eventually('PM2 has restarted the instances', 30_000, async () => {
+      const families = await app.scrape({}, metricsPort);
+      expect(fallen(before, families)).toEqual([]);
+      expect(total(families, 'flask_app_request_count', HELLO)).toBe(30);
+      return total(families, 'flask_app_workers', { state: 'ready' }) === INSTANCES && families;
+    });
+    expect(total(after, 'flask_app_worker_exits_total', { reason: 'killed' })).toBe(INSTANCES - 1);
+  });
+
+  test('an instance that hangs holds nobody up, and its counts are there', async () => {
+    const app = await start('ecosystem.cluster.config.js');
+    for (let i = 0; i < 30; i++) await request(app.port, '/hello/you');
+    const before = await app.scrape();
+    const [victim] = await app.processes();
+    process.kill(victim?.pid ?? 0, 'SIGSTOP');
+    try {
+      // PM2 hands connections to the stopped one as well; it is the answers of the others that are looked at.
+      const { families, took } = await eventually('another instance answers', 20_000, async () => {
+        const started = performance.now();
+        const scraped = await app.scrape({ deadlineMs: 2_000 });
+        return { families: scraped, took: performance.now() - started };
+      });
+      expect(took).toBeLessThan(1_000);
+      expect(fallen(before, families)).toEqual([]);
+      expect(total(families, 'flask_app_request_count', HELLO)).toBe(30);
+      expect(total(families, 'flask_app_scrape_workers_missing')).toBe(1);
+      expect(total(families, 'flask_app_workers', { state: 'ready' })).toBe(INSTANCES - 1);
+    } finally {
+      process.kill(victim?.pid ?? 0, 'SIGCONT');
+    }
+  });
+
+  test('counts begin anew when the app is started again, and its log is where PM2 keeps it', async () => {
+    const app = await start('ecosystem.cluster.config.js');
+    await request(app.port, '/hello/you');
+    await app.run('stop', 'koa-cluster-metrics');
+    await app.run('start', 'koa-cluster-metrics');
+    const families = await app.scrape();
+    expect(total(families, 'flask_app_request_count', HELLO)).toBe(0);
+    expect(total(families, 'flask_app_worker_exits_total')).toBe(0);
+    expect(app.logs()).toContain('"instance":1');
+  });
+});
+
+describe('PM2 in fork mode', () => {
+  test('ten reloads by signal under load fail no request', async () => {
+    const app = await start('ecosystem.config.js');
+    // wait_ready: PM2 has said that it is online.
+    expect((await request(app.port, '/readyz')).status).toBe(200);
+    const relieve = burden(app);
+    for (let i = 1; i <= 10; i++) {
+      await app.npmRun('reload');
+      await eventually(`reload ${i} is over`, 60_000, () => {
+        return app.logs().match(/Reloaded: all workers are new/g)?.length === i;
+      });
+    }
+    const { answered, scrapes, ...result } = await relieve();
+    expect(result).toEqual({ failed: 0, failures: [], statuses: [200], faults: [] });
+    const families = await app.scrape();
+    expect(total(families, 'flask_app_request_count', HELLO)).toBe(answered);
+    expect(total(families, 'flask_app_worker_exits_total', { reason: 'drained' })).toBe(10 * INSTANCES);
+    expect(scrapes).toBeGreaterThan(10);
+    const [process] = await app.processes();
+    expect(process?.pm2_env.restart_time).toBe(0);
+    expect(app.logs()).not.toMatch(/"level":"(?:warn|error|fatal)"/);
+  }, 600_000);
+
+  test('bad configuration is not tried again, and a stop lets requests finish', async () => {
+    const app = await start('ecosystem.config.js');
+    app.setEnv('PORT', 'http');
+    await app.run('restart', 'koa-cluster-metrics', '--update-env');
+    const [process] = await app.processes();
+    expect(process?.pid).toBe(0);
+    expect(process?.pm2_env.restart_time).toBe(1);
+    expect(app.logs()).toContain('PORT: expected');
+  });
+});
