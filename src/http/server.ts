@@ -91,8 +91,8 @@ export class Server {
     return new Promise((resolve) => {
       let sweep: NodeJS.Timeout | undefined;
       const grace = setTimeout(() => {
-        this.http.closeIdleConnections();
-        sweep = setInterval(() => this.http.closeIdleConnections(), SWEEP_MS);
+        this.#closeIdle();
+        sweep = setInterval(() => this.#closeIdle(), SWEEP_MS);
       }, graceMs);
       const deadline = setTimeout(() => this.#cutOff(), timeoutMs);
       // Not http.Server's own close: that one destroys idle connections at once, and races their next request.
@@ -103,6 +103,11 @@ export class Server {
         resolve();
       });
     });
+  }
+
+  /** After the next poll for input: without this a request that has arrived, and was not read yet, would be cut off. */
+  #closeIdle(): void {
+    setImmediate(() => this.http.closeIdleConnections());
   }
 
   /** The client is not to blame for what it does not get: 503, unless a status has been sent. */
