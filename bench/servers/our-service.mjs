@@ -37,6 +37,7 @@ export function serve({ description, handlers, instrumented = true, rows = 0 }) 
 
 /** The responses are Node's own, for which the rest of the program takes them, and nobody is told the endpoint. */
 function removeInstrumentation() {
+  Object.assign(ServerResponse.prototype, { count() {} });
   const middleware = createRequire(import.meta.url)('../../dist/metrics/middleware.js');
   Object.assign(middleware, {
     MeasuredResponse: Object.assign(ServerResponse, { pending: () => [], closed() {} }),

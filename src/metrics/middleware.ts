@@ -101,7 +101,8 @@ export class MeasuredResponse extends ServerResponse {
     encoding?: BufferEncoding | WriteCallback,
     callback?: WriteCallback,
   ): boolean {
-    if (this.#counted) return this.#send(chunk, encoding, callback);
+    // The cast picks one of the overloads, which all end up in the same function.
+    if (this.#counted) return super.write(chunk, encoding as BufferEncoding, callback);
     this.#expected ??= Number(this.getHeader('content-length') ?? NaN);
     this.#expected -= byteLength(chunk, encoding);
     if (this.#expected > 0 || Number.isNaN(this.#expected)) return this.#send(chunk, encoding, callback);
