@@ -11,7 +11,8 @@ const INTRODUCTION = `# Results
 Written by \`npm run bench\`. What is compared in a section ran in one go, in interleaved slices of about a second. CPU is the
 time of all threads of the server process (for a service with workers: of all its processes) by the scheduler's account. A
 ratio is the median of the ratios within each round, because the machine drifts from one round to the next; the ratio of the
-floors stands beside it. A bar is judged by the median.
+floors stands beside it. A bar is judged by the median. What \`kill -9\` under load does to the counts is shown by
+\`npm run test:faults\`, not here.
 `;
 
 /**

@@ -6,6 +6,9 @@ import { floor, median, ratio } from '../harness/statistics.mjs';
 export const title = 'Request cost';
 
 const OURS = 'our service';
+const NOTE = `Each answers the same JSON over keep-alive connections, as one process, in production mode; the frameworks and their metrics are set
+up as their own documentation does it. Ours is the process that a worker is, its counts in a ledger. Without instrumentation
+it has Node's own responses, no metrics middleware and no default metrics, and all the rest.`;
 const PEERS = {
   'node:http': ['node-http.mjs'],
   'Koa + router': ['koa.mjs'],
@@ -29,7 +32,7 @@ const BARS = [
  * @param {number} rounds
  */
 export async function run(rounds) {
-  const texts = [];
+  const texts = [NOTE];
   const bars = [];
   for (const path of ['/', '/hello/world']) {
     const costs = await requestCosts(contestants(path), rounds);
