@@ -1,85 +1,26 @@
 import { readdirSync, rmSync } from 'node:fs';
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { ClusterRegistry, type ClusterRegistryOptions } from '../../src/metrics/cluster-registry';
-import { Ledger } from '../../src/metrics/ledger';
-import { RequestMetrics } from '../../src/metrics/request-metrics';
-import { parseSnapshot, takeSnapshot, type Snapshot } from '../../src/metrics/snapshot';
+import { join } from 'node:path';
+import { Histogram } from 'prom-client';
+import type { ClusterRegistry, ClusterRegistryOptions } from '../../src/metrics/cluster-registry';
 import { eventually } from '../support/eventually';
 import { parseExposition, total } from '../support/exposition';
 import { memoryFolder } from './memory-folder';
+import { primaryOf, values, Worker } from './worker';
 
-const buckets = [0.1, 1];
 let folder: string;
 
 beforeEach(() => (folder = memoryFolder()));
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 function clusterRegistry(options: Partial<ClusterRegistryOptions> = {}): ClusterRegistry {
-  const registry = new Registry();
-  return new ClusterRegistry({
-    folder,
-    prefix: 'p_',
-    buckets,
-    perWorker: false,
-    timeoutMs: 50,
-    registry,
-    ...options,
-  });
-}
-
-/** A worker within this process, with a real ledger and registry; its messages go through JSON as on a real channel. */
-class Worker {
-  readonly registry = new Registry();
-  readonly ledger: Ledger;
-  readonly metrics: RequestMetrics;
-  readonly jobs: Counter;
-  readonly load: Gauge;
-  silent = false;
-
-  constructor(
-    readonly primary: ClusterRegistry,
-    readonly generation: number,
-    ledgerFolder = folder,
-  ) {
-    const registers = [this.registry];
-    this.ledger = Ledger.open({ folder: ledgerFolder, generation, buckets, onError: () => {} });
-    this.metrics = new RequestMetrics(buckets, this.ledger);
-    this.jobs = new Counter({ name: 'jobs', help: 'Jobs.', registers });
-    this.load = new Gauge({ name: 'load', help: 'Load.', registers });
-    primary.addWorker(generation, (id) => {
-      if (!this.silent) void this.send(id);
-      return true;
-    });
-  }
-
-  serve(seconds = 0.5): void {
-    this.metrics.endpoint('/').observe('GET', 200, seconds);
-  }
-
-  async snapshot(): Promise<Snapshot> {
-    const wire: unknown = JSON.parse(
-      JSON.stringify(await takeSnapshot(this.registry, this.ledger.memoryOnly())),
-    );
-    const snapshot = parseSnapshot(wire);
-    if (!snapshot) throw new Error('not a snapshot');
-    return snapshot;
-  }
-
-  async send(id?: number): Promise<void> {
-    this.primary.receiveSnapshot(this.generation, id, await this.snapshot());
-  }
-}
-
-async function values(primary: ClusterRegistry, ...names: string[]): Promise<number[]> {
-  const families = parseExposition(await primary.gather());
-  return names.map((name) => total(families, name));
+  return primaryOf({ folder, ...options });
 }
 
 describe('gathering', () => {
   it('adds up what all workers have', async () => {
     const primary = clusterRegistry();
     for (const generation of [1, 2, 3]) {
-      const worker = new Worker(primary, generation);
+      const worker = new Worker(primary, generation, folder);
       worker.serve();
       worker.jobs.inc(generation);
       worker.load.set(generation);
@@ -91,7 +32,7 @@ describe('gathering', () => {
 
   it('does not wait for a silent worker beyond the deadline: its counts stay, its gauges do not', async () => {
     const primary = clusterRegistry();
-    const [hung, well] = [new Worker(primary, 1), new Worker(primary, 2)];
+    const [hung, well] = [new Worker(primary, 1, folder), new Worker(primary, 2, folder)];
     for (const worker of [hung, well]) {
       worker.jobs.inc(5);
       worker.load.set(1);
@@ -107,7 +48,7 @@ describe('gathering', () => {
 
   it('shares the next gathering among those that come while one runs, and is complete for each of them', async () => {
     const primary = clusterRegistry();
-    const worker = new Worker(primary, 1);
+    const worker = new Worker(primary, 1, folder);
     let asked = 0;
     primary.addWorker(2, (id) => {
       asked++;
@@ -133,7 +74,7 @@ describe('gathering', () => {
 describe('a worker that is gone', () => {
   it('is folded in exactly once, whatever comes late, and its file is removed', async () => {
     const primary = clusterRegistry();
-    const worker = new Worker(primary, 1);
+    const worker = new Worker(primary, 1, folder);
     worker.serve();
     worker.jobs.inc(2);
     worker.load.set(9);
@@ -151,7 +92,7 @@ describe('a worker that is gone', () => {
 
   it('leaves the rows that no file held as its last snapshot has them', async () => {
     const primary = clusterRegistry();
-    const worker = new Worker(primary, 1, `${folder}/absent`);
+    const worker = new Worker(primary, 1, join(folder, 'absent'));
     worker.serve();
     worker.serve();
     expect(await values(primary, 'p_request_count')).toEqual([2]);
@@ -161,7 +102,7 @@ describe('a worker that is gone', () => {
 
   it('is not missed when it goes while it is asked', async () => {
     const primary = clusterRegistry({ timeoutMs: 60_000 });
-    new Worker(primary, 1).silent = true;
+    new Worker(primary, 1, folder).silent = true;
     const gathering = values(primary, 'p_scrape_workers_missing');
     primary.removeWorker(1);
     expect(await gathering).toEqual([0]);
@@ -170,7 +111,7 @@ describe('a worker that is gone', () => {
   it('leaves neither files nor anything else behind, 500 times over', async () => {
     const primary = clusterRegistry();
     for (let generation = 1; generation <= 500; generation++) {
-      const worker = new Worker(primary, generation);
+      const worker = new Worker(primary, generation, folder);
       worker.serve();
       worker.jobs.inc();
       await worker.send();
@@ -185,7 +126,7 @@ describe('a worker that is gone', () => {
 
 it('keeps a histogram’s counts when its process sets it back', async () => {
   const primary = clusterRegistry();
-  const worker = new Worker(primary, 1);
+  const worker = new Worker(primary, 1, folder);
   const sizes = new Histogram({ name: 'sizes', help: 'h', buckets: [1, 5], registers: [worker.registry] });
   sizes.observe(3);
   sizes.observe(7);
