@@ -1,3 +1,4 @@
+import { oneAtATime } from '../metrics/one-at-a-time.js';
 import type { PrimaryMessage, WorkerMessage } from './messages.js';
 
 /** Of an exposition's characters per message: the primary is never busy for longer than one takes. */
@@ -41,8 +42,6 @@ export class RemoteGatherer {
   readonly #timeoutMs: number;
   #scrapes = 0;
   #current: Scrape | undefined;
-  #running: Promise<unknown> | undefined;
-  #next: Promise<string> | undefined;
 
   constructor(send: (message: WorkerMessage) => void, timeoutMs = TIMEOUT_MS) {
     this.#send = send;
@@ -53,14 +52,7 @@ export class RemoteGatherer {
    * One scrape runs at a time. Calls that come meanwhile share the next one: the running one could miss a response
    * that was answered before the call. Rejects when the primary fails or does not answer in time.
    */
-  readonly gather = (): Promise<string> => {
-    if (!this.#running) return this.#start();
-    this.#next ??= this.#running.then(() => {
-      this.#next = undefined;
-      return this.#start();
-    });
-    return this.#next;
-  };
+  readonly gather = oneAtATime(() => this.#scrape());
 
   /** Takes a message of the primary that answers a scrape; one that is too late is ignored. */
   receive(message: Answer): void {
@@ -71,25 +63,19 @@ export class RemoteGatherer {
     if (message.last) scrape.resolve(scrape.text);
   }
 
-  #start(): Promise<string> {
+  async #scrape(): Promise<string> {
     const id = ++this.#scrapes;
-    const result = new Promise<string>((resolve, reject) => {
-      const timeout = () => reject(new Error(`The primary did not answer within ${this.#timeoutMs} ms`));
-      const timer = setTimeout(timeout, this.#timeoutMs);
-      const settled = <T>(settle: (value: T) => void) => {
-        return (value: T) => {
-          clearTimeout(timer);
-          settle(value);
-        };
-      };
-      this.#current = { id, text: '', resolve: settled(resolve), reject: settled(reject) };
-    });
-    const over = () => {
-      this.#running = undefined;
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      return await new Promise((resolve, reject) => {
+        const timeout = () => reject(new Error(`The primary did not answer within ${this.#timeoutMs} ms`));
+        timer = setTimeout(timeout, this.#timeoutMs);
+        this.#current = { id, text: '', resolve, reject };
+        this.#send({ type: 'scrape', id });
+      });
+    } finally {
+      clearTimeout(timer);
       this.#current = undefined;
-    };
-    this.#running = result.then(over, over);
-    this.#send({ type: 'scrape', id });
-    return result;
+    }
   }
 }

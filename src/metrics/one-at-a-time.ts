@@ -5,11 +5,14 @@
 export function oneAtATime<T>(run: () => Promise<T>): () => Promise<T> {
   let running: Promise<T> | undefined;
   let next: Promise<T> | undefined;
-  const after = async (previous: Promise<T> | undefined): Promise<T> => {
-    await previous?.catch(() => {});
-    running = next;
+  const start = (): Promise<T> => (running = run().finally(() => (running = undefined)));
+  const startNext = (): Promise<T> => {
     next = undefined;
-    return run();
+    return start();
   };
-  return () => (next ??= after(running));
+  return () => {
+    // Between the end of one and the start of the next, too.
+    if (next) return next;
+    return running ? (next = running.then(startNext, startNext)) : start();
+  };
 }
