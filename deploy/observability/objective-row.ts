@@ -1,5 +1,5 @@
 import type { Objective } from './objectives.js';
-import { graph, type Row } from './panels.js';
+import { figure, graph, type Row } from './panels.js';
 import { BURN_WINDOWS, type BurnWindow } from './recording-rules.js';
 
 const SHOWN: readonly BurnWindow[] = BURN_WINDOWS.filter((window) =>
@@ -13,12 +13,18 @@ export function objectiveRow(objectives: readonly Objective[]): Row {
     panels: [
       burnPanel('availability', 'Availability burn rate', 'requests that failed (5xx)'),
       burnPanel('latency', 'Latency burn rate', 'requests slower than the objective'),
-      graph({
+      figure({
         title: 'Error budget left',
         description: `Of each objective's own window. ${objectives.map(describe).join(' ')}`,
         unit: 'percentunit',
+        size: { width: 8, height: 8 },
+        base: 'red',
+        thresholds: [
+          ['yellow', 0.1],
+          ['green', 0.5],
+        ],
         queries: Object.fromEntries(budgetQueries(objectives)),
-      }).min(-1),
+      }),
     ],
   };
 }
@@ -34,16 +40,16 @@ function burnPanel(sli: string, title: string, bad: string) {
   });
 }
 
+/** The share of the budget that its window has left: below 0, the objective was missed. */
 function budgetQueries(objectives: readonly Objective[]): [string, string][] {
   const windows = [...new Set(objectives.map(({ windowDays }) => windowDays))];
   return windows.map((days) => {
     const slos = objectives.filter(({ windowDays }) => windowDays === days).map(({ name }) => name);
     const total = (series: string) =>
-      `sum by (slo, sli) (sum_over_time(${series}{job=~"$job",slo=~"${slos.join('|')}"}[${days}d:5m]))`;
-    const budget = 'min by (slo, sli) (slo:error_budget:ratio{job=~"$job"})';
+      `sum_over_time(${series}{job=~"$job",slo=~"${slos.join('|')}"}[${days}d])`;
     return [
       `{{slo}} {{sli}} (${days}d)`,
-      `1 - ${total('slo:bad_events:rate5m')} / (${total('slo:events:rate5m')} > 0) / ${budget}`,
+      `1 - ${total('slo:bad_events:rate5m')} / (${total('slo:events:rate5m')} > 0) / slo:error_budget:ratio`,
     ];
   });
 }

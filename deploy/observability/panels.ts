@@ -1,4 +1,4 @@
-import type { Builder, Dataquery } from '@grafana/grafana-foundation-sdk/cog';
+import type { Builder } from '@grafana/grafana-foundation-sdk/cog';
 import {
   GraphDrawStyle,
   LegendDisplayMode,
@@ -34,8 +34,8 @@ export interface Row {
 export const DATASOURCE = { type: 'prometheus', uid: '${datasource}' };
 
 /** The dashboard's grid is 24 columns wide: three graphs or six figures in a row. */
-const WIDTH = { graph: 8, figure: 4 };
-const HEIGHT = { graph: 8, figure: 4 };
+const GRAPH = { width: 8, height: 8 };
+const FIGURE = { width: 4, height: 4 };
 
 /** Lines over time; stacked areas where the series add up to something. */
 export function graph({
@@ -49,8 +49,8 @@ export function graph({
     .title(title)
     .description(description)
     .datasource(DATASOURCE)
-    .span(WIDTH.graph)
-    .height(HEIGHT.graph)
+    .span(GRAPH.width)
+    .height(GRAPH.height)
     .unit(unit)
     .min(0)
     .drawStyle(GraphDrawStyle.Line)
@@ -70,22 +70,27 @@ function legend() {
 
 type Threshold = readonly [color: string, from: number];
 
-/** One figure: the latest value, coloured by thresholds (the first colour is of all values below the first). */
+/** The latest value as a figure, coloured by thresholds; `base` is the colour below the first. */
 export function figure({
   title,
   description,
   unit,
   queries,
+  size = FIGURE,
   base = 'green',
   thresholds = [],
-}: PanelOptions & { base?: string; thresholds?: readonly Threshold[] }): Builder<Panel> {
+}: PanelOptions & {
+  size?: typeof FIGURE;
+  base?: string;
+  thresholds?: readonly Threshold[];
+}): Builder<Panel> {
   const steps = thresholds.map(([color, value]) => ({ color, value }));
   return new stat.PanelBuilder()
     .title(title)
     .description(description)
     .datasource(DATASOURCE)
-    .span(WIDTH.figure)
-    .height(HEIGHT.figure)
+    .span(size.width)
+    .height(size.height)
     .unit(unit)
     .colorScheme(new dashboard.FieldColorBuilder().mode(FieldColorModeId.Thresholds))
     .thresholds(
@@ -94,7 +99,8 @@ export function figure({
         .steps([{ color: base, value: null }, ...steps]),
     )
     .reduceOptions(new common.ReduceDataOptionsBuilder().calcs(['lastNotNull']).values(false))
-    .targets(targets(queries));
+    .graphMode(common.BigValueGraphMode.None)
+    .targets(targets(queries).map((query) => query.instant()));
 }
 
 /** How many requests fell into each bucket of a histogram; the one query is by `le`. */
@@ -103,14 +109,14 @@ export function heat({ title, description, unit, queries }: PanelOptions): Build
     .title(title)
     .description(description)
     .datasource(DATASOURCE)
-    .span(WIDTH.graph)
-    .height(HEIGHT.graph)
+    .span(GRAPH.width)
+    .height(GRAPH.height)
     .calculate(false)
     .yAxis(new heatmap.YAxisConfigBuilder().unit(unit))
     .targets(targets(queries, PromQueryFormat.Heatmap));
 }
 
-function targets(queries: Queries, format = PromQueryFormat.TimeSeries): Builder<Dataquery>[] {
+function targets(queries: Queries, format = PromQueryFormat.TimeSeries): DataqueryBuilder[] {
   return Object.entries(queries).map(([name, expr], index) =>
     new DataqueryBuilder()
       .refId(String.fromCharCode('A'.charCodeAt(0) + index))
