@@ -1,0 +1,75 @@
+import { spawnSync } from 'node:child_process';
+import { appendFileSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+const ROOT = resolve(__dirname, '../..');
+
+function run(program: string, args: readonly string[], cwd = ROOT) {
+  const { error, status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8', cwd });
+  if (error) throw error;
+  return { status, output: stdout + stderr };
+}
+
+describe('promtool', () => {
+  test.each([
+    ['check', 'config', 'deploy/prometheus/prometheus.yml'],
+    ['check', 'rules', 'deploy/prometheus/rules.yml'],
+    ['test', 'rules', 'deploy/prometheus/rules.test.yml'],
+    ['test', 'rules', 'deploy/prometheus/rules.long.test.yml'],
+  ])('%s %s %s', (...args) => {
+    const { status, output } = run('promtool', args);
+    expect(output).toContain('SUCCESS');
+    expect(status).toBe(0);
+  });
+});
+
+describe('npm run observability -- --check', () => {
+  const generator = 'node_modules/.cache/observability/deploy/observability/main.js';
+  let folder: string;
+
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'observability-'));
+    for (const path of ['deploy', 'swagger'])
+      cpSync(join(ROOT, path), join(folder, path), { recursive: true });
+  });
+
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  test('passes for what is committed', () => {
+    expect(run('npm', ['run', '-s', 'observability', '--', '--check'])).toMatchObject({ status: 0 });
+  });
+
+  const check = () => run(process.execPath, [join(ROOT, generator), '--check'], folder);
+
+  test('fails for the file that was edited by hand, and names it', () => {
+    expect(check()).toEqual({ status: 0, output: '' });
+    appendFileSync(join(folder, 'deploy/grafana/dashboard.json'), '\n');
+    const { status, output } = check();
+    expect(status).toBe(1);
+    expect(output).toContain('deploy/grafana/dashboard.json');
+    expect(output).not.toContain('rules.yml');
+  });
+
+  test('fails for both when an objective changes', () => {
+    changeDescription('availability: 0.999', 'availability: 0.99');
+    const { status, output } = check();
+    expect(status).toBe(1);
+    expect(output).toContain('rules.yml');
+    expect(output).toContain('dashboard.json');
+  });
+
+  test('says what is wrong with an objective', () => {
+    changeDescription('threshold: 0.25', 'threshold: 0.3');
+    const { status, output } = check();
+    expect(status).toBe(1);
+    expect(output).toMatch(/swagger\.yaml:\nx-slo\.latency\.threshold: expected .*0\.25.*, got 0\.3\n$/);
+  });
+
+  function changeDescription(from: string, to: string) {
+    const path = join(folder, 'swagger/swagger.yaml');
+    const text = readFileSync(path, 'utf8');
+    expect(text).toContain(from);
+    writeFileSync(path, text.replace(from, to));
+  }
+});
