@@ -54,7 +54,7 @@ async function main(args: readonly string[]): Promise<number> {
   const shared = {
     short: args.includes('--short'),
     checks,
-    scrapes: { scrapes: 0, slowestMs: 0, notOk: [], fell: [], deadGauges: [] },
+    scrapes: { scrapes: 0, slowestMs: 0, notOk: [], lostWithWorker: 0, fell: [], deadGauges: [] },
   };
   const runOne = async (fault: FaultCase): Promise<void> => {
     const context = new Context(fault.id, shared);

@@ -7,6 +7,8 @@ export interface ScrapeTotals {
   scrapes: number;
   slowestMs: number;
   readonly notOk: string[];
+  /** Scrapes whose connection was closed without a byte while a process ended: the worker that had it was killed. */
+  lostWithWorker: number;
   readonly fell: string[];
   readonly deadGauges: string[];
 }
@@ -51,7 +53,8 @@ export class Scraper {
 
   async #scrape(): Promise<void> {
     const startedAt = performance.now();
-    for (const pid of this.#service.processes()) this.#lastAlive.set(pid, startedAt);
+    const pids = this.#service.processes();
+    for (const pid of pids) this.#lastAlive.set(pid, startedAt);
     this.#totals.scrapes += 1;
     try {
       const { status, body } = await request(this.#service.port, '/metrics', { deadlineMs: 5000 });
@@ -59,7 +62,10 @@ export class Scraper {
       if (status !== 200) throw new Error(`status ${status}: ${body.toString()}`);
       this.#compare({ startedAt, families: parseExposition(body.toString()) });
     } catch (cause) {
-      this.#totals.notOk.push(String(cause));
+      const left = new Set(this.#service.processes());
+      const closed = /closed without an answer|ECONNRESET/.test(String(cause));
+      if (closed && pids.some((pid) => !left.has(pid))) this.#totals.lostWithWorker += 1;
+      else this.#totals.notOk.push(String(cause));
     }
   }
 

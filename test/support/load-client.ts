@@ -65,12 +65,13 @@ export class Load {
   #sent = 0;
   #surplus = 0;
   #inFlight = 0;
+  #scheduled = false;
   #ended: { resolve: () => void } | undefined;
   readonly #pacer: NodeJS.Timeout;
 
   constructor(options: LoadOptions) {
     this.#options = { path: '/', timeoutMs: 10_000, ...options };
-    this.#pacer = setInterval(() => this.#pace(), 1);
+    this.#pacer = setInterval(() => this.#assignSoon(), 1);
   }
 
   /** Requests that were due so far, sent or still waiting for a connection. */
@@ -108,13 +109,26 @@ export class Load {
   #pace(): void {
     const { path, rate } = this.#options;
     const elapsed = (performance.now() - this.#started) / 1000;
-    const due = this.#ended === undefined ? Math.floor(elapsed * rate) : this.#sent;
+    const due = this.#ended === undefined ? Math.floor(elapsed * rate) + 1 : this.#sent;
     while (this.#sent < due) {
       const at = this.#started + (this.#sent / rate) * 1000;
       this.#waiting.push({ at, path: typeof path === 'string' ? path : path(this.#sent) });
       this.#sent += 1;
     }
     this.#assign();
+  }
+
+  /**
+   * After the next poll for input: a connection whose end has arrived is not used again. Without this the lag of this
+   * process would be taken for a race between the service's close and a request.
+   */
+  #assignSoon(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.#pace();
+    });
   }
 
   #assign(): void {
@@ -163,7 +177,7 @@ export class Load {
       this.#failures.push({ outcome, path, openedAt, answersBefore, text });
     }
     if (connection.reusable) this.#idle.push(connection);
-    this.#assign();
+    this.#assignSoon();
     this.#settle();
   }
 
