@@ -34,7 +34,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await browser?.close();
-  await service?.close();
+  await ServiceUnderTest.closeAll();
 });
 
 test('the page shows the API, tries it out, and talks to nobody else', async () => {

@@ -52,7 +52,7 @@ beforeAll(async () => {
   });
 });
 
-afterAll(() => service.close());
+afterAll(() => ServiceUnderTest.closeAll());
 
 beforeEach(() => seen.splice(0));
 
@@ -194,6 +194,16 @@ describe('a body', () => {
 
 const head = (type: string) =>
   `POST /message HTTP/1.1\r\nHost: a\r\nContent-Type: ${type}\r\nContent-Length: 15\r\nExpect: 100-continue\r\n\r\n`;
+
+test('a body of no chunks is missing', async () => {
+  const { answers } = await rawExchange(
+    service.port,
+    'POST /any HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+    { answers: 1 },
+  );
+  expect(answers[0]?.status).toBe(400);
+  expect(answers[0]?.body.toString()).toContain('is required');
+});
 
 describe('a client that waits for 100 Continue', () => {
   test('gets it when its body is wanted', async () => {

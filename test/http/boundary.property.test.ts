@@ -43,7 +43,7 @@ beforeAll(async () => {
   });
 });
 
-afterAll(() => service.close());
+afterAll(() => ServiceUnderTest.closeAll());
 
 /** JSON Schema counts characters, not code units (RFC 8259 section 7, JSON Schema 6.3). */
 const text = (min: number, max: number) =>

@@ -49,7 +49,7 @@ beforeAll(async () => {
   service = await ServiceUnderTest.start();
 });
 
-afterAll(() => service.close());
+afterAll(() => ServiceUnderTest.closeAll());
 
 test.each(PATHS)(
   '10 kB of anything after %s is matched or refused, and is no series of its own',

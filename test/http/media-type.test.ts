@@ -27,7 +27,7 @@ beforeAll(async () => {
   });
 });
 
-afterAll(() => service.close());
+afterAll(() => ServiceUnderTest.closeAll());
 
 beforeEach(() => seen.splice(0));
 
@@ -61,6 +61,7 @@ describe('any other media type is a 415, whatever the body', () => {
     'application/json; charset=iso-8859-1',
     'application/json; charset=utf-16',
     'application/json; charset=utf-8; charset=utf-7',
+    'application/json; charset=utf-7; charset=utf-8',
     'application/json charset=utf-8',
     'application/json; charset',
     'application /json',

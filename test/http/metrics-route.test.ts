@@ -23,7 +23,7 @@ const onServicePort: Scraped = {
     service = await ServiceUnderTest.start({ gather: gatherHere, env: { METRICS_TOKEN: token } });
     return service.port;
   },
-  stop: () => service.close(),
+  stop: () => ServiceUnderTest.closeAll(),
 };
 
 let server: Server;
@@ -113,11 +113,12 @@ describe.each([
   });
 });
 
+afterAll(() => ServiceUnderTest.closeAll());
+
 test('is not on the port of the service when it has one of its own', async () => {
   service = await ServiceUnderTest.start({ env: { METRICS_PORT: '1' } });
   expect((await service.request('/metrics')).status).toBe(404);
   expect(service.counted).toEqual([['unmatched', 404]]);
-  await service.close();
 });
 
 test('a scrape is not in progress', async () => {
@@ -130,5 +131,4 @@ test('a scrape is not in progress', async () => {
   });
   await service.request('/metrics');
   expect(inProgress).toBe(0);
-  await service.close();
 });

@@ -55,7 +55,7 @@ beforeAll(async () => {
   });
 });
 
-afterAll(() => service.close());
+afterAll(() => ServiceUnderTest.closeAll());
 
 const query = async (text: string) => {
   const answer = await service.request(`/query?${text}`);

@@ -40,6 +40,11 @@ const handlers: Record<string, (request: unknown, ctx: Context) => unknown> = {
     ctx.body = 'almost';
     throw new Problem(400, 'Not so.');
   },
+  ownWords: (_, ctx) => {
+    ctx.respond = false;
+    ctx.res.write('half of it');
+    throw new Error(SECRET);
+  },
   stream: () => Readable.from(failing()),
   deadStream: () => {
     const stream = new PassThrough();
@@ -60,7 +65,7 @@ beforeAll(async () => {
   });
 });
 
-afterAll(() => service.close());
+afterAll(() => ServiceUnderTest.closeAll());
 
 beforeEach(() => service.log.splice(0));
 
@@ -131,9 +136,12 @@ test('nothing is left of the answer that was begun', async () => {
   expect(json(answer)['detail']).toBe('Not so.');
 });
 
-test('a stream that fails half-way is cut off, not ended, and logged', async () => {
-  const { text, malformed } = await rawExchange(service.port, 'GET /stream HTTP/1.1\r\nHost: a\r\n\r\n');
-  expect(text).toContain('a part');
+test.each([
+  ['stream', 'a part'],
+  ['ownWords', 'half of it'],
+])('an answer that fails half-way (%s) is cut off, not ended, and logged', async (id, part) => {
+  const { text, malformed } = await rawExchange(service.port, `GET /${id} HTTP/1.1\r\nHost: a\r\n\r\n`);
+  expect(text).toContain(part);
   expect(malformed).toBeDefined();
   expect(service.log).toMatchObject([{ level: 50, err: { message: SECRET } }]);
 });

@@ -20,6 +20,8 @@ const responses = {
   404: { description: 'No item.', ...content({}, 'application/problem+json') },
 };
 
+afterEach(() => ServiceUnderTest.closeAll());
+
 async function answering(
   handler: (request: unknown, ctx: Context) => unknown,
   env: Readonly<Record<string, string>> = {},
@@ -44,7 +46,6 @@ async function answering(
 async function answer(path: string, handler: (request: unknown, ctx: Context) => unknown) {
   const service = await answering(handler);
   const found = await service.request(path);
-  await service.close();
   return { ...found, text: found.body.toString(), log: service.log };
 }
 
@@ -156,5 +157,4 @@ test('a problem that is described is sent', async () => {
 test('is not checked with VALIDATE_RESPONSES=off', async () => {
   const service = await answering(() => ({ at: 'now' }), { VALIDATE_RESPONSES: 'off' });
   expect(json(await service.request('/item'))).toEqual({ at: 'now' });
-  await service.close();
 });

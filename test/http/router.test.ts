@@ -42,7 +42,7 @@ beforeAll(async () => {
   });
 });
 
-afterAll(() => service.close());
+afterAll(() => ServiceUnderTest.closeAll());
 
 beforeEach(() => seen.splice(0));
 
@@ -179,7 +179,6 @@ test('counts each path under its template, whatever the answer, and all others a
     ['/hello/{name}', 204],
     ['unmatched', 404],
   ]);
-  await fresh.close();
 });
 
 test('no path, method or Host makes a series of its own', async () => {
@@ -195,5 +194,4 @@ test('no path, method or Host makes a series of its own', async () => {
   expect(before).toBeGreaterThan(0);
   // Two templates, of which one is "unmatched", by the methods that have a label value of their own.
   expect(fresh.metrics.rows.length).toBeLessThanOrEqual(before + 2 * 6);
-  await fresh.close();
 });

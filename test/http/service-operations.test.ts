@@ -1,19 +1,11 @@
 import supertest from 'supertest';
 import { ServiceUnderTest, json } from './service-under-test';
 
-const services: ServiceUnderTest[] = [];
-
-async function start(...options: Parameters<typeof ServiceUnderTest.start>): Promise<ServiceUnderTest> {
-  const service = await ServiceUnderTest.start(...options);
-  services.push(service);
-  return service;
-}
-
-afterEach(() => Promise.all(services.splice(0).map((service) => service.close())));
+afterEach(() => ServiceUnderTest.closeAll());
 
 describe('the API', () => {
   test('greets', async () => {
-    const agent = supertest((await start()).app.callback());
+    const agent = supertest((await ServiceUnderTest.start()).app.callback());
     expect(await agent.get('/')).toMatchObject({ status: 200, type: 'application/json' });
     expect(await agent.get('/hello/Ada')).toMatchObject({ status: 200, body: { message: 'Hello, Ada!' } });
     const refused = await agent.get(`/hello/${'x'.repeat(65)}`);
@@ -21,7 +13,7 @@ describe('the API', () => {
   });
 
   test('echoes', async () => {
-    const agent = supertest((await start()).app.callback());
+    const agent = supertest((await ServiceUnderTest.start()).app.callback());
     expect(await agent.post('/echo').send({ message: 'a' })).toMatchObject({
       status: 200,
       body: { message: 'a' },
@@ -34,7 +26,7 @@ describe('the API', () => {
 describe('health', () => {
   test('is alive while it answers, and ready while it wants work', async () => {
     let ready = true;
-    const service = await start({ ready: () => ready });
+    const service = await ServiceUnderTest.start({ ready: () => ready });
     expect(json(await service.request('/readyz'))).toEqual({ status: 'ok' });
     ready = false;
     const answer = await service.request('/readyz');
@@ -47,7 +39,7 @@ describe('health', () => {
 
 describe('documentation', () => {
   test('is a page that loads all that it needs from here', async () => {
-    const service = await start();
+    const service = await ServiceUnderTest.start();
     const page = await service.request('/docs');
     expect(page.headers.get('content-type')).toBe('text/html; charset=utf-8');
     expect(page.headers.get('content-security-policy')).toMatch(/^default-src 'none';script-src 'self';/);
@@ -73,7 +65,7 @@ describe('documentation', () => {
     'swagger-ui.js',
     'toString',
   ])('has no file %s', async (name) => {
-    expect((await (await start()).request(`/docs/${name}`)).status).toBe(404);
+    expect((await (await ServiceUnderTest.start()).request(`/docs/${name}`)).status).toBe(404);
   });
 
   test.each([
@@ -81,7 +73,7 @@ describe('documentation', () => {
     ['/openapi.yaml', 'application/yaml; charset=utf-8', /^openapi: 3\.1\.0\n/],
     ['/docs/swagger-ui.css', 'text/css; charset=utf-8', /swagger-ui/],
   ])('%s has an ETag, and is a 304 for who has it', async (path, type, content) => {
-    const service = await start();
+    const service = await ServiceUnderTest.start();
     const full = await service.request(path);
     expect(full.headers.get('content-type')).toBe(type);
     expect(full.body.toString()).toMatch(content);
@@ -96,7 +88,7 @@ describe('documentation', () => {
   });
 
   test('is not there with DOCS=off', async () => {
-    const service = await start({ env: { DOCS: 'off' } });
+    const service = await ServiceUnderTest.start({ env: { DOCS: 'off' } });
     for (const path of ['/docs', '/docs/swagger-ui.css', '/openapi.json', '/openapi.yaml']) {
       expect([path, (await service.request(path)).status]).toEqual([path, 404]);
     }

@@ -28,6 +28,8 @@ interface ServiceOptions {
 /** Lines of the log, parsed. */
 type LogLine = Readonly<Record<string, unknown>>;
 
+const running: ServiceUnderTest[] = [];
+
 /** The app behind the service's own server, on a free port of the loopback. */
 export class ServiceUnderTest {
   readonly log: LogLine[] = [];
@@ -50,8 +52,10 @@ export class ServiceUnderTest {
     this.#server = new Server((req, res) => void handle(req, res), this.metrics);
   }
 
+  /** It ends with `ServiceUnderTest.closeAll()`, to be called after the tests. */
   static async start(options: ServiceOptions = {}): Promise<ServiceUnderTest> {
     const service = new ServiceUnderTest(options);
+    running.push(service);
     ({ port: service.#port } = await service.#server.listen(0, '127.0.0.1'));
     return service;
   }
@@ -79,8 +83,10 @@ export class ServiceUnderTest {
     });
   }
 
-  close(): Promise<void> {
-    return this.#server.drain({ timeoutMs: 0, graceMs: 0 });
+  static async closeAll(): Promise<void> {
+    await Promise.all(
+      running.splice(0).map((service) => service.#server.drain({ timeoutMs: 0, graceMs: 0 })),
+    );
   }
 }
 
