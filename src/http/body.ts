@@ -57,6 +57,8 @@ export function bodyMiddleware({ limit, required, readers }: BodyOptions): Middl
     const reader = readers.get(essenceOf(ctx, types));
     if (!reader) throw unsupportedType(types);
     checkCoding(ctx);
+    // One that waits for 100 Continue need not send what would be refused.
+    if (!isEncoded(ctx) && Number(ctx.req.headers['content-length'] ?? 0) > limit) throw tooLarge();
     if (ctx.req.headers.expect !== undefined) ctx.res.writeContinue();
     const next: Next = () => Promise.resolve(read(ctx, reader));
     return parse(ctx, next);
@@ -67,6 +69,10 @@ export function bodyMiddleware({ limit, required, readers }: BodyOptions): Middl
 function hasBody({ req: { headers } }: Context): boolean {
   if (headers['transfer-encoding'] !== undefined) return true;
   return headers['content-length'] !== undefined && headers['content-length'] !== '0';
+}
+
+function isEncoded({ req: { headers } }: Context): boolean {
+  return (headers['content-encoding'] ?? 'identity') !== 'identity';
 }
 
 function essenceOf(ctx: Context, types: readonly string[]): string {
@@ -104,12 +110,14 @@ function emptyBody(): Problem {
 
 /** What koa-bodyparser throws has a status where the client is to blame, and none where it could not inflate. */
 function readProblem(error: Error & { status?: number; type?: string }): Error {
-  if (error.status === 413) {
-    // The rest of the body is not read: without this the next request would be looked for in it for long.
-    return new Problem(413, 'The body is too large.', { headers: { Connection: 'close' } });
-  }
+  if (error.status === 413) return tooLarge();
   if (error.type === 'request.aborted') return error;
   return new Problem(400, 'The body could not be read: it is cut off or its Content-Encoding is broken.');
+}
+
+/** The rest of the body is not read: if it were not closed, the connection's next request would be looked for in it. */
+function tooLarge(): Problem {
+  return new Problem(413, 'The body is too large.', { headers: { Connection: 'close' } });
 }
 
 function decodeUtf8(raw: string): string {

@@ -192,8 +192,8 @@ describe('a body', () => {
   });
 });
 
-const head = (type: string) =>
-  `POST /message HTTP/1.1\r\nHost: a\r\nContent-Type: ${type}\r\nContent-Length: 15\r\nExpect: 100-continue\r\n\r\n`;
+const head = (type: string, length = 15) =>
+  `POST /message HTTP/1.1\r\nHost: a\r\nContent-Type: ${type}\r\nContent-Length: ${length}\r\nExpect: 100-continue\r\n\r\n`;
 
 test('a body of no chunks is missing', async () => {
   const { answers } = await rawExchange(
@@ -215,9 +215,13 @@ describe('a client that waits for 100 Continue', () => {
     socket.destroy();
   });
 
-  test('does not get it when its body is not, and has to start anew', async () => {
-    const { text, closedAfterMs } = await rawExchange(service.port, head('text/plain'));
-    expect(text).toMatch(/^HTTP\/1\.1 415 /);
+  test.each([
+    ['is not of a declared type', 415, head('text/plain')],
+    ['is too large', 413, head('application/json', LIMIT + 1)],
+  ])('does not get it when its body %s, and has to start anew', async (_why, status, bytes) => {
+    const { text, closedAfterMs } = await rawExchange(service.port, bytes);
+    expect(text).toMatch(`HTTP/1.1 ${status} `);
+    expect(text).not.toMatch('100 Continue');
     expect(text.toLowerCase()).toContain('connection: close');
     expect(closedAfterMs).toBeDefined();
   });
