@@ -21,7 +21,7 @@ export const CONNECTIONS = 32;
 export async function load({ port, paths, seconds }) {
   const url = `http://127.0.0.1:${port}`;
   const command = hasWrk
-    ? ['wrk', '-t1', `-c${CONNECTIONS}`, `-d${seconds}s`, ...wrkTarget(url, paths)]
+    ? ['wrk', '-t1', '--timeout', '10s', `-c${CONNECTIONS}`, `-d${seconds}s`, ...wrkTarget(url, paths)]
     : [process.execPath, path('autocannon.mjs'), url, String(CONNECTIONS), String(seconds), ...paths];
   const [program, args] = bind(LOAD_CORE, command);
   const { stdout } = await run(program, args);
