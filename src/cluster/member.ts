@@ -12,6 +12,16 @@ export interface WorkerProcess {
 export const WORKER_STATES = ['starting', 'ready', 'draining'] as const;
 export type WorkerState = (typeof WORKER_STATES)[number];
 
+/** Signals by which a process ends itself: abort, which is also Node's end when the heap is full, and illegal operations. */
+const OWN_SIGNALS: ReadonlySet<string> = new Set([
+  'SIGABRT',
+  'SIGSEGV',
+  'SIGBUS',
+  'SIGILL',
+  'SIGFPE',
+  'SIGTRAP',
+]);
+
 /** One worker as the supervisor knows it. All times are monotonic milliseconds. */
 export class Member {
   state: WorkerState = 'starting';
@@ -71,7 +81,7 @@ export class Member {
     if (this.state === 'starting') return 'boot_failed';
     if (this.retiring === 'failing') return 'crashed';
     if (this.#ended !== undefined) return this.#ended;
-    if (signal !== null) return 'killed';
+    if (signal !== null) return OWN_SIGNALS.has(signal) ? 'crashed' : 'killed';
     return this.state === 'draining' && code === 0 ? 'drained' : 'crashed';
   }
 }

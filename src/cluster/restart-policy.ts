@@ -3,8 +3,8 @@ export const EXIT_REASONS = ['drained', 'crashed', 'killed', 'hung', 'boot_faile
 
 /**
  * - `drained`: it was asked to go and went
- * - `crashed`: it failed by itself
- * - `killed`: a signal that is not ours
+ * - `crashed`: it failed by itself: an exit that nobody asked for, an exception, an abort
+ * - `killed`: somebody else's signal, which may be the kernel's for want of memory
  * - `hung`: it was silent for too long and we killed it
  * - `boot_failed`: it was never ready
  */
@@ -29,9 +29,9 @@ const STABLE_MS: Readonly<Record<ExitReason, number>> = {
   drained: 0,
   // What fails by itself is expected to fail again.
   crashed: 10_000,
-  // What was ended from outside tells nothing about the next one, unless it was hardly there.
-  killed: 500,
-  hung: 500,
+  // What was ended from outside tells nothing about the next one; and to be found silent takes its time.
+  killed: 0,
+  hung: 0,
   boot_failed: Infinity,
 };
 

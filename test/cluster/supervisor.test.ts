@@ -135,6 +135,17 @@ describe('replacement', () => {
     expect(bench.exitsWith(3, null, 'SIGSEGV').exits).toEqual(['crashed', 'boot_failed']);
   });
 
+  test.each([
+    [null, 'SIGKILL', 'killed'],
+    [null, 'SIGTERM', 'killed'],
+    [null, 'SIGABRT', 'crashed'],
+    [null, 'SIGSEGV', 'crashed'],
+    [0, null, 'crashed'],
+    [3, null, 'crashed'],
+  ])('an exit with code %s and signal %s counts as %s', (code, signal, reason) => {
+    expect(running(2).exitsWith(2, code, signal).exits).toEqual([reason]);
+  });
+
   test('a service that was up never gives up, and says what it waits for', () => {
     const bench = running(1).exitsWith(1, 1);
     for (let generation = 2; generation < 20; generation++) {
