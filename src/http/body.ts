@@ -22,7 +22,6 @@ const BYTES = { encoding: 'binary' };
 interface BodyOptions {
   /** Bytes, after decompression. */
   readonly limit: number;
-  readonly required: boolean;
   /** By media type in lower case: what a body of this type is read as, and then given to. */
   readonly readers: ReadonlyMap<string, (ctx: Context, text: string | undefined) => unknown>;
 }
@@ -31,7 +30,7 @@ interface BodyOptions {
  * Middleware that reads the body of an operation and gives its text to the reader of its media type, `undefined` to
  * any if there is no body. Throws a 415 for what is not declared, a 413 for what is too large, a 400 for what is broken.
  */
-export function bodyMiddleware({ limit, required, readers }: BodyOptions): Middleware {
+export function bodyMiddleware({ limit, readers }: BodyOptions): Middleware {
   const types = [...readers.keys()];
   const [withoutBody] = readers.values();
   const parse = bodyParser({
@@ -46,14 +45,10 @@ export function bodyMiddleware({ limit, required, readers }: BodyOptions): Middl
   const read = (ctx: Context, reader: (ctx: Context, text: string | undefined) => unknown) => {
     const raw: unknown = ctx.request.body;
     if (typeof raw !== 'string') throw unsupportedType(types);
-    if (raw === '' && required) throw emptyBody();
     return reader(ctx, raw === '' ? undefined : decodeUtf8(raw));
   };
   return (ctx) => {
-    if (!hasBody(ctx)) {
-      if (required) throw emptyBody();
-      return withoutBody?.(ctx, undefined);
-    }
+    if (!hasBody(ctx)) return withoutBody?.(ctx, undefined);
     const reader = readers.get(essenceOf(ctx, types));
     if (!reader) throw unsupportedType(types);
     checkCoding(ctx);
@@ -99,12 +94,6 @@ function checkCoding(ctx: Context): void {
 function unsupportedType(types: readonly string[]): Problem {
   return new Problem(415, `The body must be ${types.join(' or ')}, in UTF-8.`, {
     headers: { Accept: types.join(', ') },
-  });
-}
-
-function emptyBody(): Problem {
-  return new Problem(400, 'The request does not match the API description.', {
-    errors: [{ in: 'body', path: '', message: 'is required' }],
   });
 }
 

@@ -24,18 +24,15 @@ export interface Operation {
   readonly readers: Readonly<Record<Location, ParameterReader>>;
   /** Of a request without body: `{ path, query, header, cookie }`. Not there if there is nothing to validate. */
   readonly validate: Validator | undefined;
-  readonly body: Body | undefined;
+  readonly body: BodyContents | undefined;
   /** The status of a success, and its media type if it has content. */
   readonly success: { readonly status: number; readonly type: string | undefined };
   /** Not there unless answers are to be checked. */
   readonly check: ResponseCheck | undefined;
 }
 
-interface Body {
-  readonly required: boolean;
-  /** By media type: the format of such a body, and the validator of a request that has it. */
-  readonly contents: ReadonlyMap<string, { readonly format: BodyFormat; readonly validate: Validator }>;
-}
+/** By media type: the format of such a body, and the validator of a request that has it. */
+type BodyContents = ReadonlyMap<string, { readonly format: BodyFormat; readonly validate: Validator }>;
 
 interface OperationOptions {
   readonly path: string;
@@ -108,7 +105,7 @@ function requestSchema(parameters: readonly Parameter[], body?: Place, required 
   return { type: 'object', properties, required: required ? ['body'] : [] };
 }
 
-function bodyOf(place: Place, parameters: readonly Parameter[], schemas: Schemas): Body | undefined {
+function bodyOf(place: Place, parameters: readonly Parameter[], schemas: Schemas): BodyContents | undefined {
   const declared = place.at('requestBody');
   if (declared.value === undefined) return undefined;
   const required = declared.at('required').boolean();
@@ -125,7 +122,7 @@ function bodyOf(place: Place, parameters: readonly Parameter[], schemas: Schemas
       ] as const;
     });
   if (contents.length === 0) declared.fail('has no content');
-  return { required, contents: new Map(contents) };
+  return new Map(contents);
 }
 
 function successOf(place: Place): Operation['success'] {

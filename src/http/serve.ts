@@ -16,13 +16,13 @@ export function serveOperation(operation: Operation, handler: AnyHandler, bodyLi
     const serve = server(operation, handler, operation.validate);
     return (ctx) => serve(ctx, undefined);
   }
-  const readers = [...operation.body.contents].map(([type, { format, validate }]) => {
+  const readers = [...operation.body].map(([type, { format, validate }]) => {
     const serve = server(operation, handler, validate);
     const read = (ctx: Context, text: string | undefined) =>
       serve(ctx, text === undefined ? text : format(text));
     return [type, read] as const;
   });
-  return bodyMiddleware({ limit: bodyLimit, required: operation.body.required, readers: new Map(readers) });
+  return bodyMiddleware({ limit: bodyLimit, readers: new Map(readers) });
 }
 
 /** Made at boot, with nothing to decide for a request that was known then: most operations need few of the steps. */

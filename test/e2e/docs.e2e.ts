@@ -1,14 +1,14 @@
 import { type Browser, type Page, chromium } from 'playwright-core';
-import { ServiceUnderTest } from '../http/service-under-test';
+import { Service } from '../support/service';
 
-let service: ServiceUnderTest;
+let service: Service;
 let browser: Browser;
 let page: Page;
 const requests: string[] = [];
 const troubles: string[] = [];
 
 beforeAll(async () => {
-  service = await ServiceUnderTest.start();
+  service = await Service.start();
   browser = await chromium.launch({
     executablePath: process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium',
     args: [
@@ -34,7 +34,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await browser?.close();
-  await ServiceUnderTest.closeAll();
+  await service?.dispose();
 });
 
 test('the page shows the API, tries it out, and talks to nobody else', async () => {
