@@ -19,7 +19,7 @@ import { Siblings } from './siblings.js';
 import type { Service } from './worker.js';
 
 /** How long an idle connection may stay while this instance drains, so that a request on its way is answered. */
-const GRACE_MS = 1_000;
+const GRACE_MS = 2_000;
 
 /**
  * Runs one instance of the service in somebody else's cluster: PM2's cluster mode, where PM2 is the primary. It serves, and

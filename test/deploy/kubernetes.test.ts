@@ -89,6 +89,13 @@ describe('deploy/kubernetes', () => {
     expect(compile(Object.fromEntries(files.map((file) => [file, text(file)])))).toBe('');
   });
 
+  test('scrapes under the job name that the rules look for', () => {
+    const prometheus = join(ROOT, 'deploy/prometheus/prometheus.yml');
+    const { scrape_configs: configs } = parse(readFileSync(prometheus, 'utf8'));
+    const [{ relabelings }] = parse(text('podmonitor.yaml')).spec.podMetricsEndpoints;
+    expect(relabelings).toEqual([{ targetLabel: 'job', replacement: configs[0].job_name }]);
+  });
+
   describe('the Deployment', () => {
     const deployment = new Deployment(parse(text('deployment.yaml')));
     const pod = deployment.spec?.template.spec;

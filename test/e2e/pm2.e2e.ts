@@ -35,10 +35,15 @@ function burden(on: Pm2) {
   const stop = new AbortController();
   const scraping = (async () => {
     while (!stop.signal.aborted) {
-      const now = await on.scrape();
-      faults.push(...fallen(before, now));
-      before = now;
-      scrapes += 1;
+      const started = performance.now();
+      try {
+        const now = await on.scrape({ deadlineMs: 10_000 });
+        faults.push(...fallen(before, now));
+        before = now;
+        scrapes += 1;
+      } catch (err) {
+        faults.push(`${String(err)} after ${Math.round(performance.now() - started)} ms`);
+      }
       await delay(100);
     }
   })();
