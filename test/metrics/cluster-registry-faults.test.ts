@@ -8,6 +8,9 @@ import { fallen, parseExposition, total } from '../support/exposition';
 import { memoryFolder } from './memory-folder';
 import { primaryOf, values, Worker } from './worker';
 
+// Real files and processes: on a busy machine they take their time.
+jest.setTimeout(60_000);
+
 let folder: string;
 
 beforeEach(() => (folder = memoryFolder()));
@@ -84,7 +87,7 @@ it('whatever happens in whatever order, every count is there once and nothing fa
     }),
     { numRuns: 60 },
   );
-}, 60_000);
+});
 
 it('takes no ledger of another generation, with other buckets, or damaged', async () => {
   const primary = primaryOf({ folder });
@@ -133,6 +136,20 @@ describe('asking', () => {
     const gathering = values(primary, ...names);
     await worker.send(0.5);
     expect(await gathering).toEqual([1, 0, 3]);
+  });
+
+  it('takes no snapshot that is older than what it knows', async () => {
+    const primary = primaryOf({ folder });
+    const worker = new Worker(primary, 1, folder);
+    worker.jobs.inc(3);
+    const old = await worker.snapshot();
+    worker.jobs.inc(2);
+    await worker.send(0.75);
+    primary.receiveSnapshot(1, 0.5, old);
+    expect(await values(primary, 'jobs')).toEqual([5]);
+    await worker.send();
+    primary.receiveSnapshot(1, 9, old);
+    expect(await values(primary, 'jobs')).toEqual([5]);
   });
 
   it('asks a worker no more after its final snapshot, and does not miss it', async () => {

@@ -7,6 +7,9 @@ import { parseExposition, total } from '../support/exposition';
 import { memoryFolder } from './memory-folder';
 import { primaryOf, values, Worker } from './worker';
 
+// Real files and processes: on a busy machine they take their time.
+jest.setTimeout(60_000);
+
 let folder: string;
 
 beforeEach(() => (folder = memoryFolder()));

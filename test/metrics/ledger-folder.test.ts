@@ -14,6 +14,9 @@ import { basename, join } from 'node:path';
 import { prepareLedgerFolder } from '../../src/metrics/ledger-folder';
 import { memoryFolder } from './memory-folder';
 
+// Real files and processes: on a busy machine they take their time.
+jest.setTimeout(60_000);
+
 let base: string;
 let primary: ChildProcess;
 /** What the folder of the other primary is called. */
@@ -71,7 +74,7 @@ it('removes what a dead primary left although its pid is taken again', () => {
   expect(existsSync(earlier)).toBe(!existsSync('/proc/self/stat'));
 });
 
-it('touches nothing that may be another’s: a link, an open folder, another user’s, another pid namespace’s, another name', async () => {
+it('touches nothing that may be another’s: a link, a file, an open folder, another user’s, another pid namespace’s, another name', async () => {
   await end();
   const [, , , user, namespace, pid, started] = basename(leftover).split('-');
   const name = (parts: (string | number | undefined)[]): string =>
@@ -87,6 +90,8 @@ it('touches nothing that may be another’s: a link, an open folder, another use
     `${name([user, namespace, pid, started])}.old`,
   ];
   for (const other of others) mkdirSync(other, { mode: 0o700 });
+  others.push(name([user, namespace, pid, Number(started) + 2]));
+  writeFileSync(others.at(-1) ?? '', '', { mode: 0o600 });
   chmodSync(others[0] ?? '', 0o755);
   prepareLedgerFolder(base);
   expect(readdirSync(target)).toEqual(['precious']);

@@ -7,6 +7,9 @@ import { areCells, LedgerReader, readLedger, type RowData } from '../../src/metr
 import { RequestMetrics } from '../../src/metrics/request-metrics';
 import { memoryFolder } from './memory-folder';
 
+// Real files and processes: on a busy machine they take their time.
+jest.setTimeout(60_000);
+
 const buckets = [0.1, 1];
 const CELLS = 8 * (buckets.length + 2);
 let folder: string;

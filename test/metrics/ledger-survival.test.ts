@@ -6,6 +6,9 @@ import { readLedger, type LedgerContent } from '../../src/metrics/ledger-reader'
 import { eventually } from '../support/eventually';
 import { memoryFolder, modes } from './memory-folder';
 
+// Real files and processes: on a busy machine they take their time.
+jest.setTimeout(60_000);
+
 const fixture = (name: string): string => join(__dirname, '../fixtures', name);
 let folder: string;
 let child: ChildProcess | undefined;

@@ -47,6 +47,15 @@ describe.each(modes)('a %s ledger', (mode) => {
     ledger.close();
   });
 
+  it(`needs ${map ? 'no' : 'a'} commit for a count to reach the file`, () => {
+    const ledger = open({ map });
+    const row = ledger.append({ method: 'GET', endpoint: '/', status: 200 });
+    row.cells.set([1, 2, 3, 0.5]);
+    expect(counts(ledger.path)).toEqual([['GET', '/', 200, ...(map ? [1, 2, 3, 0.5] : [0, 0, 0, 0])]]);
+    row.commit();
+    expect(counts(ledger.path)).toEqual([['GET', '/', 200, 1, 2, 3, 0.5]]);
+  });
+
   it('says whose it is', () => {
     const ledger = open({ map });
     expect(readLedger(ledger.path)).toEqual({ generation: 7, pid: process.pid, buckets, rows: [] });

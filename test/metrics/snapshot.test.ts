@@ -5,6 +5,9 @@ import { memoryRows } from '../../src/metrics/request-metrics';
 import { parseSnapshot, takeSnapshot } from '../../src/metrics/snapshot';
 import { parseExposition } from '../support/exposition';
 
+// Real files and processes: on a busy machine they take their time.
+jest.setTimeout(60_000);
+
 const counter = { name: 'c', help: 'h', type: 'counter', values: [{ value: 1, labels: { a: 'x' } }] };
 const histogram = {
   name: 'h',
