@@ -1,4 +1,5 @@
 import http, { type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
 
 /** A scraper needs little; whatever else comes must not hold the primary up. */
 const LIMITS = {
@@ -23,11 +24,13 @@ export class MetricsServer {
     this.#server.maxConnections = MAX_CONNECTIONS;
   }
 
-  /** Resolves when connections are accepted. Rejects with the cause, such as EADDRINUSE. */
-  listen(port: number, host: string): Promise<void> {
+  /** Resolves with the port when connections are accepted. Rejects with the cause, such as EADDRINUSE. */
+  listen(port: number, host: string): Promise<number> {
     return new Promise((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen({ port, host }, resolve);
+      this.#server.on('error', reject);
+      this.#server.listen({ port, host }, () => {
+        resolve((this.#server.address() as AddressInfo).port); // a TCP server has no other kind of address
+      });
     });
   }
 

@@ -31,6 +31,7 @@ class Primary {
   readonly #registry: ClusterRegistry;
   readonly #supervisor: Supervisor;
   #metricsServer: MetricsServer | undefined;
+  #metricsPort: number | undefined;
   #stepping = false;
   #timer: NodeJS.Timeout | undefined;
   #stoppedAt: number | undefined;
@@ -82,7 +83,7 @@ class Primary {
       createMetricsListener({ gather, token: metricsToken, log: this.#log }),
     );
     try {
-      await this.#metricsServer.listen(metricsPort, metricsHost);
+      this.#metricsPort = await this.#metricsServer.listen(metricsPort, metricsHost);
       return true;
     } catch (err) {
       await this.#end(1, listenProblem(err, 'METRICS_PORT', metricsPort, metricsHost) ?? String(err));
@@ -110,7 +111,8 @@ class Primary {
   }
 
   #announce(address: string, port: number): void {
-    const { concurrency, metricsHost, metricsPort } = this.#config;
+    const { concurrency, metricsHost } = this.#config;
+    const metricsPort = this.#metricsPort;
     const workers = concurrency === 1 ? '1 worker' : `${concurrency} workers`;
     const metrics = metricsPort === undefined ? '' : `, /metrics on ${url(metricsHost, metricsPort)}`;
     this.#log.info(`Ready on ${url(address, port)} with ${workers}${metrics} (primary pid ${process.pid})`);

@@ -190,7 +190,7 @@ export class Supervisor {
   }
 
   #wait(now: number, notBefore: number): void {
-    this.#wakeBy(notBefore);
+    this.#wakeBy(notBefore, now);
     if (notBefore === Infinity || notBefore === this.#waitLogged) return;
     this.#waitLogged = notBefore;
     this.#log.warn(
@@ -210,7 +210,7 @@ export class Supervisor {
     }
   }
 
-  /** The one place that ends a worker, but for the second signal. */
+  /** Ends what does not respond. */
   #endOverdue(now: number): void {
     for (const member of this.#members.values()) {
       const reason = member.overdue(now, this.#options.workerTimeoutMs);
@@ -229,7 +229,7 @@ export class Supervisor {
     const drainAt = this.#stopAt + shutdownDelayMs;
     const restMs = shutdownTimeoutMs - shutdownDelayMs;
     const drainBy = drainAt + 0.97 * restMs;
-    this.#wakeBy(now < drainAt ? drainAt : drainBy);
+    this.#wakeBy(now < drainAt ? drainAt : drainBy, now);
     for (const member of this.#members.values()) {
       if (member.state === 'starting') member.end('boot_failed');
       else if (member.state === 'draining') member.drainSooner(drainBy);
@@ -246,7 +246,8 @@ export class Supervisor {
     return [...this.#members.values()];
   }
 
-  #wakeBy(time: number): void {
-    this.#wakeAt = Math.min(this.#wakeAt, time);
+  /** Has no effect for a time that has passed, or waiting for an exit would be a busy loop. */
+  #wakeBy(time: number, now: number): void {
+    if (time > now) this.#wakeAt = Math.min(this.#wakeAt, time);
   }
 }

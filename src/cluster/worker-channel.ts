@@ -1,4 +1,4 @@
-import cluster from 'node:cluster';
+import cluster, { type Worker } from 'node:cluster';
 import type { Logger } from '../log.js';
 import type { ClusterRegistry } from '../metrics/cluster-registry.js';
 import { sendExposition } from './exposition-relay.js';
@@ -20,7 +20,11 @@ export function forkWorker(
   enqueue: (event: SupervisorEvent) => void,
 ): WorkerProcess {
   const { generation } = place;
-  const worker = cluster.fork(placeVariables(place));
+  const worker = fork(place, log);
+  if (!worker) {
+    enqueue({ type: 'exit', generation, code: 1, signal: null });
+    return { pid: undefined, send() {}, kill() {} };
+  }
   const child = worker.process;
   const send = (message: PrimaryMessage, sent: Sent = () => {}): void => {
     if (worker.isConnected()) child.send(message, undefined, {}, sent);
@@ -54,6 +58,16 @@ export function forkWorker(
     if (child.pid === undefined) end(1, null);
   });
   return { pid: child.pid, send, kill: () => void child.kill('SIGKILL') };
+}
+
+/** Most failures to start are reported by an event, but those that Node does not know are thrown: no memory, for one. */
+function fork(place: WorkerPlace, log: Logger): Worker | undefined {
+  try {
+    return cluster.fork(placeVariables(place));
+  } catch (err) {
+    log.warn({ worker: place.generation, err }, 'A worker could not be started');
+    return undefined;
+  }
 }
 
 function route(

@@ -23,9 +23,9 @@ const inProgress = (service: Service, count: number) =>
 test.each(['SIGTERM', 'SIGINT'] as const)(
   '%s: readiness first, then nothing in flight or on its way fails, exit code 0 and no process left',
   async (signal) => {
-    const env = { SHUTDOWN_DELAY_MS: '1500', SHUTDOWN_TIMEOUT_MS: '15000' };
+    const env = { SHUTDOWN_DELAY_MS: '800', SHUTDOWN_TIMEOUT_MS: '15000' };
     const service = await Service.start({ program: FIXTURE, env });
-    const answers = Array.from({ length: 10 }, () => slow(service.port, 2_500));
+    const answers = Array.from({ length: 10 }, () => slow(service.port, 1_500));
     const load = new Load({ port: service.port, rate: 100, connections: 10 });
     await inProgress(service, 10);
     service.signalGroup(signal);
