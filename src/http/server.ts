@@ -1,5 +1,6 @@
 import http, { type RequestListener } from 'node:http';
 import net, { type AddressInfo, type Socket } from 'node:net';
+import { setImmediate, setTimeout as delay } from 'node:timers/promises';
 import { MeasuredResponse, measuredResponse } from '../metrics/middleware.js';
 import type { RequestMetrics } from '../metrics/request-metrics.js';
 import {
@@ -29,7 +30,7 @@ const SWEEP_MS = 50;
 export interface DrainOptions {
   /** When what is still open is cut off. */
   readonly timeoutMs: number;
-  /** Until then an idle connection stays open, so that a request that is on its way is answered. */
+  /** For so long a connection on which nothing happens stays open, so that a request that is on its way is answered. */
   readonly graceMs: number;
 }
 
@@ -83,31 +84,44 @@ export class Server {
   }
 
   /**
-   * Stops accepting, answers what is in flight and ends every connection: busy ones with their response, idle ones
+   * Stops accepting, answers what is in flight and ends every connection: busy ones with their response, quiet ones
    * after the grace, what is left at the deadline then. Resolves when all are closed.
    */
   drain({ timeoutMs, graceMs }: DrainOptions): Promise<void> {
     this.refuseKeepAlive();
     return new Promise((resolve) => {
-      let sweep: NodeJS.Timeout | undefined;
-      const grace = setTimeout(() => {
-        this.#closeIdle();
-        sweep = setInterval(() => this.#closeIdle(), SWEEP_MS);
-      }, graceMs);
       const deadline = setTimeout(() => this.#cutOff(), timeoutMs);
+      const closed = new AbortController();
+      void this.#closeQuiet(graceMs, closed.signal);
       // Not http.Server's own close: that one destroys idle connections at once, and races their next request.
       net.Server.prototype.close.call(this.http, () => {
-        clearTimeout(grace);
-        clearInterval(sweep);
+        closed.abort();
         clearTimeout(deadline);
         resolve();
       });
     });
   }
 
-  /** After the next poll for input: without this a request that has arrived, and was not read yet, would be cut off. */
-  #closeIdle(): void {
-    setImmediate(() => this.http.closeIdleConnections());
+  /**
+   * Closes each connection on which nothing has happened for the grace. One at a time, and each right after a poll for
+   * input: what Node does, all at once from a timer, takes so long with hundreds of connections that requests arrive
+   * on those whose turn is yet to come, and are cut off unread.
+   */
+  async #closeQuiet(graceMs: number, closed: AbortSignal): Promise<void> {
+    const watched = new Map<Socket, { bytes: number; since: number }>();
+    while (!closed.aborted) {
+      for (const socket of [...this.#sockets]) {
+        const bytes = socket.bytesRead;
+        const before = watched.get(socket);
+        const now = performance.now();
+        if (before?.bytes !== bytes || isBusy(socket)) watched.set(socket, { bytes, since: now });
+        else if (now - before.since >= graceMs) {
+          await setImmediate();
+          if (socket.bytesRead === bytes && !isBusy(socket)) socket.destroy();
+        }
+      }
+      await delay(SWEEP_MS);
+    }
   }
 
   /** The client is not to blame for what it does not get: 503, unless a status has been sent. */
@@ -127,4 +141,9 @@ export class Server {
       MeasuredResponse.closed(socket);
     });
   }
+}
+
+/** A request is being handled, or its answer is still on its way to the client. */
+function isBusy(socket: Socket): boolean {
+  return socket.writableLength > 0 || !MeasuredResponse.pending(socket).next().done;
 }

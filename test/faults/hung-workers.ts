@@ -8,28 +8,29 @@ import type { Context, FaultCase } from './context';
 
 const timeoutMs = 5000;
 
-/** Makes one worker hang and gives its pid. */
-type Hang = (service: Service) => Promise<number>;
+/** Makes one worker hang. Gives its pid, and the time since which it may hang. */
+type Hang = (service: Service) => Promise<{ victim: number; since: number }>;
 
 const stop: Hang = async (service) => {
   const [victim] = service.workers();
   if (victim === undefined) throw new Error('no worker to stop');
   process.kill(victim, 'SIGSTOP');
-  return victim;
+  return { victim, since: performance.now() };
 };
 
 const spin: Hang = async (service) => {
   const bytes = requestBytes({ method: 'GET', path: '/spin' });
+  const since = performance.now();
   // The handler says who it is before it begins to spin.
   const { text } = await rawExchange(service.port, bytes, { deadlineMs: 1000 });
-  return Number(/pid=(\d+)/.exec(text)?.[1]);
+  return { victim: Number(/pid=(\d+)/.exec(text)?.[1]), since };
 };
 
 async function hangOnce(context: Context, service: Service, name: string, hang: Hang): Promise<void> {
   const load = new Load({ port: service.port, rate: 200, connections: 'each', timeoutMs: 5000 });
   const before = total(await service.scrape(), 'flask_app_request_count', { endpoint: '/' });
   await eventually('load', 5000, () => load.answered > 100);
-  const victim = await hang(service);
+  const { victim, since } = await hang(service);
   const at = performance.now();
   // The load goes on: a scrape shows at least what was answered before it began.
   const answered = load.answered;
@@ -47,7 +48,7 @@ async function hangOnce(context: Context, service: Service, name: string, hang: 
     if (alive(victim)) return false;
     return total(await service.scrape(), 'flask_app_workers', { state: 'ready' }) === 2;
   });
-  const replacedMs = performance.now() - at;
+  const replacedMs = performance.now() - since;
   const report = await load.stop();
   const { outcomes } = report;
   context.check(

@@ -1,3 +1,4 @@
+import { eventually } from '../support/eventually';
 import { request } from '../support/exchange';
 import { type Family, fallen, parseExposition, total } from '../support/exposition';
 import type { Service } from '../support/service';
@@ -62,11 +63,19 @@ export class Scraper {
       if (status !== 200) throw new Error(`status ${status}: ${body.toString()}`);
       this.#compare({ startedAt, families: parseExposition(body.toString()) });
     } catch (cause) {
-      const left = new Set(this.#service.processes());
-      const closed = /closed without an answer|ECONNRESET/.test(String(cause));
-      if (closed && pids.some((pid) => !left.has(pid))) this.#totals.lostWithWorker += 1;
+      if (await this.#endOfOne(pids, String(cause))) this.#totals.lostWithWorker += 1;
       else this.#totals.notOk.push(String(cause));
     }
+  }
+
+  /** Whether the connection was closed and one of the processes ended. Its sockets close before the process is gone. */
+  async #endOfOne(pids: readonly number[], cause: string): Promise<boolean> {
+    if (!/closed without an answer|ECONNRESET/.test(cause)) return false;
+    const ended = eventually('the end of a process', 500, () => {
+      const left = new Set(this.#service.processes());
+      return pids.some((pid) => !left.has(pid));
+    });
+    return ended.catch(() => false);
   }
 
   #compare(scrape: Scrape): void {
