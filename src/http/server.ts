@@ -110,7 +110,7 @@ export class Server {
   async #closeQuiet(graceMs: number, closed: AbortSignal): Promise<void> {
     const watched = new Map<Socket, { bytes: number; since: number }>();
     while (!closed.aborted) {
-      for (const socket of [...this.#sockets]) {
+      for (const socket of this.#sockets) {
         const bytes = socket.bytesRead;
         const before = watched.get(socket);
         const now = performance.now();

@@ -88,8 +88,12 @@ export class Load {
     return this.#inFlight;
   }
 
-  /** Makes no further requests, waits until each one made has its outcome, and closes the connections. */
+  /**
+   * Makes no further requests, drops those that still wait for a connection, waits until each one sent has its outcome,
+   * and closes the connections.
+   */
   async stop(): Promise<LoadReport> {
+    this.#sent -= this.#waiting.splice(0).length;
     await new Promise<void>((resolve) => {
       this.#ended = { resolve };
       this.#settle();
@@ -182,7 +186,7 @@ export class Load {
   }
 
   #settle(): void {
-    if (this.#inFlight === 0 && this.#waiting.length === 0) this.#ended?.resolve();
+    if (this.#inFlight === 0) this.#ended?.resolve();
   }
 }
 
