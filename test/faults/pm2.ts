@@ -33,6 +33,7 @@ class Pm2 {
       PORT: String(port),
       HOST: '127.0.0.1',
       WEB_CONCURRENCY: '2',
+      LEDGER_DIR: this.home,
     };
   }
 
