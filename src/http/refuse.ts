@@ -31,41 +31,44 @@ export function refuseClientError(error: Error, socket: Socket, metrics: Request
 
   const refusal = refusalOf(error);
   if (!refusal) return void socket.destroy(error);
-  const [current] = MeasuredResponse.pending(socket);
-  if (current && !current.req.complete) {
-    // The client ended in the middle of the body: it has left, and is counted when the connection is closed.
-    if (isEnd(error)) return void socket.destroy();
-    return refuseCurrent(current, refusal, socket, metrics);
-  }
+  const latest = MeasuredResponse.latest(socket);
+  if (latest && !latest.req.complete) return refuseBody(latest, error, refusal, metrics);
   // What follows a last request is not a request: Node closes the connection after the answer.
-  if (MeasuredResponse.latest(socket)?.shouldKeepAlive === false) return;
-  const respond = () => {
+  if (latest?.shouldKeepAlive === false) return;
+  afterAnswers(socket, () => {
     metrics.endpoint(MALFORMED).observe('OTHER', refusal.status, secondsSpent(refusal));
     endWith(socket, refusal);
-  };
-  // Requests before the malformed one are still being answered: theirs come first.
-  if (current) current.once('finish', respond);
-  else respond();
+  });
 }
 
 /** The fault is in the body of a request that the app has already got. */
-function refuseCurrent(
+function refuseBody(
   response: MeasuredResponse,
+  error: Error,
   refusal: Refusal,
-  socket: Socket,
   metrics: RequestMetrics,
 ): void {
-  if (response.headersSent) return void response.destroy();
+  // A client that ended in the middle of the body has left, and is counted when the connection is closed.
+  if (isEnd(error)) return void response.req.destroy();
+  if (response.counted || response.headersSent) return void response.destroy();
   // A body that is late is no fault of the parser's: it keeps the endpoint that it was for.
   if (refusal.status !== 408) response.endpoint = metrics.endpoint(MALFORMED);
-  response.count(refusal.status);
-  endWith(socket, refusal);
+  refuseRequest(response, refusal);
 }
 
 /** CONNECT reaches no app: this is an origin server, no proxy (RFC 9110 section 9.3.6). */
 export function refuseConnect(socket: Socket, metrics: RequestMetrics): void {
-  metrics.endpoint(MALFORMED).observe('CONNECT', 501, 0);
-  endWith(socket, { status: 501, detail: 'CONNECT is not supported.' });
+  afterAnswers(socket, () => {
+    metrics.endpoint(MALFORMED).observe('CONNECT', 501, 0);
+    endWith(socket, { status: 501, detail: 'CONNECT is not supported.' });
+  });
+}
+
+/** The answers to earlier requests come first. */
+function afterAnswers(socket: Socket, refuse: () => void): void {
+  const latest = MeasuredResponse.latest(socket);
+  if (latest && !latest.writableFinished) latest.once('finish', refuse);
+  else refuse();
 }
 
 /** What Node's parser lets through and an HTTP/1.1 server must not. */

@@ -41,11 +41,13 @@ export class Server {
   #draining = false;
 
   constructor(handler: RequestListener, metrics: RequestMetrics) {
-    this.http = http.createServer({ ...LIMITS, ServerResponse: measuredResponse(metrics) });
+    this.http = http.createServer({
+      ...LIMITS,
+      ServerResponse: measuredResponse(metrics, () => this.#draining),
+    });
     // Node drops the fields above this number and says nothing; one more than allowed is enough to notice.
     this.http.maxHeadersCount = MAX_HEADER_FIELDS + 1;
     const onRequest: RequestListener = (req, res) => {
-      if (this.#draining) res.shouldKeepAlive = false;
       const refusal = refusalOfRequest(req);
       if (refusal) return refuseRequest(res, refusal);
       handler(req, res);
@@ -60,10 +62,6 @@ export class Server {
     this.http.on('connection', (socket) => this.#track(socket));
   }
 
-  get draining(): boolean {
-    return this.#draining;
-  }
-
   /** Resolves when connections are accepted. Rejects with the cause, such as EADDRINUSE. */
   listen(port: number, host?: string): Promise<AddressInfo> {
     return new Promise((resolve, reject) => {
@@ -75,20 +73,12 @@ export class Server {
     });
   }
 
-  /** From now on every response ends its connection. */
-  refuseKeepAlive(): void {
-    this.#draining = true;
-    for (const socket of this.#sockets) {
-      for (const response of MeasuredResponse.pending(socket)) response.shouldKeepAlive = false;
-    }
-  }
-
   /**
    * Stops accepting, answers what is in flight and ends every connection: busy ones with their response, quiet ones
    * after the grace, what is left at the deadline then. Resolves when all are closed.
    */
   drain({ timeoutMs, graceMs }: DrainOptions): Promise<void> {
-    this.refuseKeepAlive();
+    this.#draining = true;
     return new Promise((resolve) => {
       const deadline = setTimeout(() => this.#cutOff(), timeoutMs);
       const closed = new AbortController();
@@ -145,5 +135,5 @@ export class Server {
 
 /** A request is being handled, or its answer is still on its way to the client. */
 function isBusy(socket: Socket): boolean {
-  return socket.writableLength > 0 || !MeasuredResponse.pending(socket).next().done;
+  return socket.writableLength > 0 || MeasuredResponse.pending(socket).length > 0;
 }

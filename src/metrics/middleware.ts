@@ -10,8 +10,9 @@ export const MALFORMED = 'malformed';
 /** The status of a request whose client left before the answer was ready or, for a stream, complete. */
 const CLIENT_LEFT = 499;
 
-const LAST = Symbol('the latest response of a connection');
-type Connection = Socket & { [LAST]?: MeasuredResponse };
+const LATEST = Symbol('the response to the latest request of a connection');
+const PENDING = Symbol('the uncounted responses of a connection, in the order of their requests');
+type Connection = Socket & { [LATEST]?: MeasuredResponse; [PENDING]?: Set<MeasuredResponse> };
 
 type WriteCallback = (error: Error | null | undefined) => void;
 
@@ -29,11 +30,12 @@ export class MeasuredResponse extends ServerResponse {
   #inProgress = true;
   readonly #metrics: RequestMetrics;
   readonly #arrived = performance.now();
-  readonly #previous: MeasuredResponse | undefined;
   #counted = false;
   #brokenOff = false;
   /** Bytes of a stream that are still to come before its Content-Length is reached; NaN without one. */
   #expected: number | undefined;
+  /** The headers that `writeHead` was given; `getHeader` does not know of them. */
+  #given: unknown;
   #unflushed = 0;
   #held: (() => void)[] = [];
 
@@ -44,10 +46,8 @@ export class MeasuredResponse extends ServerResponse {
     this.endpoint = malformed;
     metrics.inProgress += 1;
     const connection: Connection = req.socket;
-    const last = connection[LAST];
-    // Without pipelining the one before has been counted, and is let go of.
-    this.#previous = last && !last.#counted ? last : undefined;
-    connection[LAST] = this;
+    connection[LATEST] = this;
+    (connection[PENDING] ??= new Set()).add(this);
   }
 
   get counted(): boolean {
@@ -58,6 +58,8 @@ export class MeasuredResponse extends ServerResponse {
   count(status: number): void {
     if (this.#counted) return;
     this.#counted = true;
+    const connection: Connection = this.req.socket;
+    connection[PENDING]?.delete(this);
     this.leaveInProgress();
     this.endpoint.observe(this.req.method ?? 'OTHER', status, (performance.now() - this.#arrived) / 1000);
   }
@@ -70,14 +72,12 @@ export class MeasuredResponse extends ServerResponse {
 
   /** The response to the latest request of a connection. */
   static latest(connection: Connection): MeasuredResponse | undefined {
-    return connection[LAST];
+    return connection[LATEST];
   }
 
-  /** The uncounted responses of a connection, the latest first. */
-  static *pending(connection: Connection): Generator<MeasuredResponse> {
-    for (let response = connection[LAST]; response; response = response.#previous) {
-      if (!response.#counted) yield response;
-    }
+  /** The uncounted responses of a connection, in the order of their requests. */
+  static pending(connection: Connection): readonly MeasuredResponse[] {
+    return [...(connection[PENDING] ?? [])];
   }
 
   /**
@@ -88,6 +88,20 @@ export class MeasuredResponse extends ServerResponse {
     for (const response of MeasuredResponse.pending(connection)) {
       response.count(response.#brokenOff && response.headersSent ? response.statusCode : CLIENT_LEFT);
     }
+  }
+
+  /** Whether the latest answer of each connection is to be its last. */
+  protected closing(): boolean {
+    return false;
+  }
+
+  override writeHead(statusCode: number, ...rest: unknown[]): this {
+    const connection: Connection = this.req.socket;
+    // An earlier answer that closed the connection would take those of the pipelined requests behind it along.
+    if (this.closing() && connection[LATEST] === this) this.shouldKeepAlive = false;
+    this.#given = rest.at(-1);
+    // The cast picks one of the overloads, which all end up in the same function.
+    return super.writeHead(statusCode, ...(rest as []));
   }
 
   override destroy(error?: Error): this {
@@ -103,7 +117,7 @@ export class MeasuredResponse extends ServerResponse {
   ): boolean {
     // The cast picks one of the overloads, which all end up in the same function.
     if (this.#counted) return super.write(chunk, encoding as BufferEncoding, callback);
-    this.#expected ??= Number(this.getHeader('content-length') ?? NaN);
+    this.#expected ??= Number(this.getHeader('content-length') ?? contentLengthIn(this.#given) ?? NaN);
     this.#expected -= byteLength(chunk, encoding);
     if (this.#expected > 0 || Number.isNaN(this.#expected)) return this.#send(chunk, encoding, callback);
     return this.#last(() => this.#send(chunk, encoding, callback));
@@ -149,17 +163,34 @@ export class MeasuredResponse extends ServerResponse {
   }
 }
 
+function contentLengthIn(headers: unknown): unknown {
+  if (typeof headers !== 'object' || headers === null) return undefined;
+  const isLength = (name: unknown) => String(name).toLowerCase() === 'content-length';
+  if (Array.isArray(headers)) return headers[headers.findIndex(isLength) + 1 || headers.length];
+  return Object.entries(headers).find(([name]) => isLength(name))?.[1];
+}
+
 function byteLength(chunk: unknown, encoding: unknown): number {
   if (typeof chunk === 'string') return Buffer.byteLength(chunk, encoding as BufferEncoding | undefined);
   return chunk instanceof Uint8Array ? chunk.byteLength : 0;
 }
 
-/** The class to give to `http.createServer` as `ServerResponse`. */
-export function measuredResponse(metrics: RequestMetrics): typeof ServerResponse {
+/**
+ * The class to give to `http.createServer` as `ServerResponse`.
+ * @param closing whether the latest answer of each connection is to be its last
+ */
+export function measuredResponse(
+  metrics: RequestMetrics,
+  closing: () => boolean = () => false,
+): typeof ServerResponse {
   const malformed = metrics.endpoint(MALFORMED);
   const Response = class extends MeasuredResponse {
     constructor(req: IncomingMessage, options?: object) {
       super(metrics, malformed, req, options);
+    }
+
+    protected override closing(): boolean {
+      return closing();
     }
   };
   // Node's type wants a generic class; the one thing that it does with it is `new Response(req, options)`.

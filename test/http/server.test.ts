@@ -168,6 +168,49 @@ describe('every answer is counted once, with the status that the client was sent
   });
 });
 
+test('refusals wait for the answers to the requests before them', async () => {
+  const chunked = head('POST /upload HTTP/1.1', 'Transfer-Encoding: chunked');
+  const faulty = await rawExchange(port, `${get('/slow')}${chunked}zz\r\n`);
+  expect(faulty.answers.map(({ status }) => status)).toEqual([200, 400]);
+  const connect = await rawExchange(port, `${get('/slow')}${head('CONNECT other:80 HTTP/1.1')}`);
+  expect(connect.answers.map(({ status }) => status)).toEqual([200, 501]);
+});
+
+test('a request that is overtaken in the pipeline is not lost', async () => {
+  const overtaken = rawExchange(port, get('/never') + get('/'), {
+    parts: [{ afterMs: 50, bytes: get('/never') }],
+    deadlineMs: 150,
+  });
+  await overtaken;
+  await eventually('all are counted', 5_000, () => metrics.inProgress === 0 && metrics.rows.length === 2);
+  expect(counts()).toEqual({ 'GET unmatched 200': 1, 'GET unmatched 499': 2 });
+});
+
+test('an answer with its length in writeHead is counted before its last byte', async () => {
+  let counted: unknown;
+  const own = new Server((_req, res) => {
+    const write = res.socket!.write.bind(res.socket);
+    res.socket!.write = (...args: unknown[]) => {
+      counted = counts();
+      return Reflect.apply(write, undefined, args);
+    };
+    res.writeHead(200, { 'content-length': 5 });
+    res.write('whole');
+  }, metrics);
+  const { port: ownPort } = await own.listen(0, '127.0.0.1');
+  await rawExchange(ownPort, get('/'), { answers: 1 });
+  await own.drain({ timeoutMs: 0, graceMs: 0 });
+  expect(counted).toEqual({ 'GET malformed 200': 1 });
+});
+
+test('a draining server sends all answers of a pipeline', async () => {
+  const exchange = rawExchange(port, get('/slow') + get('/stream'));
+  await eventually('both requests have arrived', 5_000, () => metrics.inProgress === 2);
+  await server.drain({ timeoutMs: 5_000, graceMs: 100 });
+  expect((await exchange).answers.map(({ status }) => status)).toEqual([200, 200]);
+  expect(counts()).toEqual({ 'GET unmatched 200': 2 });
+});
+
 describe('a client that leaves is counted as 499', () => {
   test.each<[name: string, bytes: string, options: ExchangeOptions, counted: number]>([
     ['before the answer', get('/never'), {}, 1],
