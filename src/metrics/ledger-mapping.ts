@@ -28,27 +28,26 @@ const TMPFS = 0x0102_1994;
  */
 export function mapFile(fd: number, path: string): Mapping | undefined {
   if (process.platform !== 'linux' || !['x64', 'arm64'].includes(process.arch)) return undefined;
-  if (statfsSync(path).type !== TMPFS) return undefined;
-  const koffi = loadKoffi();
-  if (!koffi) return undefined;
+  try {
+    return statfsSync(path).type === TMPFS ? map(fd) : undefined;
+  } catch {
+    return undefined; // Rows are written instead.
+  }
+}
+
+function map(fd: number): Mapping | undefined {
+  // It is optional, and its own types are wider and say `any`.
+  const koffi = require('koffi') as Koffi;
   const mmap = koffi
     .load(null)
     .func('void *mmap(void *addr, size_t length, int prot, int flags, int fd, int64_t offset)');
   const start = mmap(null, MAX_BYTES, PROT_READ_WRITE, MAP_SHARED, fd, 0);
   if (start === MAP_FAILED) return undefined;
+  const cells = (offset: number, count: number): Float64Array =>
+    new Float64Array(koffi.view(start + BigInt(offset), 8 * count));
+  // Some runtimes refuse memory that is not their own: better to know now than at the first row.
+  cells(0, 1);
   return {
-    cells: (offset, count) =>
-      offset + 8 * count > MAX_BYTES
-        ? undefined
-        : new Float64Array(koffi.view(start + BigInt(offset), 8 * count)),
+    cells: (offset, count) => (offset + 8 * count > MAX_BYTES ? undefined : cells(offset, count)),
   };
-}
-
-function loadKoffi(): Koffi | undefined {
-  try {
-    // It is optional, and its own types are wider and say `any`.
-    return require('koffi') as Koffi;
-  } catch {
-    return undefined;
-  }
 }

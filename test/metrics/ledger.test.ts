@@ -85,6 +85,17 @@ describe.each(modes)('a %s ledger', (mode) => {
   });
 });
 
+it('a ledger that can’t be mapped is written', () => {
+  jest.resetModules();
+  jest.doMock('koffi', () => fail(new Error('Cannot find module koffi')), { virtual: true });
+  const ledger = open();
+  jest.dontMock('koffi');
+  expect(ledger.mapped).toBe(false);
+  new RequestMetrics(buckets, ledger).endpoint('/').observe('GET', 200, 0.5);
+  expect(counts(ledger.path)).toEqual([['GET', '/', 200, 0, 1, 0, 0.5]]);
+  expect(ledger.errors).toBe(0);
+});
+
 describe('a ledger that cannot be made', () => {
   it('counts in memory, says so once, and counts its errors', () => {
     const errors: string[] = [];
