@@ -109,7 +109,10 @@ export class RequestText {
     return [...buckets, `${name}_sum${shared} `, `${name}_count${shared} `].map((line) => Buffer.from(line));
   }
 
-  /** Renders the cells of all rows, one row after the other. One rendering at a time; its cells must not change. */
+  /**
+   * Renders the cells of rows, one row after the other. One rendering at a time; its cells must not change. A row that is added
+   * meanwhile has none, and is left to the next rendering.
+   */
   async render(cells: Float64Array): Promise<string> {
     const slices = new Slices();
     this.#text.clear();
@@ -122,7 +125,9 @@ export class RequestText {
   async #renderCounter(cells: Float64Array, slices: Slices): Promise<void> {
     const { help, type } = SERVICE_METRICS.requestCount;
     this.#text.append(familyHeader(this.#countName, help, type));
+    const rows = cells.length / this.#width;
     for (const [row, line] of this.#counters.entries()) {
+      if (row >= rows) return;
       let count = 0;
       const end = (row + 1) * this.#width - 1;
       for (let i = row * this.#width; i < end; i++) count += cells[i]!;
@@ -135,7 +140,9 @@ export class RequestText {
     const { help, type } = SERVICE_METRICS.requestLatency;
     this.#text.append(familyHeader(this.#latencyName, help, type));
     const sums = new Float64Array(this.#width);
+    const rows = cells.length / this.#width;
     for (const group of this.#groups.values()) {
+      if (group.rows[0]! >= rows) return;
       this.#sum(group, cells, sums);
       this.#appendGroup(group, sums);
       if (slices.over) await slices.next();
@@ -146,6 +153,7 @@ export class RequestText {
     sums.fill(0);
     for (const row of rows) {
       const start = row * this.#width;
+      if (start >= cells.length) return;
       for (let i = 0; i < sums.length; i++) sums[i]! += cells[start + i]!;
     }
   }

@@ -2,6 +2,7 @@ import { Counter, Histogram, Registry } from 'prom-client';
 import { joinFamilies } from '../../src/metrics/exposition';
 import { processGatherer } from '../../src/metrics/process-gatherer';
 import { RequestMetrics } from '../../src/metrics/request-metrics';
+import { RequestSource, RequestTotals } from '../../src/metrics/request-totals';
 import { SERVICE_METRICS } from '../../src/metrics/service-metrics';
 
 /** The same observations made with prom-client's own counter and histogram. */
@@ -96,6 +97,27 @@ describe('the text of the request metrics is the one of prom-client', () => {
     const [ours, theirs] = await both('x_', [0.5, 1, 2], observations);
     expect(ours).toBe(theirs);
   });
+});
+
+it('a row that is added during a rendering is left to the next one, and spoils no other', async () => {
+  const totals = new RequestTotals('x_', [1]);
+  const source = new RequestSource();
+  const observe = (endpoint: string, status: number) =>
+    totals.add(source, totals.indexOf({ method: 'GET', endpoint, status }), Float64Array.of(1, 0, 0.5), 0);
+  for (let i = 0; i < 40; i++) observe(`/r/${i}`, 200);
+  const before = await totals.render();
+  // Each look at the clock ends a slice.
+  let now = 0;
+  const clock = jest.spyOn(performance, 'now').mockImplementation(() => (now += 100));
+  const rendering = totals.render();
+  observe('/r/39', 500);
+  observe('/new', 200);
+  expect(await rendering).toBe(before);
+  clock.mockRestore();
+  const after = await totals.render();
+  expect(after).toContain('x_request_count{method="GET",endpoint="/r/39",http_status="500"} 1\n');
+  expect(after).toContain('x_request_latency_seconds_count{method="GET",endpoint="/r/39"} 2\n');
+  expect(after).toContain('x_request_latency_seconds_count{method="GET",endpoint="/new"} 1\n');
 });
 
 it('joins families as prom-client does', () => {
