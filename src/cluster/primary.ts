@@ -143,7 +143,11 @@ class Primary {
   }
 
   #exit(code: number): never {
-    rmSync(this.#folder, { recursive: true, force: true });
+    try {
+      rmSync(this.#folder, { recursive: true, force: true });
+    } catch (err) {
+      this.#log.warn({ err }, 'The folder of request counts could not be removed');
+    }
     process.exit(code);
   }
 }

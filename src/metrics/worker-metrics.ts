@@ -39,8 +39,12 @@ export class WorkerMetrics {
     this.#read();
     for (let row = 0; this.#take(row, totals); row++);
     this.#removed = true;
-    this.#ledger?.close();
-    rmSync(ledgerPath(this.folder, this.generation), { force: true });
+    try {
+      this.#ledger?.close();
+      rmSync(ledgerPath(this.folder, this.generation), { force: true });
+    } catch {
+      // Its counts are in. The file goes with the folder; it must not take the primary along.
+    }
   }
 
   #read(): void {

@@ -1,5 +1,14 @@
 import * as fc from 'fast-check';
-import { closeSync, fstatSync, openSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { Counter, Gauge, Registry } from 'prom-client';
 import { Ledger, ledgerPath } from '../../src/metrics/ledger';
@@ -33,6 +42,18 @@ it('a row whose file breaks is counted once, half of it read from the file and h
   await worker.send();
   primary.removeWorker(1);
   expect(await values(primary, 'p_request_count', 'p_request_latency_seconds_sum')).toEqual([3, 1.5]);
+});
+
+it('a file that cannot be removed does not keep a worker from being removed', async () => {
+  const primary = primaryOf({ folder });
+  const worker = new Worker(primary, 1, folder, false);
+  worker.serve();
+  expect(await values(primary, 'p_request_count')).toEqual([1]);
+  rmSync(worker.ledger.path);
+  mkdirSync(worker.ledger.path);
+  worker.serve();
+  primary.removeWorker(1);
+  expect(await values(primary, 'p_request_count')).toEqual([2]);
 });
 
 type Operation = [what: string, which: number, endpoint: string, memory: boolean];
