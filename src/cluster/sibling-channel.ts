@@ -1,3 +1,4 @@
+import { renameSync } from 'node:fs';
 import { createServer, createConnection, type Server } from 'node:net';
 
 /** Nobody answers at the socket: its process is gone. */
@@ -5,7 +6,12 @@ export const GONE = Symbol('gone');
 /** Somebody is there, and did not answer in time. */
 export const LATE = Symbol('late');
 
-/** Opens an instance's socket: whoever connects gets what `answer` gives. Resolves when it can be asked. */
+/**
+ * Opens an instance's socket, `….sock`: whoever connects gets what `answer` gives. Resolves when it can be asked.
+ *
+ * A socket is a file before anybody listens to it, and whoever asks it then takes this process for dead. So it is made under
+ * another name, no longer than its own, as the path of a socket has little room.
+ */
 export function listenToSiblings(path: string, answer: () => Promise<string>): Promise<Server> {
   const server = createServer((socket) => {
     // An asker that lost its patience is no reason to fail.
@@ -18,7 +24,16 @@ export function listenToSiblings(path: string, answer: () => Promise<string>): P
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     // Exclusive: otherwise the manager's primary would hold the socket, and it would outlive this process.
-    server.listen({ path, exclusive: true }, () => resolve(server));
+    const unborn = path.replace(/sock$/, 'new');
+    server.listen({ path: unborn, exclusive: true }, () => {
+      try {
+        renameSync(unborn, path);
+        resolve(server);
+      } catch (err) {
+        server.close();
+        reject(err);
+      }
+    });
   });
 }
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import type { Server } from 'node:net';
 import { execFileSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
@@ -28,6 +28,13 @@ test('gives what the sibling answers, however long', async () => {
   const long = 'ä'.repeat(1_000_000);
   await listen(() => Promise.resolve(long));
   expect(await askSibling(path, 5_000)).toBe(long);
+});
+
+test('the socket has its name only when somebody listens', async () => {
+  const listening = listenToSiblings(path, () => Promise.resolve('x'));
+  expect(readdirSync(folder)).toEqual(['1.new']);
+  servers.push(await listening);
+  expect(readdirSync(folder)).toEqual(['1.sock']);
 });
 
 test('a sibling without a socket, or without a process behind it, is gone', async () => {
