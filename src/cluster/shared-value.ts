@@ -18,7 +18,7 @@ export class SharedValue {
     this.#name = name;
   }
 
-  /** Undefined when there is none yet. Throws when it cannot be read. */
+  /** Undefined when there is none yet, or a power cut has spoilt it. Throws when it cannot be read. */
   read(): unknown {
     return this.#load().value;
   }
@@ -48,6 +48,8 @@ export class SharedValue {
         const value: unknown = JSON.parse(readFileSync(this.#path(version), 'utf8'));
         return { version, value };
       } catch (err) {
+        // No process leaves half a value, but a disk may. The next change replaces it.
+        if (err instanceof SyntaxError) return { version, value: undefined };
         // Replaced since the folder was listed.
         if (!isCode(err, 'ENOENT')) throw err;
       }

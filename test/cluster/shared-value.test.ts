@@ -73,6 +73,18 @@ test('what a process that died has left does not disturb', () => {
   expect(readdirSync(folder)).toEqual(['n-3']);
 });
 
+test.each(['', '{"ha'])(
+  'a value that a power cut left as %j counts as none, and the next one replaces it',
+  (text) => {
+    const shared = new SharedValue(folder, 'n');
+    writeFileSync(join(folder, 'n-7'), text);
+    expect(shared.read()).toBeUndefined();
+    shared.update((value) => [value ?? 'new']);
+    expect(shared.read()).toEqual(['new']);
+    expect(readdirSync(folder)).toEqual(['n-8']);
+  },
+);
+
 test('throws, and stays as it is, when it cannot be written', () => {
   const shared = new SharedValue(folder, 'n');
   shared.update(() => 1);
