@@ -22,7 +22,10 @@ export interface Service {
   readonly handlers: Handlers;
 }
 
-/** How long the final snapshot may stay unacknowledged: a stuck primary must not keep a worker alive. */
+/**
+ * How long the final snapshot may take, and then stay unacknowledged: neither a metric that never comes nor a stuck primary
+ * must keep a worker alive.
+ */
 const GOODBYE_MS = 1_000;
 
 /** A worker's life: boot, listen, ready, answer, drain, goodbye. */
@@ -52,6 +55,7 @@ class Worker {
   readonly #gatherer = new RemoteGatherer(send);
   #server: Server | undefined;
   #ready = false;
+  #booted = false;
   #draining = false;
 
   constructor(config: Config, { folder, generation }: WorkerPlace, log: Logger) {
@@ -88,6 +92,7 @@ class Worker {
     this.#server = new Server((req, res) => void handle(req, res), this.#metrics);
     const { address, port } = await this.#server.listen(config.port, config.host);
     this.#ready = true;
+    this.#booted = true;
     send({ type: 'ready', address, port });
     setInterval(() => send({ type: 'heartbeat' }), Math.min(config.workerTimeoutMs / 4, 1_000));
   }
@@ -108,10 +113,12 @@ class Worker {
    * Nobody caught this. Node's advice is to exit, because what threw may have left anything half done. But an exit cuts off
    * every other request in flight, so that one bad request a second would fail many good ones. Requests share little in
    * this process, and it is to be replaced at once: so it goes on until its replacement is ready, and then drains.
+   * Whatever else throws during the drain is no reason to cut off what the drain is for.
    */
   #fail(err: Error): void {
+    if (this.#draining) return this.#log.fatal({ err }, 'An exception that nobody caught, while draining');
     this.#log.fatal({ err }, 'An exception that nobody caught: this worker is going to be replaced');
-    if (this.#server?.http.listening) send({ type: 'failing', message: err.message.slice(0, 1_000) });
+    if (this.#booted) send({ type: 'failing', message: err.message.slice(0, 1_000) });
     else this.failBoot(err);
   }
 
@@ -140,8 +147,10 @@ class Worker {
     if (this.#draining) return;
     this.#draining = true;
     await this.#server?.drain({ graceMs, timeoutMs });
-    send({ type: 'goodbye', snapshot: await this.#snapshot() });
-    setTimeout(() => process.exit(0), GOODBYE_MS);
+    const patience = setTimeout(() => process.exit(0), GOODBYE_MS);
+    const snapshot = await this.#snapshot();
+    patience.refresh();
+    send({ type: 'goodbye', snapshot });
   }
 }
 

@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { eventually } from '../support/eventually';
@@ -51,6 +52,27 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
     expect(service.processes()).toEqual([]);
   },
 );
+
+test('an exception that nobody catches while draining cuts off nothing', async () => {
+  const env = { WEB_CONCURRENCY: '1', SHUTDOWN_DELAY_MS: '0', SHUTDOWN_TIMEOUT_MS: '15000' };
+  const service = await Service.start({ program: FIXTURE, env });
+  const answer = slow(service.port, 2_500);
+  const crash = connect(service.port);
+  crash.write('GET /crash HTTP/1.1\r\nHost: x\r\n');
+  await inProgress(service, 1);
+  service.signal('SIGTERM');
+  await delay(400);
+  crash.end('\r\n');
+  expect((await answer).status).toBe(200);
+  expect(await service.waitForExit(10_000)).toEqual({ code: 0, signal: null });
+});
+
+test('a metric that never comes does not hold up the end', async () => {
+  const env = { SHUTDOWN_DELAY_MS: '0', SHUTDOWN_TIMEOUT_MS: '20000', FAULT_COLLECT_MS: '1000000' };
+  const service = await Service.start({ program: FIXTURE, env });
+  service.signal('SIGTERM');
+  expect(await service.waitForExit(10_000)).toEqual({ code: 0, signal: null });
+});
 
 test('what does not finish in time is cut off at the deadline, and the exit code is 0', async () => {
   const env = { SHUTDOWN_DELAY_MS: '0', SHUTDOWN_TIMEOUT_MS: '1500' };
