@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import bodyParser from 'koa-bodyparser';
 import type { Context, Middleware, Next } from 'koa';
+import { MeasuredResponse } from '../metrics/middleware.js';
 import { parseMediaType } from './media-type.js';
 import { Problem } from './problem.js';
 
@@ -54,7 +55,7 @@ export function bodyMiddleware({ limit, readers }: BodyOptions): Middleware {
     checkCoding(ctx);
     // One that waits for 100 Continue need not send what would be refused.
     if (!isEncoded(ctx) && Number(ctx.req.headers['content-length'] ?? 0) > limit) throw tooLarge();
-    if (ctx.req.headers.expect !== undefined) ctx.res.writeContinue();
+    if (awaitsContinue(ctx)) ctx.res.writeContinue();
     const next: Next = () => Promise.resolve(read(ctx, reader));
     return parse(ctx, next);
   };
@@ -64,6 +65,13 @@ export function bodyMiddleware({ limit, readers }: BodyOptions): Middleware {
 function hasBody({ req: { headers } }: Context): boolean {
   if (headers['transfer-encoding'] !== undefined) return true;
   return headers['content-length'] !== undefined && headers['content-length'] !== '0';
+}
+
+/**
+ * Only our own server leaves the 100 to whoever reads the body. HTTP/1.0 has none (RFC 9110 section 10.1.1).
+ */
+function awaitsContinue({ req, res }: Context): boolean {
+  return req.headers.expect !== undefined && res instanceof MeasuredResponse && req.httpVersionMinor >= 1;
 }
 
 function isEncoded({ req: { headers } }: Context): boolean {

@@ -215,6 +215,11 @@ describe('a client that waits for 100 Continue', () => {
     socket.destroy();
   });
 
+  test('does not get it in HTTP/1.0, which has none', async () => {
+    const bytes = `${head('application/json').replace('HTTP/1.1', 'HTTP/1.0')}{"message":"a"}`;
+    expect((await rawExchange(service.port, bytes)).text).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
   test.each([
     ['is not of a declared type', 415, head('text/plain')],
     ['is too large', 413, head('application/json', LIMIT + 1)],
