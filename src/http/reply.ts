@@ -6,6 +6,9 @@ import type { Operation } from './operation.js';
 /** Makes what a handler returned the answer. A promise only where there is something to wait for. */
 type Reply = (ctx: Context, value: unknown) => Promise<void> | undefined;
 
+/** Statuses without content (RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5). */
+const BODILESS = new Set([204, 205, 304]);
+
 /** Throws an error if the handler gave no answer, or one that the description does not have where that is checked. */
 export function replier({ id, success: { status, type }, check }: Operation): Reply {
   const isJson = type !== undefined && /[/+]json$/.test(type);
@@ -24,7 +27,14 @@ export function replier({ id, success: { status, type }, check }: Operation): Re
   };
   if (check || !isJson || !header) return reply;
   return (ctx, value) => {
-    if (value === undefined || isEncoded(value)) return reply(ctx, value);
+    const { res } = ctx;
+    if (
+      value === undefined ||
+      isEncoded(value) ||
+      res.hasHeader('Content-Type') ||
+      BODILESS.has(res.statusCode)
+    )
+      return reply(ctx, value);
     replyWith(ctx, header, JSON.stringify(value));
     return undefined;
   };
