@@ -81,6 +81,32 @@ describe('an instance', () => {
   });
 });
 
+test('answers in production with the headers that it means', async () => {
+  const serverless = await load({ NODE_ENV: 'production' });
+  const { statusCode, headers, body } = await get(serverless, '/hello/you');
+  expect({ statusCode, body }).toEqual({ statusCode: 200, body: '{"message":"Hello, you!"}' });
+  expect(Object.keys(headers).toSorted()).toEqual([
+    'content-length',
+    'content-type',
+    'x-content-type-options',
+    'x-request-id',
+  ]);
+});
+
+test('has the whole body in the event: no 100 Continue gets into the answer', async () => {
+  const serverless = await load();
+  const given = {
+    ...functionUrl,
+    rawPath: '/echo',
+    rawQueryString: '',
+    requestContext: { http: { method: 'POST' } },
+    headers: { 'content-type': 'application/json', expect: '100-continue' },
+    body: '{"message":"a"}',
+    isBase64Encoded: false,
+  };
+  expect(await serverless.handler(given, {})).toMatchObject({ statusCode: 200, body: '{"message":"a"}' });
+});
+
 test('is built at the first call, and says what is wrong with the configuration then', async () => {
   const serverless = await load({ PORT: 'http' });
   await expect(get(serverless, '/')).rejects.toThrow('PORT: expected');
