@@ -2,11 +2,9 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { RequestListener } from 'node:http';
 import type { Context } from 'koa';
 import type { Logger } from 'pino';
+import { CONTENT_TYPE } from '../metrics/exposition.js';
 import { excludeFromInProgress } from '../metrics/middleware.js';
 import { Problem, sendProblem } from './problem.js';
-
-/** Prometheus' text format. */
-const CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
 interface ScrapeOptions {
   /** Makes the whole exposition. */

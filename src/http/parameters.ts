@@ -32,7 +32,7 @@ export function declaredParameter(place: Place): Parameter {
 }
 
 /** Values by the name of the parameter. A value that can't be converted stays the text that it was. */
-export type Values = Readonly<Record<string, unknown>>;
+type Values = Readonly<Record<string, unknown>>;
 
 /** Reads the declared parameters of one location from a request. */
 export type ParameterReader = (ctx: Context) => Values;

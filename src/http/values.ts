@@ -1,7 +1,7 @@
 import type { Place } from './description.js';
 import { Problem } from './problem.js';
 
-export type JsonType = 'string' | 'number' | 'integer' | 'boolean' | 'null' | 'array' | 'object';
+type JsonType = 'string' | 'number' | 'integer' | 'boolean' | 'null' | 'array' | 'object';
 
 /** The types that a schema lets a value have. Empty: it doesn't say, so that text stays text. */
 export function typesOf(schema: Place): Set<JsonType> {
