@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import { CONTENT_TYPE } from '../metrics/exposition.js';
 import { excludeFromInProgress } from '../metrics/middleware.js';
 import { Problem, sendProblem } from './problem.js';
+import { pathOf } from './values.js';
 
 interface ScrapeOptions {
   /** Makes the whole exposition. */
@@ -32,8 +33,7 @@ export function createMetricsListener({
   const scrape = createScrape(options);
   return (req, res) => {
     const answer = async () => {
-      if (req.url?.split('?')[0] !== '/metrics')
-        throw new Problem(404, 'There is nothing here but /metrics.');
+      if (pathOf(req.url ?? '') !== '/metrics') throw new Problem(404, 'There is nothing here but /metrics.');
       if (req.method !== 'GET' && req.method !== 'HEAD') {
         throw new Problem(405, '/metrics has GET and HEAD.', { headers: { Allow: 'GET, HEAD' } });
       }

@@ -1,7 +1,7 @@
 import type { Context } from 'koa';
 import type { Place } from './description.js';
 import { Schemas } from './schemas.js';
-import { convert, itemTypesOf, percentDecoded, typesOf } from './values.js';
+import { convert, itemTypesOf, percentDecoded, queryOf, typesOf } from './values.js';
 
 export const LOCATIONS = ['path', 'query', 'header', 'cookie'] as const;
 export type Location = (typeof LOCATIONS)[number];
@@ -44,7 +44,7 @@ export function parameterReaders(parameters: readonly Parameter[]): Record<Locat
   const of = (location: Location) => parameters.filter((parameter) => parameter.in === location);
   return {
     path: pathReader(of('path')),
-    query: reader(of('query').map(queryField), (ctx) => fields(ctx.querystring, '&')),
+    query: reader(of('query').map(queryField), (ctx) => fields(queryOf(ctx.req.url ?? ''), '&')),
     header: reader(of('header').map(headerField), (ctx) => ctx.req.headers),
     cookie: reader(of('cookie').map(cookieField), (ctx) => fields(ctx.req.headers.cookie ?? '', ';')),
   };

@@ -7,7 +7,7 @@ import { PathIndex } from './path-index.js';
 import { Problem } from './problem.js';
 import { serveOperation } from './serve.js';
 import { type ServiceDeps, serviceHandlers } from './service-operations.js';
-import { percentDecoded } from './values.js';
+import { pathOf, percentDecoded } from './values.js';
 
 export interface RouterDeps extends ServiceDeps {
   readonly contract: Contract;
@@ -33,7 +33,7 @@ export function createRouter(deps: RouterDeps): Middleware {
   const index = indexOf(registered(deps), deps.metrics);
   return (ctx, next) => {
     const segments: string[] = [];
-    const resource = index.find(pathOf(ctx), segments);
+    const resource = index.find(pathOf(ctx.req.url ?? ''), segments);
     if (!resource) return unmatched(ctx);
     setEndpoint(ctx.res, resource.endpoint);
     const serve = resource.methods.get(ctx.req.method ?? '');
@@ -87,15 +87,6 @@ function indexOf(router: Router, metrics: RequestMetrics): PathIndex<Resource> {
     index.set(template, resource);
   }
   return index;
-}
-
-/** The path of the request target, encoded as it came. */
-function pathOf(ctx: Context): string {
-  const target = ctx.req.url ?? '';
-  // The absolute form, for which servers must be ready (RFC 9112 section 3.2.2).
-  if (!target.startsWith('/')) return ctx.path;
-  const query = target.indexOf('?');
-  return query < 0 ? target : target.slice(0, query);
 }
 
 function parametersOf(

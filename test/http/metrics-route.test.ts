@@ -64,6 +64,12 @@ describe.each([
     expect(answer.body.toString()).toBe(EXPOSITION);
   });
 
+  test('is there in the absolute form too', async () => {
+    const port = await scraped.start(gather);
+    expect((await request(port, 'http://elsewhere/metrics?a=b')).status).toBe(200);
+    expect((await request(port, 'http://a:99999/metrics')).status).toBe(400);
+  });
+
   test('has GET and HEAD', async () => {
     const port = await scraped.start(gather);
     expect((await request(port, '/metrics', { method: 'HEAD' })).headers.get('content-length')).toBe(

@@ -64,6 +64,14 @@ const query = async (text: string) => {
 
 describe('a query parameter', () => {
   test.each([
+    ['http://elsewhere/query?n=1#a', 1],
+    ['/query?n=1#a', 1],
+    ['http://elsewhere/query#a?n=1', undefined],
+  ])('is read from the target %s', async (target, n) => {
+    expect(json(await service.request(target))['query']).toEqual({ ...(n && { n }), size: 20 });
+  });
+
+  test.each([
     ['n=1', { n: 1 }],
     ['n=-1.5e3', { n: -1500 }],
     ['n=0', { n: 0 }],

@@ -66,6 +66,14 @@ test.each([
   ],
   ['a trailing slash where the description has it', '/slash/', { name: 'slash' }],
   ['the absolute form', 'http://elsewhere/users/1/parts?x', { name: 'part', id: '1' }],
+  ['the absolute form of the root', 'HTTPS://elsewhere:8443', { name: 'root' }],
+  ['the absolute form of the root with a query', 'http://elsewhere?a=/b', { name: 'root' }],
+  ['the absolute form with a fragment', 'http://elsewhere/users#a', { name: 'list' }],
+  [
+    'the absolute form, encoded as it came',
+    'http://elsewhere/users/a%2Fb/parts',
+    { name: 'part', id: 'a/b' },
+  ],
 ])('matches %s', async (_, path, expected) => {
   const found = await service.request(path);
   expect(found.status).toBe(200);
@@ -95,6 +103,15 @@ test.each([
   });
   expect(seen).toEqual([]);
 });
+
+test.each(['http://xn--/', 'http://a:b@c:99999/', 'http://[x/', 'http://a:x/', 'ftp://a/users'])(
+  'refuses the target %s: 400',
+  async (target) => {
+    const logged = service.log.length;
+    expect((await service.request(target)).status).toBe(400);
+    expect(service.log.slice(logged)).not.toContainEqual(expect.objectContaining({ level: 50 }));
+  },
+);
 
 test.each(['/users/%zz/parts', '/users/%/parts', '/users/%ff/parts', '/users/%C0%AF/parts'])(
   'refuses the percent-encoding of %s',
