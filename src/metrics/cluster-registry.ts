@@ -22,6 +22,9 @@ export interface ClusterRegistryOptions {
   readonly registry: Registry;
 }
 
+/** Ten gatherings a second are plenty; whatever scrapes more often shares them, and the requests keep their CPU. */
+const GATHERING_INTERVAL_MS = 100;
+
 /** A gathering that waits for answers. */
 interface Waiting {
   readonly requestId: number;
@@ -95,7 +98,7 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> {
    * The exposition of the whole service, complete as of the call. One gathering runs at a time; calls that arrive meanwhile
    * share the next one, because the running one may have passed what was answered before they came.
    */
-  readonly gather = oneAtATime(() => this.#gather());
+  readonly gather = oneAtATime(() => this.#gather(), GATHERING_INTERVAL_MS);
 
   /** prom-client's name for it. */
   override clusterMetrics(): Promise<string> {

@@ -163,9 +163,12 @@ export class MeasuredResponse extends ServerResponse {
   }
 }
 
+function isLength(name: unknown): boolean {
+  return String(name).toLowerCase() === 'content-length';
+}
+
 function contentLengthIn(headers: unknown): unknown {
   if (typeof headers !== 'object' || headers === null) return undefined;
-  const isLength = (name: unknown) => String(name).toLowerCase() === 'content-length';
   if (Array.isArray(headers)) return headers[headers.findIndex(isLength) + 1 || headers.length];
   return Object.entries(headers).find(([name]) => isLength(name))?.[1];
 }

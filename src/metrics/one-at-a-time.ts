@@ -1,18 +1,27 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
 /**
  * Makes a function of which one call runs at a time. Calls that come while it runs share the next one, because what the running
  * one gives may be older than they are.
+ * @param intervalMs how far apart two runs begin at least; calls that come too soon share one, too
  */
-export function oneAtATime<T>(run: () => Promise<T>): () => Promise<T> {
+export function oneAtATime<T>(run: () => Promise<T>, intervalMs = 0): () => Promise<T> {
   let running: Promise<T> | undefined;
   let next: Promise<T> | undefined;
-  const start = (): Promise<T> => (running = run().finally(() => (running = undefined)));
-  const startNext = (): Promise<T> => {
+  let notBefore = -Infinity;
+  const start = (): Promise<T> => {
+    notBefore = performance.now() + intervalMs;
+    return (running = run().finally(() => (running = undefined)));
+  };
+  const startNext = async (): Promise<T> => {
+    await running?.catch(() => {});
+    const early = notBefore - performance.now();
+    if (early > 0) await delay(early);
     next = undefined;
     return start();
   };
   return () => {
-    // Between the end of one and the start of the next, too.
     if (next) return next;
-    return running ? (next = running.then(startNext, startNext)) : start();
+    return running || performance.now() < notBefore ? (next = startNext()) : start();
   };
 }

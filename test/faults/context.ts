@@ -6,7 +6,7 @@ export interface Check {
   readonly stimulus: string;
   readonly figure: string;
   readonly bar: string;
-  readonly result: 'passed' | 'failed' | 'not run';
+  readonly result: 'passed' | 'failed' | 'slow' | 'not run';
 }
 
 /** One row, or a few, of the table of faults. */
@@ -47,6 +47,15 @@ export class Context {
     this.#add({ id: this.id, stimulus, figure, bar, result: passed ? 'passed' : 'failed' });
   }
 
+  /**
+   * A bar on time. The short run is for machines that nobody keeps quiet: there it tells what was slow, and fails for
+   * what is wrong.
+   */
+  checkSpeed(stimulus: string, figure: string, bar: string, fast: boolean, correct = true): void {
+    const slow = this.short ? 'slow' : 'failed';
+    this.#add({ id: this.id, stimulus, figure, bar, result: correct ? (fast ? 'passed' : slow) : 'failed' });
+  }
+
   /** For what this machine cannot do; it is in the table, and is not a pass. */
   notRun(stimulus: string, reason: string): void {
     this.#add({ id: this.id, stimulus, figure: reason, bar: '', result: 'not run' });
@@ -66,7 +75,7 @@ export class Context {
 
   #add(check: Check): void {
     this.#checks.push(check);
-    const mark = { passed: '  ok  ', failed: 'MISSED', 'not run': '  --  ' }[check.result];
+    const mark = { passed: '  ok  ', failed: 'MISSED', slow: ' slow ', 'not run': '  --  ' }[check.result];
     const bar = check.bar === '' ? '' : ` (bar: ${check.bar})`;
     console.log(`${mark} ${check.id}  ${check.stimulus}: ${check.figure.trimEnd()}${bar}`);
   }

@@ -64,7 +64,7 @@ export const killedKeepAlive: FaultCase = {
       'lost ≤ connections',
       lost <= kills.connections,
     );
-    context.check(
+    context.checkSpeed(
       stimulus,
       `full strength after ${kills.slowestMs.toFixed(0)} ms at most`,
       '< 2000 ms',

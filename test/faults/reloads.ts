@@ -51,7 +51,7 @@ export const rollingReloads: FaultCase = {
       // One report for each load.
       checkLoad(context, `${times} reloads, ${name}`, reports[index] as LoadReport, counted);
     });
-    context.check(
+    context.checkSpeed(
       `${times} reloads of ${workers} workers`,
       `slowest ${slowestMs.toFixed(0)} ms`,
       `each worker within the drain deadline and 1 s: ≤ ${workers * (drainMs + 1000)} ms`,

@@ -71,7 +71,7 @@ async function main(args: readonly string[]): Promise<number> {
   const count = (result: Check['result']): number => checks.filter((check) => check.result === result).length;
   const seconds = ((performance.now() - started) / 1000).toFixed(0);
   console.log(
-    `\n${count('passed')} passed, ${count('failed')} failed, ${count('not run')} not run, ${seconds} s`,
+    `\n${count('passed')} passed, ${count('failed')} failed, ${count('slow')} slow, ${count('not run')} not run, ${seconds} s`,
   );
   return count('failed') === 0 ? 0 : 1;
 }

@@ -46,7 +46,7 @@ export const manyScrapers: FaultCase = {
     await delay(context.times(5000, 2000));
     reports.push(await storm.stop());
     const ratio = median(scraped) / median(quiet);
-    context.check(
+    context.checkSpeed(
       `50 scrapers, ${scraped.length} slices of ${sliceMs} ms against as many without`,
       `clients' median p99 ${median(quiet).toFixed(2)} ms → ${median(scraped).toFixed(2)} ms: × ${ratio.toFixed(2)}`,
       '≤ 1.5 × before',
