@@ -55,19 +55,15 @@ beforeEach(async () => {
   const user = ['setpriv', '--reuid=1000', '--regid=1000', '--clear-groups', '--no-new-privs'];
   const command = [...user, ...instruction('ENTRYPOINT'), ...instruction('CMD')].join(' ');
   const script = [...mounts, `cd ${join(folder, 'app')}`, `exec ${command}`].join(' && ');
-  container = spawn(
-    'unshare',
-    ['--pid', '--fork', '--mount', '--mount-proc', '--kill-child', 'sh', '-c', script],
-    {
-      env: {
-        PATH: `${dirname(process.execPath)}:${process.env['PATH']}`,
-        NODE_ENV: 'production',
-        PORT: String(port),
-        HOST: '127.0.0.1',
-        WEB_CONCURRENCY: '2',
-      },
+  container = spawn('unshare', ['--pid', '--fork', '--mount', '--mount-proc', 'sh', '-c', script], {
+    env: {
+      PATH: `${dirname(process.execPath)}:${process.env['PATH']}`,
+      NODE_ENV: 'production',
+      PORT: String(port),
+      HOST: '127.0.0.1',
+      WEB_CONCURRENCY: '2',
     },
-  );
+  });
   for (const stream of [container.stdout, container.stderr]) {
     stream?.on('data', (chunk: Buffer) => (output += chunk.toString()));
   }
@@ -79,8 +75,10 @@ beforeEach(async () => {
 
 afterEach(async () => {
   if (container.exitCode !== null) return;
-  container.kill('SIGKILL');
-  await once(container, 'close');
+  const closed = once(container, 'close');
+  // The end of its PID 1 ends a namespace. `unshare --kill-child` can't: setpriv gave up the signal of the parent's death.
+  process.kill(init(), 'SIGKILL');
+  await closed;
 });
 
 /** PID 1 of the container, as the host numbers it. */
@@ -123,13 +121,14 @@ test('a process whose parent is gone is reaped', async () => {
     '--mount',
     'sh',
     '-c',
-    '(sleep 60 >/dev/null &)',
+    '(sleep 60 </dev/null >/dev/null 2>&1 &)',
   ]);
   const orphan = () => {
     const list = execFileSync('ps', ['-o', 'pid=,comm=', '--ppid', String(pid)], { encoding: 'utf8' });
     return /^ *(\d+) sleep/m.exec(list)?.[1];
   };
+  const left = await eventually('it has been handed to PID 1', 10_000, orphan);
+  process.kill(Number(left), 'SIGKILL');
   // A zombie would be in the list as well.
-  process.kill(Number(orphan()), 'SIGKILL');
   await eventually('nothing is left of it', 10_000, () => orphan() === undefined);
 });
