@@ -74,6 +74,7 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> {
     // Of a worker that is gone, or older than what is known.
     if (!worker || order <= worker.answered) return;
     worker.answered = order;
+    worker.late = false;
     this.#metrics.add(worker.metrics, snapshot);
     for (const { labels, cells } of snapshot.rows) {
       if (cells.length !== this.#options.buckets.length + 2) continue;
@@ -130,15 +131,24 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> {
       for (const [generation, worker] of this.#workers) {
         if (isAsked(worker, requestId)) generations.add(generation);
       }
-      if (generations.size === 0) done();
+      if (this.#allLate(generations)) done();
     });
     this.#waiting = undefined;
+    for (const generation of generations) {
+      const worker = this.#workers.get(generation);
+      if (worker) worker.late = true;
+    }
     return { answers, missing: generations.size };
   }
 
   #settle(generation: number): void {
     const waiting = this.#waiting;
-    if (waiting?.generations.delete(generation) && waiting.generations.size === 0) waiting.done();
+    if (waiting?.generations.delete(generation) && this.#allLate(waiting.generations)) waiting.done();
+  }
+
+  /** A worker that hangs is waited for once: without this every scrape would take as long, and overlapping ones twice that. */
+  #allLate(generations: ReadonlySet<number>): boolean {
+    return [...generations].every((generation) => this.#workers.get(generation)?.late ?? true);
   }
 
   async #readLedgers(): Promise<void> {

@@ -14,6 +14,8 @@ export class WorkerMetrics {
   readonly requests = new RequestSource();
   /** The latest request it has answered; Infinity after its final snapshot. */
   answered = -1;
+  /** It has let a gathering wait for nothing, and has not answered since. */
+  late = false;
   #ledger: LedgerReader | undefined;
   /** Where the totals of the ledger's rows are. */
   readonly #indexes: number[] = [];
