@@ -24,7 +24,14 @@ export function serve({ description, handlers, instrumented = true, rows = 0 }) 
   for (let row = 0; row < rows; row++) metrics.endpoint(`/counted-before/${row}`).observe('GET', 200, 0.01);
   const contract = loadContract({ description, handlers, validateResponses: config.validateResponses });
   const log = createLog(config.logLevel);
-  const app = createApp({ config, log, contract, metrics, gather: async () => '', ready: () => true });
+  const app = createApp({
+    config,
+    log,
+    contract,
+    metrics,
+    gather: async () => Buffer.alloc(0),
+    ready: () => true,
+  });
   if (instrumented) {
     collectDefaultMetrics();
   } else {

@@ -53,13 +53,16 @@ function tellWorkers(message) {
 
 /** Time to answer and longest block of this process in ms, its CPU in µs. */
 async function scrape() {
+  // Ours gathers at most ten times a second: a scrape that comes too soon would wait.
+  await setTimeout(120);
   const blocks = watchBlocks();
   // The watching is under way when the scrape begins, and sees what comes after its last step.
   await setTimeout(20);
   const cpu = process.cpuUsage();
   const start = performance.now();
+  const exposition = await primary.gather();
   // As bytes, because that is what is sent: a text that was put together piece by piece is made whole only then.
-  const bytes = Buffer.from(await primary.gather());
+  const bytes = typeof exposition === 'string' ? Buffer.from(exposition) : exposition;
   const ms = performance.now() - start;
   const { user, system } = process.cpuUsage(cpu);
   await setTimeout(5);

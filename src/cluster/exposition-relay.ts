@@ -1,7 +1,7 @@
 import { oneAtATime } from '../metrics/one-at-a-time.js';
 import type { PrimaryMessage, WorkerMessage } from './messages.js';
 
-/** Of an exposition's characters per message: the primary is never busy for longer than one takes. */
+/** Of an exposition's bytes per message: the primary is never busy for longer than one takes. */
 const CHUNK = 128 * 1024;
 
 /** How long a worker waits for the primary's whole answer. */
@@ -13,14 +13,14 @@ const TIMEOUT_MS = 2_000;
  * @param send calls back when the message was taken, or with the error when it can't be
  */
 export function sendExposition(
-  text: string,
+  exposition: Buffer,
   id: number,
   send: (message: PrimaryMessage, taken: (err: Error | null) => void) => void,
 ): void {
   const sendFrom = (start: number): void => {
     const end = start + CHUNK;
-    const last = end >= text.length;
-    send({ type: 'exposition', id, text: text.slice(start, end), last }, (err) => {
+    const last = end >= exposition.length;
+    send({ type: 'exposition', id, bytes: exposition.subarray(start, end), last }, (err) => {
       if (!err && !last) setImmediate(sendFrom, end);
     });
   };
@@ -31,8 +31,8 @@ type Answer = Extract<PrimaryMessage, { type: 'exposition' | 'exposition-failed'
 
 interface Scrape {
   readonly id: number;
-  text: string;
-  readonly resolve: (text: string) => void;
+  readonly parts: Uint8Array[];
+  readonly resolve: (exposition: Buffer) => void;
   readonly reject: (err: Error) => void;
 }
 
@@ -59,18 +59,18 @@ export class RemoteGatherer {
     const scrape = this.#current;
     if (scrape?.id !== message.id) return;
     if (message.type === 'exposition-failed') return scrape.reject(new Error(message.message));
-    scrape.text += message.text;
-    if (message.last) scrape.resolve(scrape.text);
+    scrape.parts.push(message.bytes);
+    if (message.last) scrape.resolve(Buffer.concat(scrape.parts));
   }
 
-  async #scrape(): Promise<string> {
+  async #scrape(): Promise<Buffer> {
     const id = ++this.#scrapes;
     let timer: NodeJS.Timeout | undefined;
     try {
       return await new Promise((resolve, reject) => {
         const timeout = () => reject(new Error(`The primary did not answer within ${this.#timeoutMs} ms`));
         timer = setTimeout(timeout, this.#timeoutMs);
-        this.#current = { id, text: '', resolve, reject };
+        this.#current = { id, parts: [], resolve, reject };
         this.#send({ type: 'scrape', id });
       });
     } finally {

@@ -123,7 +123,7 @@ class Instance {
     }
   }
 
-  #serve({ description, handlers }: Service, metrics: RequestMetrics, gather: () => Promise<string>): Server {
+  #serve({ description, handlers }: Service, metrics: RequestMetrics, gather: () => Promise<Buffer>): Server {
     const config = this.#config;
     const contract = loadContract({ description, handlers, validateResponses: config.validateResponses });
     const ready = () => !this.#stopping;
@@ -131,7 +131,7 @@ class Instance {
     return new Server((req, res) => void handle(req, res), metrics);
   }
 
-  async #serveMetrics(gather: () => Promise<string>): Promise<void> {
+  async #serveMetrics(gather: () => Promise<Buffer>): Promise<void> {
     const { metricsPort, metricsHost, metricsToken } = this.#config;
     if (metricsPort === undefined) return;
     const listener = createMetricsListener({ gather, token: metricsToken, log: this.#log });

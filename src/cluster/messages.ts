@@ -18,7 +18,7 @@ export type WorkerMessage =
 export type PrimaryMessage =
   | { readonly type: 'collect'; readonly id: number }
   /** A part of the exposition; in order. */
-  | { readonly type: 'exposition'; readonly id: number; readonly text: string; readonly last: boolean }
+  | { readonly type: 'exposition'; readonly id: number; readonly bytes: Uint8Array; readonly last: boolean }
   | { readonly type: 'exposition-failed'; readonly id: number; readonly message: string }
   /** The service is about to stop: readiness is 503, everything is still served. */
   | { readonly type: 'unready' }
@@ -74,9 +74,9 @@ export function parsePrimaryMessage(value: unknown): PrimaryMessage | undefined 
       return isWhole(id) ? { type, id } : undefined;
     }
     case 'exposition': {
-      const { id, text, last } = value;
-      return isWhole(id) && typeof text === 'string' && typeof last === 'boolean'
-        ? { type, id, text, last }
+      const { id, bytes, last } = value;
+      return isWhole(id) && bytes instanceof Uint8Array && typeof last === 'boolean'
+        ? { type, id, bytes, last }
         : undefined;
     }
     case 'exposition-failed': {

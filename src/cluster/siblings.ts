@@ -2,12 +2,14 @@ import { randomInt } from 'node:crypto';
 import { Registry } from 'prom-client';
 import type { Config } from '../config.js';
 import { addUp, toSnapshot } from '../metrics/add-up.js';
-import { joinFamilies, missingWorkers } from '../metrics/exposition.js';
+import { appendMissingWorkers } from '../metrics/exposition.js';
 import { MergedMetrics, MetricSource, type Live } from '../metrics/merged-metrics.js';
 import { oneAtATime } from '../metrics/one-at-a-time.js';
 import { RequestSource, RequestTotals } from '../metrics/request-totals.js';
 import { ownSeries } from '../metrics/service-metrics.js';
+import { Slices } from '../metrics/slices.js';
 import { takeSnapshot, type Snapshot } from '../metrics/snapshot.js';
+import { TextBuffer } from '../metrics/text-buffer.js';
 import type { WorkerState } from './member.js';
 import { registerWorkerExits, registerWorkers } from './primary-metrics.js';
 import { EXIT_REASONS, type ExitReason } from './restart-policy.js';
@@ -106,7 +108,7 @@ export class Siblings {
     return text;
   }
 
-  async #gather(): Promise<string> {
+  async #gather(): Promise<Buffer> {
     const found = await this.#askAll();
     try {
       this.#archive.fold(found.gone);
@@ -144,7 +146,7 @@ export class Siblings {
     return countsOf(folder, id, answered.get(id) ?? readReport(folder.report(id)));
   }
 
-  async #render(total: Snapshot, archive: Archive, { ids, gone, answered }: Found): Promise<string> {
+  async #render(total: Snapshot, archive: Archive, { ids, gone, answered }: Found): Promise<Buffer> {
     const { metricsPrefix, metricsBuckets, metricsPerWorker } = this.#options.config;
     const requests = new RequestTotals(metricsPrefix, metricsBuckets);
     const metrics = new MergedMetrics(ownSeries(metricsPrefix));
@@ -157,9 +159,12 @@ export class Siblings {
     const live: Live[] = [...answered.values()].map(({ snapshot, slot }) =>
       metricsPerWorker ? { snapshot, slot } : { snapshot },
     );
-    const missing = missingWorkers(metricsPrefix, ids.length - gone.length - answered.size);
-    const families = await metrics.render([{ snapshot: own }, ...live]);
-    return joinFamilies([await requests.render(), missing, ...families]);
+    const text = new TextBuffer();
+    const slices = await Slices.begin();
+    await requests.render(text, slices);
+    appendMissingWorkers(text, metricsPrefix, ids.length - gone.length - answered.size);
+    await metrics.render([{ snapshot: own }, ...live], text, slices);
+    return text.bytes;
   }
 
   /** What the primary counts where there is one. */

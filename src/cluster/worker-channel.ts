@@ -85,7 +85,7 @@ function route(
     case 'scrape': {
       const { id } = message;
       registry.gather().then(
-        (text) => sendExposition(text, id, send),
+        (exposition) => sendExposition(exposition, id, send),
         (err: unknown) => send({ type: 'exposition-failed', id, message: String(err).slice(0, 1_000) }),
       );
       return undefined;

@@ -9,7 +9,7 @@ import { pathOf } from './values.js';
 
 interface ScrapeOptions {
   /** Makes the whole exposition. */
-  readonly gather: () => Promise<string>;
+  readonly gather: () => Promise<Buffer>;
   /** Where it is set, a scrape must bring it as a bearer token (RFC 6750 section 2.1). */
   readonly token: string | undefined;
 }
@@ -17,7 +17,7 @@ interface ScrapeOptions {
 /** The handler of `/metrics` on the service's own port. */
 export function createMetricsHandler(options: ScrapeOptions) {
   const scrape = createScrape(options);
-  return (_request: unknown, ctx: Context): Promise<string> => {
+  return (_request: unknown, ctx: Context): Promise<Buffer> => {
     excludeFromInProgress(ctx.res);
     ctx.set('Content-Type', CONTENT_TYPE);
     ctx.set('Cache-Control', 'no-store');
@@ -37,14 +37,13 @@ export function createMetricsListener({
       if (req.method !== 'GET' && req.method !== 'HEAD') {
         throw new Problem(405, '/metrics has GET and HEAD.', { headers: { Allow: 'GET, HEAD' } });
       }
-      const text = await scrape(req.headers.authorization);
-      const length = Buffer.byteLength(text);
+      const exposition = await scrape(req.headers.authorization);
       res.writeHead(200, {
         'Content-Type': CONTENT_TYPE,
-        'Content-Length': length,
+        'Content-Length': exposition.length,
         'Cache-Control': 'no-store',
       });
-      res.end(text);
+      res.end(exposition);
     };
     answer().catch((error: unknown) => {
       const problem =
@@ -58,7 +57,7 @@ export function createMetricsListener({
 function createScrape({
   gather,
   token,
-}: ScrapeOptions): (authorization: string | undefined) => Promise<string> {
+}: ScrapeOptions): (authorization: string | undefined) => Promise<Buffer> {
   const expected = token === undefined ? undefined : digest(token);
   return async (authorization) => {
     if (expected && !timingSafeEqual(expected, digest(bearer(authorization)))) {

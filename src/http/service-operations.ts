@@ -22,7 +22,7 @@ export interface ServiceDeps {
   readonly config: Pick<Config, 'bodyLimit' | 'docs' | 'metricsPort' | 'metricsToken'>;
   readonly contract: Contract;
   /** Makes the whole exposition. */
-  readonly gather: () => Promise<string>;
+  readonly gather: () => Promise<Buffer>;
   /** Does this process want work? */
   readonly ready: () => boolean;
 }

@@ -1,18 +1,16 @@
-import { setImmediate } from 'node:timers/promises';
 import { cellsPerRow } from './ledger-format.js';
 import type { RowLabels } from './request-metrics.js';
 import { SERVICE_METRICS } from './service-metrics.js';
-import { TextBuffer } from './text-buffer.js';
+import type { Slices } from './slices.js';
+import type { TextBuffer } from './text-buffer.js';
 
 /** Of everything that this service exposes: Prometheus text format 0.0.4. */
 export const CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
-/** A thread is not kept for longer at a time while it renders. */
-const SLICE_MS = 2;
-
-/** The lines that begin a family, with its last line feed. */
-export function familyHeader(name: string, help: string, type: string): string {
-  return `# HELP ${name} ${escapeHelp(help)}\n# TYPE ${name} ${type}\n`;
+/** Appends the lines that a family begins with, after an empty one where it is not the first, as prom-client does. */
+export function beginFamily(text: TextBuffer, name: string, help: string, type: string): void {
+  if (text.length > 0) text.append('\n');
+  text.append(`# HELP ${name} ${escapeHelp(help)}\n# TYPE ${name} ${type}\n`);
 }
 
 /** `{a="x",b="y"}`, or nothing without labels. Only strings are escaped, as numbers need none. */
@@ -35,31 +33,11 @@ function escapeHelp(text: string): string {
   return text.replaceAll('\\', '\\\\').replaceAll('\n', '\\n');
 }
 
-/** The families as one exposition, the way prom-client joins them. Appending copies nothing; joining an array would. */
-export function joinFamilies(families: readonly string[]): string {
-  return families.reduce((text, family) => `${text}\n${family}`);
-}
-
-/** The family that says how many workers a scrape had to do without. */
-export function missingWorkers(prefix: string, count: number): string {
+/** Appends the family that says how many workers a scrape had to do without. */
+export function appendMissingWorkers(text: TextBuffer, prefix: string, count: number): void {
   const { name, help, type } = SERVICE_METRICS.scrapeWorkersMissing;
-  return `${familyHeader(prefix + name, help, type)}${prefix}${name} ${count}\n`;
-}
-
-/** Gives the event loop back as soon as a piece of work took long. */
-export class Slices {
-  #start = performance.now();
-  #calls = 0;
-
-  /** To be asked after each small step. Only every 16th looks at the clock. */
-  get over(): boolean {
-    return (++this.#calls & 15) === 0 && performance.now() - this.#start > SLICE_MS;
-  }
-
-  async next(): Promise<void> {
-    await setImmediate();
-    this.#start = performance.now();
-  }
+  beginFamily(text, prefix + name, help, type);
+  text.append(`${prefix}${name} ${count}\n`);
 }
 
 /** A (method, endpoint): one histogram of the rows of all its statuses. */
@@ -81,7 +59,6 @@ export class RequestText {
   readonly #bounds: readonly string[];
   readonly #counters: Uint8Array[] = [];
   readonly #groups = new Map<string, Group>();
-  readonly #text = new TextBuffer();
 
   constructor(prefix: string, buckets: readonly number[]) {
     this.#width = cellsPerRow(buckets);
@@ -110,41 +87,37 @@ export class RequestText {
   }
 
   /**
-   * Renders the cells of rows, one row after the other. One rendering at a time; its cells must not change. A row that is added
-   * meanwhile has none, and is left to the next rendering.
+   * Appends the cells of rows, one row after the other, which must not change meanwhile. A row that is added meanwhile has
+   * none, and is left to the next rendering.
    */
-  async render(cells: Float64Array): Promise<string> {
-    const slices = new Slices();
-    this.#text.clear();
-    await this.#renderCounter(cells, slices);
-    this.#text.append('\n');
-    await this.#renderHistogram(cells, slices);
-    return this.#text.toString();
+  async render(cells: Float64Array, text: TextBuffer, slices: Slices): Promise<void> {
+    await this.#renderCounter(cells, text, slices);
+    await this.#renderHistogram(cells, text, slices);
   }
 
-  async #renderCounter(cells: Float64Array, slices: Slices): Promise<void> {
+  async #renderCounter(cells: Float64Array, text: TextBuffer, slices: Slices): Promise<void> {
     const { help, type } = SERVICE_METRICS.requestCount;
-    this.#text.append(familyHeader(this.#countName, help, type));
+    beginFamily(text, this.#countName, help, type);
     const rows = cells.length / this.#width;
     for (const [row, line] of this.#counters.entries()) {
       if (row >= rows) return;
       let count = 0;
       const end = (row + 1) * this.#width - 1;
       for (let i = row * this.#width; i < end; i++) count += cells[i]!;
-      this.#text.appendLine(line, count);
+      text.appendLine(line, count);
       if (slices.over) await slices.next();
     }
   }
 
-  async #renderHistogram(cells: Float64Array, slices: Slices): Promise<void> {
+  async #renderHistogram(cells: Float64Array, text: TextBuffer, slices: Slices): Promise<void> {
     const { help, type } = SERVICE_METRICS.requestLatency;
-    this.#text.append(familyHeader(this.#latencyName, help, type));
+    beginFamily(text, this.#latencyName, help, type);
     const sums = new Float64Array(this.#width);
     const rows = cells.length / this.#width;
     for (const group of this.#groups.values()) {
       if (group.rows[0]! >= rows) return;
       this.#sum(group, cells, sums);
-      this.#appendGroup(group, sums);
+      appendGroup(group, sums, text);
       if (slices.over) await slices.next();
     }
   }
@@ -157,15 +130,15 @@ export class RequestText {
       for (let i = 0; i < sums.length; i++) sums[i]! += cells[start + i]!;
     }
   }
+}
 
-  #appendGroup({ lines }: Group, sums: Float64Array): void {
-    const buckets = sums.length - 1;
-    let count = 0;
-    for (let i = 0; i < buckets; i++) {
-      count += sums[i]!;
-      this.#text.appendLine(lines[i]!, count);
-    }
-    this.#text.appendLine(lines[buckets]!, sums[buckets]!);
-    this.#text.appendLine(lines[buckets + 1]!, count);
+function appendGroup({ lines }: Group, sums: Float64Array, text: TextBuffer): void {
+  const buckets = sums.length - 1;
+  let count = 0;
+  for (let i = 0; i < buckets; i++) {
+    count += sums[i]!;
+    text.appendLine(lines[i]!, count);
   }
+  text.appendLine(lines[buckets]!, sums[buckets]!);
+  text.appendLine(lines[buckets + 1]!, count);
 }

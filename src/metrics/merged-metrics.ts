@@ -1,7 +1,9 @@
-import { familyHeader, labelKey, labelText, Slices } from './exposition.js';
+import { beginFamily, labelKey, labelText } from './exposition.js';
 import { boundOf } from './histogram-shape.js';
 import { isSample, mergeOf } from './gauge-merge.js';
+import type { Slices } from './slices.js';
 import type { MetricType, Snapshot, SnapshotMetric, SnapshotValue } from './snapshot.js';
+import type { TextBuffer } from './text-buffer.js';
 
 /** The gauges that are in a scrape: those of a process that answered it. */
 export interface Live {
@@ -52,21 +54,21 @@ export class MergedMetrics {
     }
   }
 
-  /** The families with their values; `live` are the processes whose gauges count. */
-  async render(live: readonly Live[]): Promise<string[]> {
-    const slices = new Slices();
+  /** Appends the families with their values; `live` are the processes whose gauges count. */
+  async render(live: readonly Live[], text: TextBuffer, slices: Slices): Promise<void> {
     const gauges = new Map<string, string>();
     for (const [name, entries] of this.#liveGauges(live)) {
       gauges.set(name, gaugeLines(name, entries));
       if (slices.over) await slices.next();
     }
-    const texts: string[] = [];
     for (const [name, family] of this.#families) {
       const lines = family.type === 'gauge' ? gauges.get(name) : totalLines(family);
-      if (lines) texts.push(familyHeader(name, family.help, family.type) + lines);
+      if (lines) {
+        beginFamily(text, name, family.help, family.type);
+        text.append(lines);
+      }
       if (slices.over) await slices.next();
     }
-    return texts;
   }
 
   #liveGauges(live: readonly Live[]): Map<string, LiveGauge[]> {

@@ -8,7 +8,7 @@ export interface PushgatewayOptions {
   readonly job: string;
   /** Tells this process from all others, for ever: a push replaces what was pushed under the same two. */
   readonly instance: string;
-  readonly gather: () => Promise<string>;
+  readonly gather: () => Promise<Buffer>;
   /** Called for the first of any run of failures. */
   readonly onError: (err: Error) => void;
   /** How long a push may take in all. Default 500. */
@@ -49,17 +49,14 @@ export class Pushgateway {
   }
 
   /** PUT replaces all metrics of the group (Pushgateway's API); its timestamps are the scrape's. */
-  #put(exposition: string): Promise<void> {
+  #put(exposition: Buffer): Promise<void> {
     const { request } = this.#address.protocol === 'https:' ? https : http;
     return new Promise((resolve, reject) => {
       const sent = request(this.#address, {
         method: 'PUT',
         // A connection that is kept would be dead after the platform has frozen and thawed this process.
         agent: false,
-        headers: {
-          'content-type': 'text/plain; version=0.0.4',
-          'content-length': Buffer.byteLength(exposition),
-        },
+        headers: { 'content-type': 'text/plain; version=0.0.4', 'content-length': exposition.length },
       });
       const timeoutMs = this.#options.timeoutMs ?? 500;
       const deadline = setTimeout(

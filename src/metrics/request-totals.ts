@@ -1,6 +1,8 @@
 import { cellsPerRow } from './ledger-format.js';
 import type { RowLabels } from './request-metrics.js';
 import { RequestText } from './exposition.js';
+import type { Slices } from './slices.js';
+import type { TextBuffer } from './text-buffer.js';
 
 /**
  * The request counts of the whole service. Every worker's row is read many times, from its ledger and perhaps from a
@@ -46,9 +48,9 @@ export class RequestTotals {
     }
   }
 
-  /** The two request metrics as they are at this moment. One rendering at a time. */
-  render(): Promise<string> {
-    return this.#text.render(this.#totals.slice(0, this.#index.size * this.#width));
+  /** Appends the two request metrics as they are at this moment. */
+  render(text: TextBuffer, slices: Slices): Promise<void> {
+    return this.#text.render(this.#totals.slice(0, this.#index.size * this.#width), text, slices);
   }
 }
 

@@ -1,20 +1,28 @@
-import { isAscii } from 'node:buffer';
-
 /** No number in prom-client's notation is longer. */
 const LONGEST_NUMBER = 32;
 const ZERO = 0x30;
 const LINE_FEED = 0x0a;
 
 /**
- * An exposition that is put together in memory which is kept from one to the next. The tens of thousands of strings that it
- * would otherwise be made of keep the garbage collector busy for longer than the text takes.
+ * A text that is put together as bytes. The tens of thousands of strings that an exposition would otherwise be made of keep the
+ * garbage collector busy for longer than the text takes.
  */
 export class TextBuffer {
-  #bytes = Buffer.allocUnsafeSlow(64 * 1024);
+  #bytes: Buffer;
   #length = 0;
 
-  clear(): void {
-    this.#length = 0;
+  /** @param expected how many bytes it is going to have; with more of them it is copied */
+  constructor(expected = 0) {
+    this.#bytes = Buffer.allocUnsafeSlow(Math.max(expected, 16 * 1024));
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  /** What was appended so far, not copied. */
+  get bytes(): Buffer {
+    return this.#bytes.subarray(0, this.#length);
   }
 
   append(text: string): void {
@@ -29,11 +37,6 @@ export class TextBuffer {
     this.#length += series.length;
     this.#appendNumber(value);
     this.#bytes[this.#length++] = LINE_FEED;
-  }
-
-  toString(): string {
-    const bytes = this.#bytes.subarray(0, this.#length);
-    return bytes.toString(isAscii(bytes) ? 'latin1' : 'utf8');
   }
 
   #appendNumber(value: number): void {
@@ -58,7 +61,7 @@ export class TextBuffer {
     const needed = this.#length + more;
     if (needed <= this.#bytes.length) return;
     const larger = Buffer.allocUnsafeSlow(Math.max(needed, 2 * this.#bytes.length));
-    larger.set(this.#bytes.subarray(0, this.#length));
+    larger.set(this.bytes);
     this.#bytes = larger;
   }
 }

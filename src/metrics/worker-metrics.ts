@@ -1,9 +1,9 @@
 import { rmSync } from 'node:fs';
 import { LedgerReader } from './ledger-reader.js';
 import { ledgerPath } from './ledger.js';
-import type { Slices } from './exposition.js';
 import { MetricSource } from './merged-metrics.js';
 import { RequestSource, type RequestTotals } from './request-totals.js';
+import type { Slices } from './slices.js';
 
 /** Asks a worker for a snapshot; false when it can't answer yet, so that nobody waits for it. */
 export type Ask = (requestId: number) => boolean | void;

@@ -27,7 +27,7 @@ const fromWorkers = [
 
 const fromPrimary = [
   { type: 'collect', id: 1 },
-  { type: 'exposition', id: 1, text: 'up 1\n', last: true },
+  { type: 'exposition', id: 1, bytes: Buffer.from('up 1\n'), last: true },
   { type: 'exposition-failed', id: 1, message: 'why' },
   { type: 'unready' },
   { type: 'drain', graceMs: 0, timeoutMs: 500.5 },
@@ -85,8 +85,8 @@ test.each([
   { type: 'drain', graceMs: 1 },
   { type: 'drain', graceMs: 1, timeoutMs: Infinity },
   { type: 'drain', graceMs: -1, timeoutMs: 1 },
-  { type: 'exposition', id: 1, text: 1, last: true },
-  { type: 'exposition', id: 1, text: '' },
+  { type: 'exposition', id: 1, bytes: 'up 1\n', last: true },
+  { type: 'exposition', id: 1, bytes: Buffer.alloc(0) },
   { type: 'collect' },
 ])('is no message of the primary: %#', (value) => {
   expect(parsePrimaryMessage(sent(value))).toBeUndefined();

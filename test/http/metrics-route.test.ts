@@ -8,12 +8,12 @@ import { ServiceUnderTest, json } from './service-under-test';
 const EXPOSITION = '# TYPE a counter\na 1\n';
 const TOKEN = 'a-token-that-nobody-guesses';
 const log: Record<string, unknown>[] = [];
-const gather = () => Promise.resolve(EXPOSITION);
+const gather = () => Promise.resolve(Buffer.from(EXPOSITION));
 const failing = () => Promise.reject(new Error('no primary'));
 
 interface Scraped {
   /** Starts what is scraped and returns its port. */
-  start(gather: () => Promise<string>, token?: string): Promise<number>;
+  start(gather: () => Promise<Buffer>, token?: string): Promise<number>;
   stop(): Promise<unknown>;
 }
 

@@ -21,7 +21,7 @@ interface ServiceOptions {
   readonly components?: object;
   readonly handlers?: Handlers;
   readonly env?: Readonly<Record<string, string>>;
-  readonly gather?: () => Promise<string>;
+  readonly gather?: () => Promise<Buffer>;
   readonly ready?: () => boolean;
 }
 
@@ -45,7 +45,7 @@ export class ServiceUnderTest {
       log: pino({ level: 'debug' }, { write: (line: string) => this.log.push(JSON.parse(line) as LogLine) }),
       contract: contractOf(options, config.validateResponses),
       metrics: this.metrics,
-      gather: options.gather ?? (() => Promise.resolve('')),
+      gather: options.gather ?? (() => Promise.resolve(Buffer.alloc(0))),
       ready: options.ready ?? (() => true),
     });
     const handle = this.app.callback();

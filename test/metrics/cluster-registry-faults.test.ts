@@ -63,7 +63,7 @@ async function wrongs(operations: readonly Operation[], run: string): Promise<un
   const primary = primaryOf({ folder: run, timeoutMs: 1 });
   const workers: Worker[] = [];
   const found: unknown[] = [];
-  let before = parseExposition(await primary.gather());
+  let before = parseExposition(await primary.clusterMetrics());
   let made = 0;
   for (const [i, [what, which, endpoint, memory]] of operations.entries()) {
     const worker = workers[which % Math.max(1, workers.length)];
@@ -82,7 +82,7 @@ async function wrongs(operations: readonly Operation[], run: string): Promise<un
       workers.splice(workers.indexOf(worker), 1);
     } else if (what === 'scrape') {
       for (const one of workers) await one.send(i);
-      const now = parseExposition(await primary.gather());
+      const now = parseExposition(await primary.clusterMetrics());
       const counts = ['p_request_count', 'p_request_latency_seconds_count', 'jobs'].map((n) => total(now, n));
       found.push(...fallen(before, now), ...counts.filter((count) => count !== made));
       before = now;
@@ -210,7 +210,7 @@ it('numbers workers by the smallest free number, so that their series stay few o
     if (workers.length === 3) primary.removeWorker(workers.splice(generation % 3, 1)[0]?.generation ?? 0);
     workers.push(new Worker(primary, generation, folder));
   }
-  const { samples } = parseExposition(await primary.gather()).get('load') ?? {};
+  const { samples } = parseExposition(await primary.clusterMetrics()).get('load') ?? {};
   expect(samples?.map(({ labels }) => labels['worker']).toSorted()).toEqual(['1', '2', '3']);
 });
 
@@ -225,7 +225,7 @@ it('gives the event loop back while it renders', async () => {
     if (!done) setImmediate(count);
   };
   count();
-  const text = await primary.gather().finally(() => (done = true));
+  const text = await primary.clusterMetrics().finally(() => (done = true));
   expect(text.match(/^p_request_count\{/gm)).toHaveLength(3_000);
   expect(turns).toBeGreaterThan(3);
 });

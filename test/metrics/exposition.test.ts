@@ -1,9 +1,10 @@
 import { Counter, Histogram, Registry } from 'prom-client';
-import { joinFamilies } from '../../src/metrics/exposition';
 import { processGatherer } from '../../src/metrics/process-gatherer';
 import { RequestMetrics } from '../../src/metrics/request-metrics';
 import { RequestSource, RequestTotals } from '../../src/metrics/request-totals';
 import { SERVICE_METRICS } from '../../src/metrics/service-metrics';
+import { Slices } from '../../src/metrics/slices';
+import { TextBuffer } from '../../src/metrics/text-buffer';
 
 /** The same observations made with prom-client's own counter and histogram. */
 class Reference {
@@ -44,7 +45,8 @@ async function both(prefix: string, buckets: number[], observations: Observation
     reference.observe(method, endpoint, status, seconds);
     metrics.endpoint(endpoint).observe(method, status, seconds);
   }
-  return [await processGatherer(prefix, metrics, new Registry())(), await reference.registry.metrics()];
+  const ours = await processGatherer(prefix, metrics, new Registry())();
+  return [ours.toString(), await reference.registry.metrics()];
 }
 
 describe('the text of the request metrics is the one of prom-client', () => {
@@ -104,22 +106,24 @@ it('a row that is added during a rendering is left to the next one, and spoils n
   const source = new RequestSource();
   const observe = (endpoint: string, status: number) =>
     totals.add(source, totals.indexOf({ method: 'GET', endpoint, status }), Float64Array.of(1, 0, 0.5), 0);
+  const slices = await Slices.begin();
+  const render = async () => {
+    const text = new TextBuffer();
+    await totals.render(text, slices);
+    return text.bytes.toString();
+  };
   for (let i = 0; i < 40; i++) observe(`/r/${i}`, 200);
-  const before = await totals.render();
+  const before = await render();
   // Each look at the clock ends a slice.
   let now = 0;
   const clock = jest.spyOn(performance, 'now').mockImplementation(() => (now += 100));
-  const rendering = totals.render();
+  const rendering = render();
   observe('/r/39', 500);
   observe('/new', 200);
   expect(await rendering).toBe(before);
   clock.mockRestore();
-  const after = await totals.render();
+  const after = await render();
   expect(after).toContain('x_request_count{method="GET",endpoint="/r/39",http_status="500"} 1\n');
   expect(after).toContain('x_request_latency_seconds_count{method="GET",endpoint="/r/39"} 2\n');
   expect(after).toContain('x_request_latency_seconds_count{method="GET",endpoint="/new"} 1\n');
-});
-
-it('joins families as prom-client does', () => {
-  expect(joinFamilies(['a 1\n', 'b 2\n'])).toBe('a 1\n\nb 2\n');
 });

@@ -46,7 +46,7 @@ function gateway(options: Partial<PushgatewayOptions> = {}) {
     url,
     job: 'shop',
     instance: 'a b',
-    gather: () => Promise.resolve('up 1\n'),
+    gather: () => Promise.resolve(Buffer.from('up 1\n')),
     onError: (err) => errors.push(err.message),
     ...options,
   });
@@ -74,7 +74,7 @@ test('pushes that are asked for while one runs share the next, which has what wa
   await new Promise<void>((gathered) => {
     const gather = () => {
       gathered();
-      return Promise.resolve(`count ${count++}\n`);
+      return Promise.resolve(Buffer.from(`count ${count++}\n`));
     };
     pushgateway = gateway({ gather }).pushgateway;
     first = pushgateway.push();

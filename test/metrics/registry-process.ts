@@ -1,6 +1,8 @@
 import { Registry } from 'prom-client';
 import { MergedMetrics, MetricSource, type Live } from '../../src/metrics/merged-metrics';
+import { Slices } from '../../src/metrics/slices';
 import { parseSnapshot, takeSnapshot, type Snapshot } from '../../src/metrics/snapshot';
+import { TextBuffer } from '../../src/metrics/text-buffer';
 
 /** A process with a registry; its snapshots go through JSON as on a real channel. */
 export class RegistryProcess {
@@ -29,5 +31,12 @@ export async function scrape(
       return perWorker ? { snapshot, slot: i + 1 } : { snapshot };
     }),
   );
-  return (await merged.render(live)).join('\n');
+  return rendered(merged, live);
+}
+
+/** The families of these processes as text. */
+export async function rendered(merged: MergedMetrics, live: readonly Live[]): Promise<string> {
+  const text = new TextBuffer();
+  await merged.render(live, text, await Slices.begin());
+  return text.bytes.toString();
 }

@@ -4,6 +4,7 @@ import { MergedMetrics, MetricSource } from '../../src/metrics/merged-metrics';
 import { memoryRows } from '../../src/metrics/request-metrics';
 import { parseSnapshot, takeSnapshot } from '../../src/metrics/snapshot';
 import { parseExposition } from '../support/exposition';
+import { rendered } from './registry-process';
 
 // Real files and processes: on a busy machine they take their time.
 jest.setTimeout(60_000);
@@ -120,7 +121,10 @@ describe('a snapshot from another process', () => {
         const merged = new MergedMetrics([]);
         const snapshots = inputs.flatMap((one) => parseSnapshot(one) ?? []);
         for (const snapshot of snapshots) merged.add(new MetricSource(), snapshot);
-        const text = (await merged.render(snapshots.map((snapshot) => ({ snapshot })))).join('\n');
+        const text = await rendered(
+          merged,
+          snapshots.map((snapshot) => ({ snapshot })),
+        );
         expect(() => parseExposition(text)).not.toThrow();
       }),
       { numRuns: 300 },

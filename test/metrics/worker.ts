@@ -67,6 +67,6 @@ export class Worker {
 
 /** The totals of these series in a new exposition. */
 export async function values(primary: ClusterRegistry, ...names: string[]): Promise<number[]> {
-  const families = parseExposition(await primary.gather());
+  const families = parseExposition(await primary.clusterMetrics());
   return names.map((name) => total(families, name));
 }

@@ -1,0 +1,31 @@
+import { setImmediate } from 'node:timers/promises';
+
+/** A thread is not kept for longer at a time. */
+const SLICE_MS = 2;
+
+/** Gives the event loop back as soon as a piece of work took long. */
+export class Slices {
+  #start = performance.now();
+  #calls = 0;
+
+  /**
+   * Resolves among the immediates of the event loop, from where each further pause lets timers and input have their turn: after
+   * a callback of an input, the first immediate comes before either.
+   */
+  static async begin(): Promise<Slices> {
+    await setImmediate();
+    return new Slices();
+  }
+
+  private constructor() {}
+
+  /** To be asked after each small step. Only every 16th looks at the clock. */
+  get over(): boolean {
+    return (++this.#calls & 15) === 0 && performance.now() - this.#start > SLICE_MS;
+  }
+
+  async next(): Promise<void> {
+    await setImmediate();
+    this.#start = performance.now();
+  }
+}
