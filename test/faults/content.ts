@@ -1,7 +1,8 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { request } from '../support/exchange';
 import { Service } from '../support/service';
-import type { Context, FaultCase } from './context';
+import { GATHERING_INTERVAL_MS, type Context, type FaultCase } from './context';
 
 interface Body {
   readonly name: string;
@@ -148,11 +149,18 @@ const queries = ['a=', '&', 'a[b]=1&', 'a=1&', '%', '__proto__[x]=1&', '[]', '+'
   (unit) => `?${unit.repeat(Math.floor(size / unit.length))}`,
 );
 
+interface Answered {
+  readonly ms: number;
+  readonly status: number;
+}
+
 /** The quickest of up to fifty: a hostile input is slow each time, noise is not. */
-async function quickest(service: Service, path: string): Promise<{ ms: number; status: number }> {
+async function quickest(service: Service, path: string, enoughMs: number): Promise<Answered> {
   let ms = Infinity;
   let status = 0;
-  for (let n = 0; n < 50 && ms >= limitMs; n += 1) {
+  for (let n = 0; n < 50 && ms >= enoughMs; n += 1) {
+    // A scrape that comes sooner waits for its turn.
+    if (path.startsWith('/metrics')) await delay(1.5 * GATHERING_INTERVAL_MS);
     const at = performance.now();
     ({ status } = await request(service.port, path));
     ms = Math.min(ms, performance.now() - at);
@@ -167,11 +175,13 @@ export const hostilePaths: FaultCase = {
     const service = await Service.start();
     let slowest = 0;
     let broken = false;
+    // A scrape has its own cost, whatever its query is.
+    const scrapeMs = (await quickest(service, '/metrics', limitMs)).ms;
     const wrong: string[] = [];
     const paths = routes.flatMap((route) => [...hostile, ...queries].map((end) => route + end));
     for (const path of paths) {
-      const plainMs = path.startsWith('/metrics?') ? (await quickest(service, '/metrics')).ms : 0;
-      const { ms, status } = await quickest(service, path);
+      const plainMs = path.startsWith('/metrics?') ? scrapeMs : 0;
+      const { ms, status } = await quickest(service, path, plainMs + limitMs);
       slowest = Math.max(slowest, ms - plainMs);
       broken ||= status >= 500;
       if (ms - plainMs >= limitMs || status >= 500)
