@@ -1,3 +1,4 @@
+import type { ConnectionHandle } from '../http/connection-handle.js';
 import type { PrimaryMessage } from './messages.js';
 import type { ExitReason } from './restart-policy.js';
 
@@ -5,6 +6,8 @@ import type { ExitReason } from './restart-policy.js';
 export interface WorkerProcess {
   readonly pid: number | undefined;
   send(message: PrimaryMessage): void;
+  /** Gives it a connection to serve. */
+  give(connection: ConnectionHandle): void;
   /** Ends it at once (SIGKILL). */
   kill(): void;
 }
@@ -50,11 +53,12 @@ export class Member {
   /**
    * Asks it to finish what it has and to go.
    * @param drainBy when it is ended if it has not gone
+   * @param handOver whether others stay, to which its connections can go
    */
-  drain(graceMs: number, timeoutMs: number, drainBy: number): void {
+  drain(graceMs: number, timeoutMs: number, drainBy: number, handOver: boolean): void {
     this.state = 'draining';
     this.#drainBy = drainBy;
-    this.process.send({ type: 'drain', graceMs, timeoutMs });
+    this.process.send({ type: 'drain', graceMs, timeoutMs, handOver });
   }
 
   /** Brings the deadline of a draining worker forward. */

@@ -11,6 +11,8 @@ export type WorkerMessage =
   | { readonly type: 'snapshot'; readonly id: number; readonly snapshot: Snapshot }
   /** Send me the exposition of the whole service. */
   | { readonly type: 'scrape'; readonly id: number }
+  /** Comes with a connection, on which nothing is under way: give it to another worker. */
+  | { readonly type: 'hand-over' }
   /** The final snapshot. The worker exits when it is acknowledged. */
   | { readonly type: 'goodbye'; readonly snapshot: Snapshot };
 
@@ -22,7 +24,15 @@ export type PrimaryMessage =
   | { readonly type: 'exposition-failed'; readonly id: number; readonly message: string }
   /** The service is about to stop: readiness is 503, everything is still served. */
   | { readonly type: 'unready' }
-  | { readonly type: 'drain'; readonly graceMs: number; readonly timeoutMs: number }
+  /** `handOver`: others stay, to which connections can go. */
+  | {
+      readonly type: 'drain';
+      readonly graceMs: number;
+      readonly timeoutMs: number;
+      readonly handOver: boolean;
+    }
+  /** Comes with a connection that another worker had. */
+  | { readonly type: 'adopt' }
   | { readonly type: 'goodbye-ack' };
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -33,6 +43,7 @@ export function parseWorkerMessage(value: unknown): WorkerMessage | undefined {
   const { type } = value;
   switch (type) {
     case 'heartbeat':
+    case 'hand-over':
       return { type };
     case 'ready': {
       const { address, port } = value;
@@ -67,6 +78,7 @@ export function parsePrimaryMessage(value: unknown): PrimaryMessage | undefined 
   const { type } = value;
   switch (type) {
     case 'unready':
+    case 'adopt':
     case 'goodbye-ack':
       return { type };
     case 'collect': {
@@ -84,8 +96,10 @@ export function parsePrimaryMessage(value: unknown): PrimaryMessage | undefined 
       return isWhole(id) && isText(message) ? { type, id, message } : undefined;
     }
     case 'drain': {
-      const { graceMs, timeoutMs } = value;
-      return isAmount(graceMs) && isAmount(timeoutMs) ? { type, graceMs, timeoutMs } : undefined;
+      const { graceMs, timeoutMs, handOver } = value;
+      return isAmount(graceMs) && isAmount(timeoutMs) && typeof handOver === 'boolean'
+        ? { type, graceMs, timeoutMs, handOver }
+        : undefined;
     }
     default:
       return undefined;

@@ -3,6 +3,7 @@ import { rmSync } from 'node:fs';
 import { constants } from 'node:os';
 import { Registry } from 'prom-client';
 import type { Config } from '../config.js';
+import type { ConnectionHandle } from '../http/connection-handle.js';
 import { createMetricsListener } from '../http/metrics-route.js';
 import { createLog, type Logger } from '../log.js';
 import { ClusterRegistry } from '../metrics/cluster-registry.js';
@@ -93,7 +94,19 @@ class Primary {
 
   #fork(generation: number) {
     const place = { generation, folder: this.#folder, primary: process.pid };
-    return forkWorker(place, this.#registry, this.#log, (event) => this.#enqueue(event));
+    return forkWorker(
+      place,
+      this.#registry,
+      this.#log,
+      (event) => this.#enqueue(event),
+      (connection) => this.#bequeath(connection),
+    );
+  }
+
+  #bequeath(connection: ConnectionHandle): void {
+    const heir = this.#supervisor.nextHeir();
+    if (heir) heir.give(connection);
+    else connection.close();
   }
 
   #enqueue(event: SupervisorEvent): void {

@@ -55,6 +55,7 @@ export class Supervisor {
   readonly #history = new RestartHistory();
   readonly #checkMs: number;
   #generation = 0;
+  #inherited = 0;
   #waitLogged = 0;
   /** The first worker shows whether the service can start at all; the others follow when it is ready. */
   #up = false;
@@ -80,6 +81,12 @@ export class Supervisor {
     const counts = { starting: 0, ready: 0, draining: 0 };
     for (const { state } of this.#members.values()) counts[state]++;
     return counts;
+  }
+
+  /** The worker that is to get the next connection which another one leaves; undefined when there is none. */
+  nextHeir(): WorkerProcess | undefined {
+    const heirs = this.#all().filter(({ state, staying }) => state === 'ready' && staying);
+    return heirs[this.#inherited++ % heirs.length]?.process;
   }
 
   /** Ends all workers at once. */
@@ -206,7 +213,7 @@ export class Supervisor {
     const retiring = ready.filter((member) => member.retiring !== undefined);
     for (const member of retiring.slice(0, Math.max(spare, 0))) {
       const timeoutMs = this.#options.shutdownTimeoutMs;
-      member.drain(Math.min(RELOAD_GRACE_MS, timeoutMs / 2), timeoutMs, now + timeoutMs + GOODBYE_MS);
+      member.drain(Math.min(RELOAD_GRACE_MS, timeoutMs / 2), timeoutMs, now + timeoutMs + GOODBYE_MS, true);
     }
   }
 
@@ -234,7 +241,7 @@ export class Supervisor {
       if (member.state === 'starting') member.end('boot_failed');
       else if (member.state === 'draining') member.drainSooner(drainBy);
       else if (now >= drainAt)
-        member.drain(Math.min(STOP_GRACE_MS, restMs / 2), drainAt + 0.9 * restMs - now, drainBy);
+        member.drain(Math.min(STOP_GRACE_MS, restMs / 2), drainAt + 0.9 * restMs - now, drainBy, false);
     }
     if (this.#members.size === 0 && this.#stopAt > -Infinity) {
       this.#stopAt = -Infinity;

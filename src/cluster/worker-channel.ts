@@ -1,6 +1,8 @@
 import cluster, { type Worker } from 'node:cluster';
+import { type ConnectionHandle, isConnectionHandle } from '../http/connection-handle.js';
 import type { Logger } from '../log.js';
 import type { ClusterRegistry } from '../metrics/cluster-registry.js';
+import { sendConnection } from './connection-channel.js';
 import { sendExposition } from './exposition-relay.js';
 import type { WorkerProcess } from './member.js';
 import { parseWorkerMessage, type PrimaryMessage, type WorkerMessage } from './messages.js';
@@ -18,17 +20,24 @@ export function forkWorker(
   registry: ClusterRegistry,
   log: Logger,
   enqueue: (event: SupervisorEvent) => void,
+  inherit: (connection: ConnectionHandle) => void,
 ): WorkerProcess {
   const { generation } = place;
   const worker = fork(place, log);
   if (!worker) {
     enqueue({ type: 'exit', generation, code: 1, signal: null });
-    return { pid: undefined, send() {}, kill() {} };
+    return { pid: undefined, send() {}, give: (connection) => connection.close(), kill() {} };
   }
   const child = worker.process;
   const send = (message: PrimaryMessage, sent: Sent = () => {}): void => {
     if (worker.isConnected()) child.send(message, undefined, {}, sent);
     else sent(new Error('The worker is gone'));
+  };
+  // Node forgets those that have yet to be sent when the worker ends: they would stay open, and nobody answer.
+  const given = new Set<ConnectionHandle>();
+  const give = (connection: ConnectionHandle): void => {
+    given.add(connection);
+    void sendConnection(child, 'adopt', connection).then(() => given.delete(connection));
   };
   let ready = false;
   registry.addWorker(generation, (id) => {
@@ -36,8 +45,9 @@ export function forkWorker(
     return ready;
   });
   let warned = false;
-  worker.on('message', (value: unknown) => {
+  worker.on('message', (value: unknown, handle: unknown) => {
     const message = parseWorkerMessage(value);
+    if (isConnectionHandle(handle)) inherit(handle);
     if (message) {
       ready ||= message.type === 'ready';
       route(generation, message, registry, send);
@@ -49,6 +59,8 @@ export function forkWorker(
   });
   const end = once((code: number | null, signal: string | null) => {
     registry.removeWorker(generation);
+    for (const connection of given) connection.close();
+    given.clear();
     enqueue({ type: 'exit', generation, code, signal });
   });
   // Not `exit`: a worker's last messages may still be on their way then.
@@ -57,7 +69,7 @@ export function forkWorker(
     log.warn({ worker: generation, err }, 'A worker could not be started, ended or told something');
     if (child.pid === undefined) end(1, null);
   });
-  return { pid: child.pid, send, kill: () => void child.kill('SIGKILL') };
+  return { pid: child.pid, send, give, kill: () => void child.kill('SIGKILL') };
 }
 
 /** Most failures to start are reported by an event, but those that Node does not know are thrown: no memory, for one. */

@@ -3,13 +3,15 @@ import type { Config } from '../config.js';
 import { createApp } from '../http/app.js';
 import { loadContract } from '../http/contract.js';
 import type { Handlers } from '../http/handler.js';
-import { Server } from '../http/server.js';
+import { isConnectionHandle } from '../http/connection-handle.js';
+import { type DrainOptions, Server } from '../http/server.js';
 import { createLog, type Logger } from '../log.js';
 import { Ledger } from '../metrics/ledger.js';
 import { RequestMetrics } from '../metrics/request-metrics.js';
 import { takeSnapshot, type Snapshot } from '../metrics/snapshot.js';
 import { registerLedgerErrors, registerRequestsInProgress } from '../metrics/service-metrics.js';
 import { bootProblem } from './boot-error.js';
+import { sendConnection } from './connection-channel.js';
 import { RemoteGatherer } from './exposition-relay.js';
 import { parsePrimaryMessage, type PrimaryMessage, type WorkerMessage } from './messages.js';
 import { dieWithParent } from './parent-death.js';
@@ -73,9 +75,10 @@ class Worker {
 
   async boot({ description, handlers }: Service): Promise<void> {
     process.on('uncaughtException', (err) => this.#fail(err));
-    process.on('message', (value) => {
+    process.on('message', (value, handle: unknown) => {
       const message = parsePrimaryMessage(value);
-      if (message) this.#obey(message);
+      if (isConnectionHandle(handle)) this.#server?.adopt(handle);
+      else if (message) this.#obey(message);
     });
     const config = this.#config;
     const contract = loadContract({ description, handlers, validateResponses: config.validateResponses });
@@ -132,8 +135,16 @@ class Worker {
       case 'unready':
         this.#ready = false;
         return;
-      case 'drain':
-        return void this.#drain(message.graceMs, message.timeoutMs);
+      case 'drain': {
+        const { graceMs, timeoutMs, handOver } = message;
+        return void this.#drain({
+          graceMs,
+          timeoutMs,
+          ...(handOver && { handOver: (connection) => sendConnection(process, 'hand-over', connection) }),
+        });
+      }
+      case 'adopt':
+        return; // The client has closed it on the way.
       case 'goodbye-ack':
         process.exit(0);
     }
@@ -143,10 +154,10 @@ class Worker {
     return takeSnapshot(register, this.#ledger.memoryOnly());
   }
 
-  async #drain(graceMs: number, timeoutMs: number): Promise<void> {
+  async #drain(options: DrainOptions): Promise<void> {
     if (this.#draining) return;
     this.#draining = true;
-    await this.#server?.drain({ graceMs, timeoutMs });
+    await this.#server?.drain(options);
     const patience = setTimeout(() => process.exit(0), GOODBYE_MS);
     const snapshot = await this.#snapshot();
     patience.refresh();

@@ -98,6 +98,24 @@ test('five rolling reloads under load: no request fails, all workers are new, no
   expect(falls).toEqual([]);
 });
 
+test('a reload closes no connection: what was opened before is answered on after', async () => {
+  const service = await Service.start({ program: FIXTURE });
+  await fullStrength(service, 2);
+  // Opened one a request: after ten, each goes on being used in turn.
+  const load = new Load({ port: service.port, rate: 20, connections: 10 });
+  await eventually('all connections', 10_000, () => load.answered > 20);
+  const old = service.workers();
+  service.signal('SIGHUP');
+  await eventually('both workers are new', 30_000, () => {
+    const now = service.workers();
+    return now.length === 2 && !now.some((pid) => old.includes(pid));
+  });
+  const before = load.answered;
+  await eventually('answers on all of them', 10_000, () => load.answered > before + 20);
+  const report = await load.stop();
+  expect({ opened: report.opened, failed: failed(report) }).toEqual({ opened: 10, failed: 0 });
+});
+
 test('requests that crash their worker by an exception: the others are answered, forks are few', async () => {
   const service = await Service.start({ program: FIXTURE, env: { WEB_CONCURRENCY: '2' } });
   await fullStrength(service, 2);

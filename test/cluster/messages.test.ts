@@ -19,6 +19,7 @@ const fromWorkers = [
   { type: 'ready', address: '::', port: 8080 },
   { type: 'boot-failed', message: 'why' },
   { type: 'heartbeat' },
+  { type: 'hand-over' },
   { type: 'failing', message: 'why' },
   { type: 'snapshot', id: 7, snapshot },
   { type: 'scrape', id: 0 },
@@ -30,7 +31,8 @@ const fromPrimary = [
   { type: 'exposition', id: 1, bytes: Buffer.from('up 1\n'), last: true },
   { type: 'exposition-failed', id: 1, message: 'why' },
   { type: 'unready' },
-  { type: 'drain', graceMs: 0, timeoutMs: 500.5 },
+  { type: 'drain', graceMs: 0, timeoutMs: 500.5, handOver: true },
+  { type: 'adopt' },
   { type: 'goodbye-ack' },
 ];
 
@@ -82,9 +84,10 @@ test.each([
 test.each([
   null,
   'drain',
-  { type: 'drain', graceMs: 1 },
-  { type: 'drain', graceMs: 1, timeoutMs: Infinity },
-  { type: 'drain', graceMs: -1, timeoutMs: 1 },
+  { type: 'drain', graceMs: 1, handOver: true },
+  { type: 'drain', graceMs: 1, timeoutMs: Infinity, handOver: true },
+  { type: 'drain', graceMs: -1, timeoutMs: 1, handOver: true },
+  { type: 'drain', graceMs: 1, timeoutMs: 1 },
   { type: 'exposition', id: 1, bytes: 'up 1\n', last: true },
   { type: 'exposition', id: 1, bytes: Buffer.alloc(0) },
   { type: 'collect' },

@@ -36,6 +36,7 @@ class Bench {
     return {
       pid: generation,
       send: (message: PrimaryMessage) => void told.push(message.type),
+      give: () => void told.push('connection'),
       kill: () => void this.killed.push(generation),
     };
   }

@@ -62,11 +62,11 @@ export const rollingReloads: FaultCase = {
 };
 
 function checkLoad(context: Context, stimulus: string, report: LoadReport, counted: number): void {
-  const { sent, outcomes, failures } = report;
+  const { sent, outcomes, failures, opened } = report;
   const p99 = percentile(report.latencies, 0.99).toFixed(0);
   context.check(
     stimulus,
-    `${failed(report)} of ${sent} failed, counted − answered = ${counted - outcomes.answered}, p99 ${p99} ms ${failures
+    `${failed(report)} of ${sent} failed, counted − answered = ${counted - outcomes.answered}, ${opened} connections opened, p99 ${p99} ms ${failures
       .slice(0, 3)
       .map(({ text }) => text)
       .join('; ')}`,

@@ -18,6 +18,8 @@ export interface LoadReport {
   readonly outcomes: Readonly<Record<Outcome, number>>;
   /** Answered requests by status. */
   readonly statuses: ReadonlyMap<number, number>;
+  /** Connections that were opened. */
+  readonly opened: number;
   /** Answers that nobody asked for, and answers that are not HTTP. */
   readonly surplus: number;
   /** Milliseconds from the moment a request was due to its whole answer, ascending. Answered ones only. */
@@ -64,6 +66,7 @@ export class Load {
   readonly #failures: Failure[] = [];
   #sent = 0;
   #surplus = 0;
+  #opened = 0;
   #inFlight = 0;
   #scheduled = false;
   #ended: { resolve: () => void } | undefined;
@@ -104,6 +107,7 @@ export class Load {
       sent: this.#sent,
       outcomes: { ...this.#outcomes },
       statuses: this.#statuses,
+      opened: this.#opened,
       surplus: this.#surplus,
       latencies: this.#latencies.toSorted((a, b) => a - b),
       failures: this.#failures,
@@ -164,6 +168,7 @@ export class Load {
       },
     });
     this.#connections.add(connection);
+    this.#opened += 1;
     return connection;
   }
 

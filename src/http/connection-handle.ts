@@ -1,0 +1,36 @@
+import net, { type Socket } from 'node:net';
+
+/** An open connection as libuv has it: what goes to another process with `process.send`. Node has no public name for it. */
+export interface ConnectionHandle {
+  /** Whether its socket has made it read. */
+  reading: boolean;
+  readStop(): void;
+  close(): void;
+}
+
+type Handled = { _handle: ConnectionHandle | null };
+
+export function isConnectionHandle(value: unknown): value is ConnectionHandle {
+  return typeof value === 'object' && value !== null && 'readStop' in value && 'close' in value;
+}
+
+/**
+ * Takes the connection away from its socket, which is closed for everybody else in this process. What the client sends
+ * from now on waits in the kernel for whoever reads next. Undefined when the connection is gone already.
+ */
+export function detach(socket: Socket): ConnectionHandle | undefined {
+  const handled = socket as unknown as Handled;
+  const handle = handled._handle;
+  if (!handle) return undefined;
+  handle.reading = false;
+  handle.readStop();
+  handled._handle = null;
+  socket.destroy();
+  return handle;
+}
+
+/** A socket for a connection that was detached, here or in another process. */
+export function attach(handle: ConnectionHandle): Socket {
+  // What the cluster module of Node does; the types do not declare the option.
+  return new net.Socket({ handle, readable: true, writable: true } as net.SocketConstructorOpts);
+}
