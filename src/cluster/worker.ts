@@ -68,7 +68,12 @@ class Worker {
       folder,
       generation,
       buckets,
-      onError: (err) => log.warn({ err }, 'Request counts stay in memory: a killed worker would lose them'),
+      onError: (err: NodeJS.ErrnoException) =>
+        // Where there is no folder the primary has said so.
+        log[err.code === 'ENOENT' ? 'debug' : 'warn'](
+          { err },
+          'Request counts stay in memory: a killed worker would lose them',
+        ),
     });
     this.#metrics = new RequestMetrics(buckets, this.#ledger);
   }

@@ -1,8 +1,15 @@
-import { lstatSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { lstatSync, mkdtempSync, readdirSync, rmSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { isRunning, pidNamespace, startTime } from './process-identity.js';
 
 const NAME = /^koa-cluster-metrics-(\d+)-(\d+)-(\d+)-(\d+)-\w{6}$/;
+
+/**
+ * A folder of another pid namespace is left over when it has not been touched for so long: storage that containers share, and that
+ * outlives them, would fill up otherwise.
+ */
+const UNTOUCHED_MS = 3_600_000;
+const TOUCH_MS = 60_000;
 
 /**
  * Makes this service's ledger folder below `base`, for this user only, and removes the folders that primaries which are
@@ -15,7 +22,9 @@ export function prepareLedgerFolder(base: string, onError: (err: Error) => void 
   try {
     removeLeftovers(base);
     // mkdtemp makes a name that was not there, with mode 0700: nobody can have put anything in our way.
-    return mkdtempSync(prefix);
+    const folder = mkdtempSync(prefix);
+    setInterval(() => touch(folder), TOUCH_MS).unref();
+    return folder;
   } catch (err) {
     onError(err instanceof Error ? err : new Error(String(err)));
     return `${prefix}absent`;
@@ -25,10 +34,26 @@ export function prepareLedgerFolder(base: string, onError: (err: Error) => void 
 function removeLeftovers(base: string): void {
   for (const name of readdirSync(base)) {
     const [, user, namespace, pid, started] = NAME.exec(name) ?? [];
+    if (Number(user) !== userId()) continue;
+    const path = join(base, name);
     // Another pid namespace (a container that shares the storage) can't be asked whether the process is gone.
-    if (Number(user) !== userId() || Number(namespace) !== pidNamespace()) continue;
-    if (isRunning(Number(pid), Number(started))) continue;
-    removeOurs(join(base, name));
+    const isOther = Number(namespace) !== pidNamespace();
+    if (isOther ? isTouched(path) : isRunning(Number(pid), Number(started))) continue;
+    removeOurs(path);
+  }
+}
+
+function isTouched(path: string): boolean {
+  const { mtimeMs = Infinity } = lstatSync(path, { throwIfNoEntry: false }) ?? {};
+  return Date.now() - mtimeMs < UNTOUCHED_MS;
+}
+
+/** Shows primaries of other pid namespaces that this one is there. */
+function touch(folder: string): void {
+  try {
+    utimesSync(folder, new Date(), new Date());
+  } catch {
+    // It was removed from outside: workers count in memory then, and say so.
   }
 }
 

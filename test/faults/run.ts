@@ -67,6 +67,7 @@ async function main(args: readonly string[]): Promise<number> {
   for (const fault of selected.filter(({ background }) => background !== true)) await runOne(fault);
   await Promise.all(selected.filter(({ background }) => background === true).map(runOne));
   await disposeAll();
+  if (wanted.length === 0) checkDuration(new Context('run', shared), performance.now() - started);
   printTable(checks);
   const count = (result: Check['result']): number => checks.filter((check) => check.result === result).length;
   const seconds = ((performance.now() - started) / 1000).toFixed(0);
@@ -76,9 +77,15 @@ async function main(args: readonly string[]): Promise<number> {
   return count('failed') === 0 ? 0 : 1;
 }
 
+const limitMs = 600_000;
+
+function checkDuration(context: Context, ms: number): void {
+  context.checkSpeed('all cases', `${(ms / 1000).toFixed(0)} s`, `≤ ${limitMs / 1000} s`, ms <= limitMs);
+}
+
 function printTable(checks: readonly Check[]): void {
   console.log('\n| # | Stimulus | Figure | Bar | |\n|---|---|---|---|---|');
-  const order = [...new Set(cases.map(({ id }) => id))];
+  const order = [...new Set(cases.map(({ id }) => id)), 'run'];
   const sorted = checks.toSorted((a, b) => order.indexOf(a.id) - order.indexOf(b.id));
   for (const { id, stimulus, figure, bar, result } of sorted)
     console.log(`| ${[id, stimulus, figure.trim(), bar, result].join(' | ')} |`);

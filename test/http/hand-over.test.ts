@@ -80,12 +80,13 @@ async function open(): Promise<Client> {
   return client;
 }
 
+/** As late as it would be there in another process, at least. */
+async function handOver(connection: ConnectionHandle): Promise<void> {
+  await setImmediate();
+  to.server.adopt(connection);
+}
+
 function drain(options: Partial<DrainOptions> = {}): Promise<void> {
-  // As long as it takes to another process, at least.
-  const handOver = async (connection: ConnectionHandle) => {
-    await setImmediate();
-    to.server.adopt(connection);
-  };
   return from.server.drain({ timeoutMs: 5_000, graceMs: 500, handOver, ...options });
 }
 

@@ -9,6 +9,7 @@ import {
   statSync,
   symlinkSync,
   writeFileSync,
+  utimesSync,
 } from 'node:fs';
 import { basename, join } from 'node:path';
 import { prepareLedgerFolder } from '../../src/metrics/ledger-folder';
@@ -72,6 +73,32 @@ it('removes what a dead primary left although its pid is taken again', () => {
   prepareLedgerFolder(base);
   // Where the system does not tell when a process started, the pid alone has to do.
   expect(existsSync(earlier)).toBe(!existsSync('/proc/self/stat'));
+});
+
+it('removes what another pid namespace left when nobody has touched it for an hour', () => {
+  const [, , , user, namespace, pid] = basename(leftover).split('-');
+  const [alive, dead] = ['alive1', 'dead11'].map((random) =>
+    join(base, `koa-cluster-metrics-${user}-${Number(namespace) + 1}-${pid}-1-${random}`),
+  ) as [string, string];
+  for (const [folder, minutes] of [
+    [alive, 59],
+    [dead, 61],
+  ] as const) {
+    mkdirSync(folder, { mode: 0o700 });
+    const touched = new Date(Date.now() - minutes * 60_000);
+    utimesSync(folder, touched, touched);
+  }
+  prepareLedgerFolder(base);
+  expect([alive, dead].map((folder) => existsSync(folder))).toEqual([true, false]);
+});
+
+it('touches its folder, so that others see that it is there', () => {
+  jest.useFakeTimers();
+  const folder = prepareLedgerFolder(base);
+  utimesSync(folder, 0, 0);
+  jest.advanceTimersByTime(60_000);
+  jest.useRealTimers();
+  expect(statSync(folder).mtimeMs).toBeGreaterThan(0);
 });
 
 it('touches nothing that may be another’s: a link, a file, an open folder, another user’s, another pid namespace’s, another name', async () => {

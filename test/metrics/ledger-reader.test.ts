@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { Ledger } from '../../src/metrics/ledger';
 import { areCells, LedgerReader, readLedger, type RowData } from '../../src/metrics/ledger-reader';
 import { RequestMetrics } from '../../src/metrics/request-metrics';
@@ -35,6 +36,16 @@ beforeEach(() => {
   rows = readLedger(ledger.path)?.rows ?? [];
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+it('refuses a whole file of a newer version', () => {
+  const newer = Buffer.from(whole);
+  newer.writeUInt32LE(2, 8);
+  newer.writeUInt32LE(crc32(newer.subarray(40, headerEnd), crc32(newer.subarray(0, 36))), 36);
+  expect(read(newer)).toBeUndefined();
+  newer.writeUInt32LE(1, 8);
+  newer.writeUInt32LE(crc32(newer.subarray(40, headerEnd), crc32(newer.subarray(0, 36))), 36);
+  expect(read(newer)).toHaveLength(4);
+});
 
 function read(content: Uint8Array): readonly RowData[] | undefined {
   writeFileSync(path, content);
