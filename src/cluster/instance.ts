@@ -30,6 +30,10 @@ export async function runInstance(service: Service, config: Config): Promise<voi
   const log = createLog(config.logLevel, process.stdout).child({ instance: slot() });
   const instance = new Instance(config, log);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => instance.stop());
+  // It would end all instances at once, with what they have in flight.
+  process.on('SIGHUP', () =>
+    log.warn('SIGHUP is ignored: in cluster mode `pm2 reload` replaces the instances'),
+  );
   process.on('message', (message) => {
     if (message === 'shutdown') instance.stop();
   });

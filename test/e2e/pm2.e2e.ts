@@ -92,6 +92,10 @@ describe('PM2 in cluster mode', () => {
     const before = await app.scrape({}, metricsPort);
     expect(total(before, 'flask_app_request_count', HELLO)).toBe(30);
 
+    // A SIGHUP, the reload of fork mode, ends nobody. The scrape after it comes from a process that has got it.
+    for (const { pid } of await app.processes()) process.kill(pid, 'SIGHUP');
+    expect(fallen(before, await app.scrape({}, metricsPort))).toEqual([]);
+
     for (const { pid } of (await app.processes()).slice(1)) process.kill(pid, 'SIGKILL');
     const after = await eventually('PM2 has restarted the instances', 30_000, async () => {
       const families = await app.scrape({}, metricsPort);
