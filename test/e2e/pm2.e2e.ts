@@ -92,7 +92,7 @@ describe('PM2 in cluster mode', () => {
     const before = await app.scrape({}, metricsPort);
     expect(total(before, 'flask_app_request_count', HELLO)).toBe(30);
 
-    // A SIGHUP, the reload of fork mode, ends nobody. The scrape after it comes from a process that has got it.
+    // A SIGHUP, the reload of fork mode, ends nobody: the exits below are those of the SIGKILLs.
     for (const { pid } of await app.processes()) process.kill(pid, 'SIGHUP');
     expect(fallen(before, await app.scrape({}, metricsPort))).toEqual([]);
 
