@@ -1,54 +1,97 @@
 // @ts-check
-import { connect } from 'node:net';
 import { once } from 'node:events';
+import { connect } from 'node:net';
 
-// paced-load.mjs PORT CONNECTIONS RATE: asks for `/` at a steady rate whenever the bench says `{ seconds }`, and answers with
-// the latencies in ms. A latency counts from the moment when the request was due: a server that stalls can't hide the
-// requests that it kept from being sent.
-const [port, connections, rate] = process.argv.slice(2).map(Number);
-const REQUEST = 'GET / HTTP/1.1\r\nHost: bench\r\n\r\n';
+// paced-load.mjs PORT CONNECTIONS RATE CLIENTS: asks for `/` at a steady rate whenever the bench says `{ seconds, scrapes }`, and
+// answers with the latencies in ms. Meanwhile CLIENTS scrape, each on a connection of its own: with `scrapes: 'paced'` each
+// once a second, spread evenly, with 'endless' again as soon as it has its answer; the answer has their times, too.
+//
+// A latency counts from the moment when the request was due: a server that stalls can't hide the requests that it kept from
+// being sent. Everything runs in this one loop, and looks at no more of an exposition than its length: a process of scrapers
+// beside it would take its core for milliseconds at a time, and be measured.
+const [port = 0, connections = 1, rate = 1, clients = 0] = process.argv.slice(2).map(Number);
 const OK = 'HTTP/1.1 200 ';
 
 /** @type {number[]} */
 let latencies = [];
-const lanes = await Promise.all(Array.from({ length: connections ?? 1 }, open));
+/** @type {number[]} */
+let scrapes = [];
+let endless = false;
+const lanes = await Promise.all(
+  Array.from({ length: connections }, () => open('/', (due) => latencies.push(performance.now() - due))),
+);
+const scrapers = await Promise.all(
+  Array.from({ length: clients }, async () => {
+    const scrape = await open('/metrics', (due) => {
+      const now = performance.now();
+      scrapes.push(now - due);
+      if (endless) scrape(now);
+    });
+    return scrape;
+  }),
+);
 
-/** A keep-alive connection; what is due while it waits for an answer is sent afterwards. */
-async function open() {
-  const socket = connect({ port: port ?? 0, host: '127.0.0.1', noDelay: true });
+/**
+ * A keep-alive connection; what is due while it waits for an answer is sent afterwards.
+ * @param {string} path
+ * @param {(due: number) => void} answered
+ */
+async function open(path, answered) {
+  const request = `GET ${path} HTTP/1.1\r\nHost: bench\r\n\r\n`;
+  const socket = connect({ port, host: '127.0.0.1', noDelay: true });
   await once(socket, 'connect');
   /** @type {number[]} */
   const due = [];
-  socket.setEncoding('latin1').on('data', (/** @type {string} */ text) => {
-    // Answers are short: each comes in one piece.
-    if (!text.startsWith(OK)) throw new Error(text);
-    latencies.push(performance.now() - (due.shift() ?? NaN));
-    if (due.length > 0) socket.write(REQUEST);
+  let left = 0;
+  socket.on('data', (/** @type {Buffer} */ bytes) => {
+    left = (left === 0 ? lengthOf(bytes) : left) - bytes.length;
+    if (left > 0) return;
+    const when = due.shift() ?? NaN;
+    if (due.length > 0) socket.write(request);
+    answered(when);
   });
   return (/** @type {number} */ when) => {
-    if (due.push(when) === 1) socket.write(REQUEST);
+    if (due.push(when) === 1) socket.write(request);
   };
 }
 
-/** @param {number} seconds */
-async function measure(seconds) {
-  latencies = [];
-  const total = Math.round(seconds * (rate ?? 0));
-  const start = performance.now();
-  for (let sent = 0; sent < total; await new Promise((resolve) => setImmediate(resolve))) {
-    for (const now = performance.now(); sent < total && dueAt(sent) <= now; sent++)
-      lanes[sent % lanes.length]?.(dueAt(sent));
-  }
-  while (latencies.length < total) await new Promise((resolve) => setTimeout(resolve, 5));
-  return latencies;
+/** The length of an answer by its first bytes, which have the whole of its head. */
+function lengthOf(/** @type {Buffer} */ bytes) {
+  const end = bytes.indexOf('\r\n\r\n') + 4;
+  const head = bytes.toString('latin1', 0, end);
+  const [, length] = /^content-length: (\d+)/im.exec(head) ?? [];
+  if (!head.startsWith(OK) || length === undefined) throw new Error(bytes.toString('latin1', 0, 300));
+  return end + Number(length);
+}
 
-  function dueAt(/** @type {number} */ i) {
-    return start + (i * 1000) / (rate ?? 1);
+/** @param {{ seconds: number, scrapes?: 'paced' | 'endless' }} plan */
+async function measure(plan) {
+  latencies = [];
+  scrapes = [];
+  endless = plan.scrapes === 'endless';
+  const requests = Math.round(plan.seconds * rate);
+  const paced = plan.scrapes === 'paced' ? clients * plan.seconds : 0;
+  const start = performance.now();
+  if (endless) for (const scrape of scrapers) scrape(start);
+  let sent = 0;
+  let scraped = 0;
+  while (sent < requests) {
+    const passed = performance.now() - start;
+    for (; sent < requests && (sent * 1000) / rate <= passed; sent++)
+      lanes[sent % connections]?.(start + (sent * 1000) / rate);
+    for (; scraped < paced && (scraped * 1000) / clients <= passed; scraped++)
+      scrapers[scraped % clients]?.(start + (scraped * 1000) / clients);
+    await new Promise((resolve) => setImmediate(resolve));
   }
+  const all = endless ? scrapes.length + clients : paced;
+  endless = false;
+  while (latencies.length < requests || scrapes.length < all)
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  return { latencies, scrapes };
 }
 
 process.on('disconnect', () => process.exit());
-process.on('message', (/** @type {any} */ { seconds }) => {
-  void measure(seconds).then((measured) => process.send?.(measured));
+process.on('message', (/** @type {any} */ plan) => {
+  void measure(plan).then((measured) => process.send?.(measured));
 });
 process.send?.({ ready: true });

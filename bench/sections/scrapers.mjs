@@ -17,7 +17,7 @@ const NONE = 'no scrape';
 const EVERY_SECOND = `${CLIENTS} scrapers, each once a second`;
 const WITHOUT_PAUSE = `${CLIENTS} scrapers, each without a pause`;
 const NOTE = `The whole service with ${WORKERS} workers, all its processes on one core; ${RATE} requests a second on ${CONNECTIONS} connections at a steady rate.
-A latency counts from the moment when the request was due.`;
+A latency counts from the moment when the request was due. The scrapes come from the process that makes the requests.`;
 
 /** @typedef {{ latencies: number[], scrapes: number[] }} Slice  all in ms */
 
@@ -57,34 +57,18 @@ export async function run(rounds) {
  */
 async function measure(rounds) {
   const { child: service, port } = await startService(WORKERS);
-  const load = startNode([file('paced-load.mjs'), `${port}`, `${CONNECTIONS}`, `${RATE}`], {
-    core: LOAD_CORE,
-  });
-  const scrapers = startNode([file('scrapers.mjs'), `${port}`, `${CLIENTS}`], { core: LOAD_CORE });
+  const program = fileURLToPath(new URL('../harness/paced-load.mjs', import.meta.url));
+  const args = [port, CONNECTIONS, RATE, CLIENTS].map(String);
+  const load = startNode([program, ...args], { core: LOAD_CORE });
+  const slice = (/** @type {string | undefined} */ scrapes) => () => ask(load, { seconds: SECONDS, scrapes });
   try {
-    await Promise.all([ask(load), ask(scrapers)]);
-    await ask(load, { seconds: 5 });
-    const during = (/** @type {number} */ everyMs) => async () => {
-      const [latencies, scrapes] = await Promise.all([
-        ask(load, { seconds: SECONDS }),
-        ask(scrapers, { seconds: SECONDS, everyMs }),
-      ]);
-      return { latencies, scrapes };
-    };
+    await ask(load);
+    await ask(load, { seconds: 10, scrapes: 'paced' });
     return await interleave(
-      {
-        [NONE]: async () => ({ latencies: await ask(load, { seconds: SECONDS }), scrapes: [] }),
-        [EVERY_SECOND]: during(1000),
-        [WITHOUT_PAUSE]: during(0),
-      },
+      { [NONE]: slice(undefined), [EVERY_SECOND]: slice('paced'), [WITHOUT_PAUSE]: slice('endless') },
       rounds,
     );
   } finally {
-    for (const child of [load, scrapers, service]) await stop(child);
+    for (const child of [load, service]) await stop(child);
   }
-}
-
-/** @param {string} name */
-function file(name) {
-  return fileURLToPath(new URL(`../harness/${name}`, import.meta.url));
 }

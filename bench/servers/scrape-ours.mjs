@@ -7,7 +7,7 @@ import { ClusterRegistry } from '../../dist/metrics/cluster-registry.js';
 import { prepareLedgerFolder } from '../../dist/metrics/ledger-folder.js';
 import { Ledger } from '../../dist/metrics/ledger.js';
 import { RequestMetrics } from '../../dist/metrics/request-metrics.js';
-import { parseSnapshot, takeSnapshot } from '../../dist/metrics/snapshot.js';
+import { snapshotText } from '../../dist/metrics/snapshot.js';
 import { latency, routeName } from './scrape-series.mjs';
 
 const { metricsBuckets: buckets, metricsPrefix: prefix, ledgerDir } = readConfig({});
@@ -21,6 +21,8 @@ export function createPrimary() {
     prefix,
     buckets,
     perWorker: false,
+    // As when scrapes are a second apart or more.
+    maxAgeMs: 0,
     registry: new Registry(),
   });
   let generations = 0;
@@ -29,8 +31,7 @@ export function createPrimary() {
     const worker = cluster.fork({ LEDGER_FOLDER: folder, LEDGER_GENERATION: String(generation) });
     registry.addWorker(generation, (/** @type {number} */ id) => worker.send({ type: 'collect', id }));
     worker.on('message', (message) => {
-      const snapshot = message.type === 'snapshot' && parseSnapshot(message.snapshot);
-      if (snapshot) registry.receiveSnapshot(generation, message.id, snapshot);
+      if (message.type === 'snapshot') registry.receiveSnapshot(generation, message.id, message.snapshot);
     });
     return worker;
   };
@@ -63,5 +64,5 @@ export function createWorker() {
  * @param {Ledger} ledger
  */
 async function answer(id, ledger) {
-  process.send?.({ type: 'snapshot', id, snapshot: await takeSnapshot(register, ledger.memoryOnly()) });
+  process.send?.({ type: 'snapshot', id, snapshot: await snapshotText(register, ledger.memoryOnly()) });
 }

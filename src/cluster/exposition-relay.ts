@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { oneAtATime } from '../metrics/one-at-a-time.js';
 import type { PrimaryMessage, WorkerMessage } from './messages.js';
 
@@ -42,6 +43,8 @@ export class RemoteGatherer {
   readonly #timeoutMs: number;
   #scrapes = 0;
   #current: Scrape | undefined;
+  readonly #shared = oneAtATime(() => this.#scrape());
+  #turn = Promise.resolve();
 
   constructor(send: (message: WorkerMessage) => void, timeoutMs = TIMEOUT_MS) {
     this.#send = send;
@@ -50,9 +53,15 @@ export class RemoteGatherer {
 
   /**
    * One scrape runs at a time. Calls that come meanwhile share the next one: the running one could miss a response
-   * that was answered before the call. Rejects when the primary fails or does not answer in time.
+   * that was answered before the call. They get it one by one, so that requests which are not scrapes have their turn in
+   * between. Rejects when the primary fails or does not answer in time.
    */
-  readonly gather = oneAtATime(() => this.#scrape());
+  async gather(): Promise<Buffer> {
+    const exposition = await this.#shared();
+    this.#turn = this.#turn.then(() => nextTurn());
+    await this.#turn;
+    return exposition;
+  }
 
   /** Takes a message of the primary that answers a scrape; one that is too late is ignored. */
   receive(message: Answer): void {

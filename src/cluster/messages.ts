@@ -1,5 +1,3 @@
-import { parseSnapshot, type Snapshot } from '../metrics/snapshot.js';
-
 /** What a worker says to the primary. */
 export type WorkerMessage =
   | { readonly type: 'ready'; readonly address: string; readonly port: number }
@@ -8,13 +6,15 @@ export type WorkerMessage =
   | { readonly type: 'heartbeat' }
   /** An exception that nobody caught: replace me; I go on serving until the replacement is ready. */
   | { readonly type: 'failing'; readonly message: string }
-  | { readonly type: 'snapshot'; readonly id: number; readonly snapshot: Snapshot }
+  /** Request counts are in memory from now on: ask me for them at every scrape. */
+  | { readonly type: 'ledger-failed' }
+  | { readonly type: 'snapshot'; readonly id: number; readonly snapshot: string }
   /** Send me the exposition of the whole service. */
   | { readonly type: 'scrape'; readonly id: number }
   /** Comes with a connection, on which nothing is under way: give it to another worker. */
   | { readonly type: 'hand-over' }
   /** The final snapshot. The worker exits when it is acknowledged. */
-  | { readonly type: 'goodbye'; readonly snapshot: Snapshot };
+  | { readonly type: 'goodbye'; readonly snapshot: string };
 
 /** What the primary says to a worker. */
 export type PrimaryMessage =
@@ -43,6 +43,7 @@ export function parseWorkerMessage(value: unknown): WorkerMessage | undefined {
   const { type } = value;
   switch (type) {
     case 'heartbeat':
+    case 'ledger-failed':
     case 'hand-over':
       return { type };
     case 'ready': {
@@ -59,13 +60,12 @@ export function parseWorkerMessage(value: unknown): WorkerMessage | undefined {
       return isWhole(id) ? { type, id } : undefined;
     }
     case 'snapshot': {
-      const { id } = value;
-      const snapshot = parseSnapshot(value['snapshot']);
-      return isWhole(id) && snapshot ? { type, id, snapshot } : undefined;
+      const { id, snapshot } = value;
+      return isWhole(id) && typeof snapshot === 'string' ? { type, id, snapshot } : undefined;
     }
     case 'goodbye': {
-      const snapshot = parseSnapshot(value['snapshot']);
-      return snapshot && { type, snapshot };
+      const { snapshot } = value;
+      return typeof snapshot === 'string' ? { type, snapshot } : undefined;
     }
     default:
       return undefined;

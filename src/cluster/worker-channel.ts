@@ -89,6 +89,8 @@ function route(
   send: (message: PrimaryMessage, sent?: Sent) => void,
 ): void {
   switch (message.type) {
+    case 'ledger-failed':
+      return registry.ledgerFailed(generation);
     case 'snapshot':
       return registry.receiveSnapshot(generation, message.id, message.snapshot);
     case 'goodbye':

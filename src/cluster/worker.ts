@@ -8,7 +8,7 @@ import { type DrainOptions, Server } from '../http/server.js';
 import { createLog, type Logger } from '../log.js';
 import { Ledger } from '../metrics/ledger.js';
 import { RequestMetrics } from '../metrics/request-metrics.js';
-import { takeSnapshot, type Snapshot } from '../metrics/snapshot.js';
+import { snapshotText } from '../metrics/snapshot.js';
 import { registerLedgerErrors, registerRequestsInProgress } from '../metrics/service-metrics.js';
 import { bootProblem } from './boot-error.js';
 import { sendConnection } from './connection-channel.js';
@@ -68,12 +68,14 @@ class Worker {
       folder,
       generation,
       buckets,
-      onError: (err: NodeJS.ErrnoException) =>
+      onError: (err: NodeJS.ErrnoException) => {
+        send({ type: 'ledger-failed' });
         // Where there is no folder the primary has said so.
         log[err.code === 'ENOENT' ? 'debug' : 'warn'](
           { err },
           'Request counts stay in memory: a killed worker would lose them',
-        ),
+        );
+      },
     });
     this.#metrics = new RequestMetrics(buckets, this.#ledger);
   }
@@ -92,7 +94,7 @@ class Worker {
       log: this.#log,
       contract,
       metrics: this.#metrics,
-      gather: this.#gatherer.gather,
+      gather: () => this.#gatherer.gather(),
       ready: () => this.#ready,
     });
     this.#registerMetrics();
@@ -155,8 +157,8 @@ class Worker {
     }
   }
 
-  #snapshot(): Promise<Snapshot> {
-    return takeSnapshot(register, this.#ledger.memoryOnly());
+  #snapshot(): Promise<string> {
+    return snapshotText(register, this.#ledger.memoryOnly());
   }
 
   async #drain(options: DrainOptions): Promise<void> {

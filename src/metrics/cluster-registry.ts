@@ -1,12 +1,12 @@
 import { AggregatorRegistry, type PrometheusContentType, type Registry } from 'prom-client';
 import { appendMissingWorkers } from './exposition.js';
-import { MergedMetrics, MetricSource, type Live } from './merged-metrics.js';
+import { MergedMetrics, type Live } from './merged-metrics.js';
 import { oneAtATime } from './one-at-a-time.js';
 import { listenersAdded } from './prom-client-listener.js';
 import { RequestTotals } from './request-totals.js';
-import { ownSeries } from './service-metrics.js';
+import { ownSeries, SERVICE_METRICS } from './service-metrics.js';
 import { Slices } from './slices.js';
-import { takeSnapshot, type Snapshot } from './snapshot.js';
+import { readSnapshot, type Snapshot } from './snapshot.js';
 import { TextBuffer } from './text-buffer.js';
 import { WorkerMetrics, type Ask } from './worker-metrics.js';
 
@@ -20,12 +20,20 @@ export interface ClusterRegistryOptions {
   readonly perWorker: boolean;
   /** How long a worker may take to answer a scrape. Default 500. */
   readonly timeoutMs?: number;
-  /** The primary's own metrics. */
+  /** How old a worker's answer may be at a scrape. Default 1000. */
+  readonly maxAgeMs?: number;
+  /** The primary's own metrics: `registerWorkers` and `registerWorkerExits`. */
   readonly registry: Registry;
 }
 
-/** Ten gatherings a second are plenty; whatever scrapes more often shares them, and the requests keep their CPU. */
+/** Ten gatherings a second are plenty: whatever scrapes more often shares them, and the requests keep their CPU. */
 const GATHERING_INTERVAL_MS = 100;
+
+/**
+ * A worker needs a millisecond for a snapshot, in which its requests wait. Counts of requests are in the ledgers, and
+ * those are read at every gathering.
+ */
+const MAX_AGE_MS = 1_000;
 
 /** A gathering that waits for answers. */
 interface Waiting {
@@ -33,6 +41,14 @@ interface Waiting {
   readonly generations: Set<number>;
   readonly answers: Map<number, Snapshot>;
   readonly done: () => void;
+}
+
+/** What came of asking all workers; those that are gone since may still be in it. */
+interface Asked {
+  /** Of `performance.now()`. */
+  readonly at: number;
+  readonly answers: ReadonlyMap<number, Snapshot>;
+  readonly missing: ReadonlySet<number>;
 }
 
 /**
@@ -44,11 +60,14 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> {
   readonly #workers = new Map<number, WorkerMetrics>();
   readonly #requests: RequestTotals;
   readonly #metrics: MergedMetrics;
-  readonly #own = new MetricSource();
   #requestId = 0;
   /** Bytes of the last exposition. */
   #length = 0;
   #waiting: Waiting | undefined;
+  #asked: Asked = { at: -Infinity, answers: new Map(), missing: new Set() };
+  /** How often what workers are asked for has changed, and its text of that time. */
+  #changes = 0;
+  #answered: { changes: number; text: Buffer } = { changes: -1, text: Buffer.alloc(0) };
 
   constructor(options: ClusterRegistryOptions) {
     const added = listenersAdded();
@@ -56,7 +75,9 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> {
     added.remove();
     this.#options = options;
     this.#requests = new RequestTotals(options.prefix, options.buckets);
-    this.#metrics = new MergedMetrics(ownSeries(options.prefix));
+    const { workers, workerExits } = SERVICE_METRICS;
+    const ofPrimary = [workers, workerExits].map(({ name }) => options.prefix + name);
+    this.#metrics = new MergedMetrics([...ownSeries(options.prefix), ...ofPrimary]);
   }
 
   /**
@@ -71,14 +92,23 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> {
     this.#workers.set(generation, new WorkerMetrics(ask, slot, folder, generation, buckets));
   }
 
-  /** Takes in what a worker sent: the answer to a request, or without one its final snapshot. */
-  receiveSnapshot(generation: number, requestId: number | undefined, snapshot: Snapshot): void {
+  /** To be called when a worker can't write its ledger: from then on its counts have to be asked for at every scrape. */
+  ledgerFailed(generation: number): void {
+    const worker = this.#workers.get(generation);
+    if (worker) worker.ledgerFailed = true;
+  }
+
+  /** Takes in the `snapshotText` that a worker sent: the answer to a request, or without one its final snapshot. */
+  receiveSnapshot(generation: number, requestId: number | undefined, text: string): void {
     const worker = this.#workers.get(generation);
     const order = requestId ?? Infinity;
     // Of a worker that is gone, or older than what is known.
     if (!worker || order <= worker.answered) return;
+    const snapshot = readSnapshot(text);
+    if (!snapshot) return;
     worker.answered = order;
     worker.late = false;
+    this.#changes++;
     this.#metrics.add(worker.metrics, snapshot);
     for (const { labels, cells } of snapshot.rows) {
       if (cells.length !== this.#options.buckets.length + 2) continue;
@@ -94,13 +124,15 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> {
     const worker = this.#workers.get(generation);
     if (!worker) return;
     this.#workers.delete(generation);
+    this.#changes++;
     worker.remove(this.#requests);
     this.#waiting?.answers.delete(generation);
     this.#settle(generation);
   }
 
   /**
-   * The exposition of the whole service, complete as of the call. One gathering runs at a time; calls that arrive meanwhile
+   * The exposition of the whole service. Its request counts are complete as of the call; what workers have to be asked for
+   * is as of then, too, or at most `maxAgeMs` older when scrapes come more often than that. One gathering runs at a time; calls that arrive meanwhile
    * share the next one, because the running one may have passed what was answered before they came.
    */
   readonly gather = oneAtATime(() => this.#gather(), GATHERING_INTERVAL_MS);
@@ -111,22 +143,42 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> {
   }
 
   async #gather(): Promise<Buffer> {
-    const { answers, missing } = await this.#askAll();
-    const own = await takeSnapshot(this.#options.registry, []);
-    this.#metrics.add(this.#own, own);
+    const answered = await this.#answeredText();
+    const own = await this.#options.registry.metrics();
     const slices = await Slices.begin();
     for (const worker of this.#workers.values()) await worker.readInto(this.#requests, slices);
     // Most have grown by a few digits.
     const text = new TextBuffer(1.1 * this.#length);
     await this.#requests.render(text, slices);
-    appendMissingWorkers(text, this.#options.prefix, missing);
-    await this.#metrics.render([{ snapshot: own }, ...this.#live(answers)], text, slices);
+    text.append(`\n${own}\n`);
+    text.appendBytes(answered);
     this.#length = text.length;
     return text.bytes;
   }
 
+  /** The text of what workers have to be asked for. */
+  async #answeredText(): Promise<Buffer> {
+    const { answers, missing } = await this.#snapshots();
+    const changes = this.#changes;
+    if (this.#answered.changes !== changes) {
+      const text = new TextBuffer();
+      const slices = await Slices.begin();
+      appendMissingWorkers(text, this.#options.prefix, this.#present(missing).length);
+      await this.#metrics.render(this.#live(answers), text, slices);
+      this.#answered = { changes, text: text.bytes };
+    }
+    return this.#answered.text;
+  }
+
+  async #snapshots(): Promise<Asked> {
+    const oldest = performance.now() - (this.#options.maxAgeMs ?? MAX_AGE_MS);
+    const fresh = this.#asked.at > oldest && [...this.#workers.values()].every((one) => !one.ledgerFailed);
+    return fresh ? this.#asked : (this.#asked = await this.#askAll());
+  }
+
   /** Waits until every worker has answered, is gone, or its time is up. */
-  async #askAll(): Promise<{ answers: ReadonlyMap<number, Snapshot>; missing: number }> {
+  async #askAll(): Promise<Asked> {
+    const at = performance.now();
     const requestId = this.#requestId++;
     const generations = new Set<number>();
     const answers = new Map<number, Snapshot>();
@@ -143,11 +195,9 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> {
       if (this.#allLate(generations)) done();
     });
     this.#waiting = undefined;
-    for (const generation of generations) {
-      const worker = this.#workers.get(generation);
-      if (worker) worker.late = true;
-    }
-    return { answers, missing: generations.size };
+    for (const worker of this.#present(generations)) worker.late = true;
+    this.#changes++;
+    return { at, answers, missing: generations };
   }
 
   #settle(generation: number): void {
@@ -158,6 +208,10 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> {
   /** A worker that hangs is waited for once: without this every scrape would take as long, and overlapping ones twice that. */
   #allLate(generations: ReadonlySet<number>): boolean {
     return [...generations].every((generation) => this.#workers.get(generation)?.late ?? true);
+  }
+
+  #present(generations: Iterable<number>): WorkerMetrics[] {
+    return [...generations].flatMap((generation) => this.#workers.get(generation) ?? []);
   }
 
   #live(answers: ReadonlyMap<number, Snapshot>): Live[] {

@@ -39,7 +39,7 @@ export const SERVICE_METRICS = {
     name: 'scrape_workers_missing',
     type: 'gauge',
     labels: [],
-    help: 'Workers that did not answer this scrape in time; their gauges are not in it.',
+    help: 'Workers that did not answer in time when they were last asked; their gauges are not in this scrape.',
   },
   ledgerErrors: {
     name: 'ledger_errors_total',

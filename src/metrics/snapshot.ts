@@ -34,8 +34,16 @@ const EMPTY: Snapshot = { metrics: [], rows: [] };
 
 /** Takes a snapshot of this process. A metric whose collection fails is left out, the others are there. */
 export async function takeSnapshot(registry: Registry, memoryOnly: readonly Row[]): Promise<Snapshot> {
-  const rows = memoryOnly.map(({ labels, cells }) => ({ labels, cells: [...cells] }));
-  return parseSnapshot({ metrics: await collect(registry), rows }) ?? EMPTY;
+  return parseSnapshot({ metrics: await collect(registry), rows: rowsOf(memoryOnly) }) ?? EMPTY;
+}
+
+/** What a process says of itself, for another to read with `readSnapshot`: JSON takes a third of what a structured clone does. */
+export async function snapshotText(registry: Registry, memoryOnly: readonly Row[]): Promise<string> {
+  return JSON.stringify({ metrics: await collect(registry), rows: rowsOf(memoryOnly) });
+}
+
+function rowsOf(memoryOnly: readonly Row[]): RowData[] {
+  return memoryOnly.map(({ labels, cells }) => ({ labels, cells: [...cells] }));
 }
 
 async function collect(registry: Registry): Promise<unknown[]> {
@@ -54,6 +62,15 @@ const METRIC_NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
 /** A name that begins with two underscores is reserved (Prometheus, "Metric and label naming"). */
 const LABEL_NAME = /^(?!__)[a-zA-Z_][a-zA-Z0-9_]*$/;
 const TYPES: readonly string[] = ['counter', 'gauge', 'histogram', 'summary'] satisfies MetricType[];
+
+/** Undefined for a text that is no snapshot; what of it is malformed is left out, as by `parseSnapshot`. */
+export function readSnapshot(text: string): Snapshot | undefined {
+  try {
+    return parseSnapshot(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}
 
 /**
  * Checks what another process sent. Undefined when it is no snapshot at all; a metric, value or row that is malformed is

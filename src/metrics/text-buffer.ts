@@ -30,6 +30,12 @@ export class TextBuffer {
     this.#length += this.#bytes.write(text, this.#length);
   }
 
+  appendBytes(bytes: Uint8Array): void {
+    this.#reserve(bytes.length);
+    this.#bytes.set(bytes, this.#length);
+    this.#length += bytes.length;
+  }
+
   /** A series, a space, its value and the end of the line. `series` ends with the space. */
   appendLine(series: Uint8Array, value: number): void {
     this.#reserve(series.length + LONGEST_NUMBER);

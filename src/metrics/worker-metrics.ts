@@ -16,6 +16,8 @@ export class WorkerMetrics {
   answered = -1;
   /** It has let a gathering wait for nothing, and has not answered since. */
   late = false;
+  /** There are counts that no file holds. */
+  ledgerFailed = false;
   #ledger: LedgerReader | undefined;
   /** Where the totals of the ledger's rows are. */
   readonly #indexes: number[] = [];

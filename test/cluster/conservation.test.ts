@@ -88,3 +88,12 @@ test('errors, streams and clients that leave are counted once, as what the clien
   expect(total(metrics, 'flask_app_request_count', { endpoint: '/failing-stream' })).toBe(rounds);
   expectAgreement(metrics);
 });
+
+test('without storage for them the counts are complete too, however soon a scrape follows another', async () => {
+  const service = await Service.start({ env: { LEDGER_DIR: '/dev/null/none' } });
+  for (let asked = 1; asked <= 5; asked++) {
+    await service.get('/');
+    expect(total(await service.scrape(), 'flask_app_request_count', { endpoint: '/' })).toBe(asked);
+  }
+  expect(service.stdout).toContain('No folder for request counts');
+});

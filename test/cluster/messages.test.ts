@@ -2,28 +2,16 @@ import { deserialize, serialize } from 'node:v8';
 import * as fc from 'fast-check';
 import { parsePrimaryMessage, parseWorkerMessage } from '../../src/cluster/messages';
 
-const snapshot = {
-  metrics: [
-    {
-      name: 'a_total',
-      help: 'A.',
-      type: 'counter',
-      aggregator: 'sum',
-      values: [{ value: 1, labels: { x: 'y' } }],
-    },
-  ],
-  rows: [{ labels: { method: 'GET', endpoint: '/', status: 200 }, cells: [1, 0, 0.5] }],
-};
-
 const fromWorkers = [
   { type: 'ready', address: '::', port: 8080 },
   { type: 'boot-failed', message: 'why' },
   { type: 'heartbeat' },
   { type: 'hand-over' },
   { type: 'failing', message: 'why' },
-  { type: 'snapshot', id: 7, snapshot },
+  { type: 'ledger-failed' },
+  { type: 'snapshot', id: 7, snapshot: '{}' },
   { type: 'scrape', id: 0 },
-  { type: 'goodbye', snapshot },
+  { type: 'goodbye', snapshot: '{}' },
 ];
 
 const fromPrimary = [
@@ -40,9 +28,7 @@ const fromPrimary = [
 const sent = (message: unknown): unknown => deserialize(serialize(message));
 
 test.each(fromWorkers)('a worker says $type', (message) => {
-  const parsed = parseWorkerMessage(sent(message));
-  expect(parsed?.type).toBe(message.type);
-  expect(parsed).toMatchObject('snapshot' in message ? { snapshot: { rows: snapshot.rows } } : message);
+  expect(parseWorkerMessage(sent(message))).toEqual(message);
   expect(parsePrimaryMessage(sent(message))).toBeUndefined();
 });
 
@@ -73,7 +59,7 @@ test.each([
   { type: 'scrape', id: '1' },
   { type: 'scrape', id: NaN },
   { type: 'snapshot', id: 1 },
-  { type: 'snapshot', snapshot },
+  { type: 'snapshot', snapshot: '{}' },
   { type: 'snapshot', id: 1, snapshot: null },
   { type: 'goodbye', snapshot: [] },
   { type: 'x'.repeat(1e7) },
@@ -105,7 +91,6 @@ test('nothing that can be sent makes the reader throw, or changes what all objec
   const message = fc.oneof(
     fc.anything({ withMap: true, withDate: true, withTypedArray: true, withBigInt: true }),
     shaped.map(([name, fields]) => ({ ...fields, type: name })),
-    shaped.map(([name, fields]) => ({ type: name, id: 1, snapshot: { metrics: [fields], rows: [fields] } })),
   );
   fc.assert(
     fc.property(message, (value) => {

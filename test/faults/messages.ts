@@ -26,7 +26,7 @@ export const fuzzedMessages: FaultCase = {
     const sent = total(families, counter, { endpoint: '/ipc' });
     const grown = (residentBytes(service.pid) - memory) / 2 ** 20;
     context.check(
-      `31 messages × ${times}: null, strings, 10 MB, __proto__, false snapshots`,
+      `35 messages × ${times}: null, strings, 10 MB, __proto__, false snapshots`,
       `primary ${service.exit === undefined ? 'alive' : 'dead'}, ${service.workers().length} workers, +${grown.toFixed(0)} MB`,
       'alive, 2 workers',
       service.exit === undefined && service.workers().length === 2,

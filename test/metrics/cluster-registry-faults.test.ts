@@ -131,7 +131,8 @@ it('ignores rows in a snapshot that have other buckets', async () => {
   const primary = primaryOf({ folder });
   primary.addWorker(1, () => false);
   const labels = { method: 'GET', endpoint: '/', status: 200 };
-  primary.receiveSnapshot(1, 0, { metrics: [], rows: [{ labels, cells: [1, 1, 1, 1, 1] }] });
+  const rows = [{ labels, cells: [1, 1, 1, 1, 1] }];
+  primary.receiveSnapshot(1, 0, JSON.stringify({ metrics: [], rows }));
   expect(await values(primary, 'p_request_count')).toEqual([0]);
 });
 
@@ -200,7 +201,10 @@ it('survives a metric of a worker that has the name of one of our own', async ()
   worker.serve();
   new Gauge({ name: 'p_request_count', help: 'h', registers: [worker.registry] }).set(99);
   new Gauge({ name: 'p_scrape_workers_missing', help: 'h', registers: [worker.registry] }).set(99);
-  expect(await values(primary, 'p_request_count', 'p_scrape_workers_missing')).toEqual([1, 0]);
+  new Gauge({ name: 'p_workers', help: 'h', registers: [worker.registry] }).set(99);
+  expect(await values(primary, 'p_request_count', 'p_scrape_workers_missing', 'p_workers')).toEqual([
+    1, 0, 0,
+  ]);
 });
 
 it('numbers workers by the smallest free number, so that their series stay few over any number of them', async () => {

@@ -1,6 +1,6 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { Histogram } from 'prom-client';
+import { Counter, Histogram, Registry } from 'prom-client';
 import type { ClusterRegistry, ClusterRegistryOptions } from '../../src/metrics/cluster-registry';
 import { eventually } from '../support/eventually';
 import { parseExposition, total } from '../support/exposition';
@@ -17,6 +17,13 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 function clusterRegistry(options: Partial<ClusterRegistryOptions> = {}): ClusterRegistry {
   return primaryOf({ folder, ...options });
+}
+
+/** A worker, and how often it was asked. */
+function counted(primary: ClusterRegistry): { worker: Worker; times: () => number } {
+  const worker = new Worker(primary, 1, folder);
+  const send = jest.spyOn(worker, 'send');
+  return { worker, times: () => send.mock.calls.length };
 }
 
 describe('gathering', () => {
@@ -71,6 +78,72 @@ describe('gathering', () => {
   it('goes by prom-client’s name too', async () => {
     const primary = clusterRegistry();
     expect(await primary.clusterMetrics()).toBe((await primary.gather()).toString());
+  });
+});
+
+describe('scrapes that come often', () => {
+  it('share what a worker was asked for, and are complete in the counts of requests', async () => {
+    const registry = new Registry();
+    const exits = new Counter({ name: 'p_worker_exits_total', help: 'h', registers: [registry] });
+    const primary = clusterRegistry({ maxAgeMs: 60_000, registry });
+    const { worker, times } = counted(primary);
+    for (let scrape = 1; scrape <= 3; scrape++) {
+      worker.serve();
+      worker.jobs.inc();
+      exits.inc();
+      expect(await values(primary, 'p_request_count', 'jobs', 'p_worker_exits_total')).toEqual([
+        scrape,
+        1,
+        scrape,
+      ]);
+    }
+    expect(times()).toBe(1);
+  });
+
+  it('ask again when the answers are too old', async () => {
+    const primary = clusterRegistry({ maxAgeMs: 250 });
+    const { worker } = counted(primary);
+    expect(await values(primary, 'load')).toEqual([0]);
+    worker.load.set(4);
+    await eventually('the new value', 5_000, async () => (await values(primary, 'load'))[0] === 4);
+  });
+
+  it('ask a worker every time that can’t write its ledger', async () => {
+    const primary = clusterRegistry({ maxAgeMs: 60_000 });
+    const { worker, times } = counted(primary);
+    await values(primary);
+    worker.ledger.close();
+    worker.serve();
+    primary.ledgerFailed(1);
+    expect(await values(primary, 'p_request_count')).toEqual([1]);
+    worker.serve();
+    expect(await values(primary, 'p_request_count')).toEqual([2]);
+    expect(times()).toBe(3);
+    primary.removeWorker(1);
+    await values(primary);
+    expect(times()).toBe(3);
+  });
+
+  it('have what a worker says last at once', async () => {
+    const primary = clusterRegistry({ maxAgeMs: 60_000 });
+    const { worker } = counted(primary);
+    expect(await values(primary, 'jobs')).toEqual([0]);
+    worker.jobs.inc(3);
+    await worker.send();
+    expect(await values(primary, 'jobs')).toEqual([3]);
+  });
+
+  it('have no gauge of a worker that is gone, and do not miss it, without asking anybody', async () => {
+    const primary = clusterRegistry({ maxAgeMs: 60_000 });
+    const { worker, times } = counted(primary);
+    const [gone, hung] = [new Worker(primary, 2, folder), new Worker(primary, 3, folder)];
+    for (const { load } of [worker, gone]) load.set(1);
+    hung.silent = true;
+    expect(await values(primary, 'load', 'p_scrape_workers_missing')).toEqual([2, 1]);
+    primary.removeWorker(2);
+    primary.removeWorker(3);
+    expect(await values(primary, 'load', 'p_scrape_workers_missing')).toEqual([1, 0]);
+    expect(times()).toBe(1);
   });
 });
 

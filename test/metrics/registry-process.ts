@@ -1,7 +1,7 @@
 import { Registry } from 'prom-client';
 import { MergedMetrics, MetricSource, type Live } from '../../src/metrics/merged-metrics';
 import { Slices } from '../../src/metrics/slices';
-import { parseSnapshot, takeSnapshot, type Snapshot } from '../../src/metrics/snapshot';
+import { readSnapshot, snapshotText, type Snapshot } from '../../src/metrics/snapshot';
 import { TextBuffer } from '../../src/metrics/text-buffer';
 
 /** A process with a registry; its snapshots go through JSON as on a real channel. */
@@ -11,8 +11,7 @@ export class RegistryProcess {
   readonly registers = [this.registry];
 
   async snapshot(): Promise<Snapshot> {
-    const wire: unknown = JSON.parse(JSON.stringify(await takeSnapshot(this.registry, [])));
-    const snapshot = parseSnapshot(wire);
+    const snapshot = readSnapshot(await snapshotText(this.registry, []));
     if (!snapshot) throw new Error('not a snapshot');
     return snapshot;
   }

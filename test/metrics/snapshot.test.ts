@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { MergedMetrics, MetricSource } from '../../src/metrics/merged-metrics';
 import { memoryRows } from '../../src/metrics/request-metrics';
-import { parseSnapshot, takeSnapshot } from '../../src/metrics/snapshot';
+import { parseSnapshot, readSnapshot, snapshotText, takeSnapshot } from '../../src/metrics/snapshot';
 import { parseExposition } from '../support/exposition';
 import { rendered } from './registry-process';
 
@@ -129,6 +129,25 @@ describe('a snapshot from another process', () => {
       }),
       { numRuns: 300 },
     );
+  });
+});
+
+describe('a snapshot as text', () => {
+  it.each(['', '{"metrics":[', 'null', '[]', '['.repeat(100_000)])('is none: %.20s', (text) => {
+    expect(readSnapshot(text)).toBeUndefined();
+  });
+
+  it('is read as what it was made of, and a value that JSON has not is left out', async () => {
+    const registry = new Registry();
+    const gauge = new Gauge({ name: 'g', help: 'h', labelNames: ['x'], registers: [registry] });
+    gauge.set({ x: 'a' }, 2);
+    gauge.set({ x: 'b' }, NaN);
+    const kept = memoryRows([1]).append(row.labels);
+    kept.cells.set(row.cells);
+    const snapshot = readSnapshot(await snapshotText(registry, [kept]));
+    expect(snapshot?.rows).toEqual([row]);
+    expect(snapshot?.metrics.map(({ values }) => values)).toEqual([[{ labels: { x: 'a' }, value: 2 }]]);
+    expect(snapshot).toEqual(await takeSnapshot(registry, [kept]));
   });
 });
 

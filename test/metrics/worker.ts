@@ -2,12 +2,12 @@ import { Counter, Gauge, Registry } from 'prom-client';
 import { ClusterRegistry, type ClusterRegistryOptions } from '../../src/metrics/cluster-registry';
 import { Ledger } from '../../src/metrics/ledger';
 import { RequestMetrics } from '../../src/metrics/request-metrics';
-import { parseSnapshot, takeSnapshot, type Snapshot } from '../../src/metrics/snapshot';
+import { snapshotText } from '../../src/metrics/snapshot';
 import { parseExposition, total } from '../support/exposition';
 
 const buckets = [0.1, 1];
 
-/** A primary with short deadlines. */
+/** A primary with a short deadline that asks at every scrape. */
 export function primaryOf(
   options: Pick<ClusterRegistryOptions, 'folder'> & Partial<ClusterRegistryOptions>,
 ): ClusterRegistry {
@@ -17,12 +17,13 @@ export function primaryOf(
     buckets,
     perWorker: false,
     timeoutMs: 50,
+    maxAgeMs: 0,
     registry,
     ...options,
   });
 }
 
-/** A worker within this process, with a real ledger and registry; its messages go through JSON as on a real channel. */
+/** A worker within this process, with a real ledger and registry. */
 export class Worker {
   readonly registry = new Registry();
   readonly ledger: Ledger;
@@ -51,13 +52,8 @@ export class Worker {
     this.metrics.endpoint(endpoint).observe('GET', 200, seconds);
   }
 
-  async snapshot(): Promise<Snapshot> {
-    const wire: unknown = JSON.parse(
-      JSON.stringify(await takeSnapshot(this.registry, this.ledger.memoryOnly())),
-    );
-    const snapshot = parseSnapshot(wire);
-    if (!snapshot) throw new Error('not a snapshot');
-    return snapshot;
+  snapshot(): Promise<string> {
+    return snapshotText(this.registry, this.ledger.memoryOnly());
   }
 
   async send(id?: number): Promise<void> {
