@@ -26,7 +26,6 @@ const cases: readonly FaultCase[] = [
   bootFailures,
   rollingReloads,
   gracefulStop,
-  scrapeTotals,
   hardStop,
   pm2Reloads,
   crashingRequest,
@@ -42,6 +41,7 @@ const cases: readonly FaultCase[] = [
   forwardedHeaders,
   manyConnections,
   fuzzedMessages,
+  scrapeTotals,
   productionInstall,
 ];
 
@@ -54,7 +54,15 @@ async function main(args: readonly string[]): Promise<number> {
   const shared = {
     short: args.includes('--short'),
     checks,
-    scrapes: { scrapes: 0, slowestMs: 0, notOk: [], lostWithWorker: 0, fell: [], deadGauges: [] },
+    scrapes: {
+      scrapes: 0,
+      slowestMs: 0,
+      notOk: [],
+      lostWithWorker: 0,
+      refusedAtEnd: 0,
+      fell: [],
+      deadGauges: [],
+    },
   };
   const runOne = async (fault: FaultCase): Promise<void> => {
     const context = new Context(fault.id, shared);

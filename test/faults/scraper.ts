@@ -10,6 +10,8 @@ export interface ScrapeTotals {
   readonly notOk: string[];
   /** Scrapes whose connection was closed without a byte while a process ended: the worker that had it was killed. */
   lostWithWorker: number;
+  /** Those that found the service's listener closing, or closed. */
+  refusedAtEnd: number;
   readonly fell: string[];
   readonly deadGauges: string[];
 }
@@ -22,6 +24,15 @@ export interface Scrape {
 /** A gauge of a process may be seen for so long after its end: the scrape may have begun before. */
 const deathGraceMs = 600;
 
+/** A connection that nobody has accepted is reset when the listener closes; later ones are refused. */
+function isRefused(cause: string): boolean {
+  return isClosed(cause) || cause.includes('ECONNREFUSED');
+}
+
+function isClosed(cause: string): boolean {
+  return /closed without an answer|ECONNRESET/.test(cause);
+}
+
 /** Scrapes a service every 100 ms, each time on a connection of its own, and compares each scrape with the one before. */
 export class Scraper {
   latest: Scrape | undefined;
@@ -30,6 +41,7 @@ export class Scraper {
   readonly #lastAlive = new Map<number, number>();
   readonly #timer: NodeJS.Timeout;
   readonly #running = new Set<Promise<void>>();
+  #closesAt = Infinity;
 
   constructor(service: Service, totals: ScrapeTotals) {
     this.#service = service;
@@ -45,6 +57,11 @@ export class Scraper {
     const { latest } = this;
     if (latest === undefined || latest.startedAt < since) return undefined;
     return total(latest.families, 'flask_app_workers', { state: 'ready' });
+  }
+
+  /** To be called when the service is told to stop: after this time scrapes may find nobody who listens. */
+  expectClosed(time: number): void {
+    this.#closesAt = time;
   }
 
   async stop(): Promise<void> {
@@ -63,14 +80,15 @@ export class Scraper {
       if (status !== 200) throw new Error(`status ${status}: ${body.toString()}`);
       this.#compare({ startedAt, families: parseExposition(body.toString()) });
     } catch (cause) {
-      if (await this.#endOfOne(pids, String(cause))) this.#totals.lostWithWorker += 1;
+      if (performance.now() >= this.#closesAt && isRefused(String(cause))) this.#totals.refusedAtEnd += 1;
+      else if (await this.#endOfOne(pids, String(cause))) this.#totals.lostWithWorker += 1;
       else this.#totals.notOk.push(String(cause));
     }
   }
 
   /** Whether the connection was closed and one of the processes ended. Its sockets close before the process is gone. */
   async #endOfOne(pids: readonly number[], cause: string): Promise<boolean> {
-    if (!/closed without an answer|ECONNRESET/.test(cause)) return false;
+    if (!isClosed(cause)) return false;
     const ended = eventually('the end of a process', 500, () => {
       const left = new Set(this.#service.processes());
       return pids.some((pid) => !left.has(pid));

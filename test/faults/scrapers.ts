@@ -76,11 +76,11 @@ function first(lines: readonly string[]): string {
 export const scrapeTotals: FaultCase = {
   id: 'R12',
   async run(context: Context) {
-    const { scrapes, slowestMs, notOk, lostWithWorker, fell, deadGauges } = context.scrapes;
+    const { scrapes, slowestMs, notOk, lostWithWorker, refusedAtEnd, fell, deadGauges } = context.scrapes;
     const stimulus = 'a scrape every 100 ms during the cases above';
     context.check(
       stimulus,
-      `${scrapes} scrapes, slowest ${slowestMs.toFixed(0)} ms, ${lostWithWorker} lost with a worker that was killed, ${notOk.length} others not a 200 that parses ${first(notOk)}`,
+      `${scrapes} scrapes, slowest ${slowestMs.toFixed(0)} ms, ${lostWithWorker} lost with a worker that was killed, ${refusedAtEnd} refused at the end of a service, ${notOk.length} others not a 200 that parses ${first(notOk)}`,
       '0 others',
       scrapes > 0 && notOk.length === 0,
     );

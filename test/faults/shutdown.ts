@@ -58,13 +58,16 @@ async function stopUnderLoad(context: Context, stop: (service: Service) => void)
     new Load({ port: service.port, rate: 200, connections: 20 }),
   ];
   await eventually('requests in flight', 10_000, () => (loads[0]?.inFlight ?? 0) > 25);
+  const scraper = context.scraper(service);
   const readiness = watchReadiness(service);
   await eventually('a first look', 2000, async () => (await service.get('/readyz')).status === 200);
   const at = performance.now();
   stop(service);
+  scraper.expectClosed(at + delayMs * 0.9);
   const exit = await service.waitForExit(drainMs + 5000).catch(() => undefined);
   const ms = performance.now() - at;
   const left = service.processes().length;
+  await scraper.stop();
   const reports = await Promise.all(loads.map((load) => load.stop()));
   const failures = reports.flatMap(broken);
   const result = {
