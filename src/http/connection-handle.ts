@@ -1,7 +1,10 @@
+import { readSync } from 'node:fs';
 import net, { type Socket } from 'node:net';
 
 /** An open connection as libuv has it: what goes to another process with `process.send`. Node has no public name for it. */
 export interface ConnectionHandle {
+  /** Of the operating system; none, or -1, on Windows. */
+  readonly fd?: number;
   /** Whether its socket has made it read. */
   reading: boolean;
   readStop(): void;
@@ -27,6 +30,23 @@ export function detach(socket: Socket): ConnectionHandle | undefined {
   handled._handle = null;
   socket.destroy();
   return handle;
+}
+
+/** As much as Node reads at a time. */
+const READ_SIZE = 64 * 1024;
+
+/** Reads what has arrived since the last poll for input, and gives it to the HTTP parser. False when there is nothing. */
+export function readNow(socket: Socket): boolean {
+  const fd = (socket as unknown as Handled)._handle?.fd ?? -1;
+  if (fd < 0) return false;
+  const bytes = Buffer.allocUnsafe(READ_SIZE);
+  let length: number;
+  try {
+    length = readSync(fd, bytes);
+  } catch {
+    return false; // EAGAIN: nothing has.
+  }
+  return length > 0 && socket.emit('data', bytes.subarray(0, length));
 }
 
 /** A socket for a connection that was detached, here or in another process. */

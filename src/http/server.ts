@@ -3,7 +3,7 @@ import net, { type AddressInfo, type Socket } from 'node:net';
 import { setImmediate, setTimeout as delay } from 'node:timers/promises';
 import { MeasuredResponse, measuredResponse } from '../metrics/middleware.js';
 import type { RequestMetrics } from '../metrics/request-metrics.js';
-import { attach, type ConnectionHandle, detach } from './connection-handle.js';
+import { attach, type ConnectionHandle, detach, readNow } from './connection-handle.js';
 import {
   HEADERS_TIMEOUT_MS,
   MAX_HEADER_FIELDS,
@@ -142,7 +142,8 @@ export class Server {
   /**
    * Closes each connection on which nothing has happened for the grace. One at a time, and each right after a poll for
    * input: what Node does, all at once from a timer, takes so long with hundreds of connections that requests arrive
-   * on those whose turn is yet to come, and are cut off unread.
+   * on those whose turn is yet to come, and are cut off unread. What else the poll brought has been dealt with since, so there
+   * is a last look.
    */
   async #closeQuiet(watched: Watched, graceMs: number): Promise<void> {
     for (const socket of this.#sockets) {
@@ -152,7 +153,9 @@ export class Server {
       if (before?.bytes !== bytes || isBusy(socket)) watched.set(socket, { bytes, since: now });
       else if (now - before.since >= graceMs) {
         await setImmediate();
-        if (socket.bytesRead === bytes && !isBusy(socket)) socket.destroy();
+        if (socket.bytesRead !== bytes || isBusy(socket)) continue;
+        if (readNow(socket)) watched.delete(socket);
+        else socket.destroy();
       }
     }
   }

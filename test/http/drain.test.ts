@@ -1,4 +1,6 @@
 import { once } from 'node:events';
+import { connect } from 'node:net';
+import timers from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { Server } from '../../src/http/server';
 import { RequestMetrics } from '../../src/metrics/request-metrics';
@@ -87,4 +89,43 @@ it('answers a request that arrives while another quiet connection is being close
   const [{ answers }] = await once(worker, 'message');
   expect(answers).toBe(3);
   await drained;
+});
+
+describe('what comes between the poll for input and the close', () => {
+  const GET = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n';
+
+  /** Drains, and lets the client write this after the poll that comes before the close; gives all that it then receives. */
+  async function receivedAfter(late: string, rest?: string): Promise<string> {
+    const { port } = await server.listen(0, '127.0.0.1');
+    const socket = connect(port, '127.0.0.1');
+    socket.setEncoding('latin1').write(GET);
+    await once(socket, 'data');
+    let received = '';
+    socket.on('data', (text: string) => (received += text));
+    const { setImmediate } = timers;
+    const poll = jest.spyOn(timers, 'setImmediate').mockImplementationOnce(async () => {
+      await setImmediate();
+      // Straight to the kernel, and from there to the other end.
+      socket.write(late);
+      if (rest !== undefined) setTimeout(() => socket.write(rest), 5 * graceMs).unref();
+    });
+    const drained = server.drain({ timeoutMs: 5000, graceMs: rest === undefined ? graceMs : 10 * graceMs });
+    await once(socket, 'close');
+    await drained;
+    expect(poll).toHaveBeenCalled();
+    poll.mockRestore();
+    return received;
+  }
+
+  it('is answered', async () => {
+    expect(await receivedAfter(GET)).toMatch(/^HTTP\/1\.1 200 [^]*Connection: close[^]*ok$/);
+  });
+
+  it('is answered when the rest of it has come', async () => {
+    expect(await receivedAfter(GET.slice(0, 20), GET.slice(20))).toMatch(/^HTTP\/1\.1 200 [^]*ok$/);
+  });
+
+  it('is refused where it is no request', async () => {
+    expect(await receivedAfter('NONSENSE\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 /);
+  });
 });
