@@ -10,15 +10,14 @@ const drainMs = 10_000;
 const delayMs = 500;
 const half = (index: number): string => `/slow?ms=${500 + ((index * 613) % 4501)}`;
 
-/** Asks /readyz until nothing listens any more; gives the statuses in order, each change once. */
-async function watchReadiness(service: Service): Promise<string[]> {
-  const seen: string[] = [];
+/** Asks /readyz until nothing listens any more; notes the statuses in order, each change once. */
+async function watchReadiness(service: Service, seen: string[]): Promise<void> {
   for (;;) {
     const answer = await request(service.port, '/readyz').catch(String);
     // A listener that closes resets those whom nobody has accepted, and refuses the next.
     const state = typeof answer === 'string' ? 'closed' : String(answer.status);
     if (seen.at(-1) !== state) seen.push(state);
-    if (typeof answer === 'string' && answer.includes('ECONNREFUSED')) return seen;
+    if (typeof answer === 'string' && answer.includes('ECONNREFUSED')) return;
     await delay(20);
   }
 }
@@ -59,15 +58,16 @@ async function stopUnderLoad(context: Context, stop: (service: Service) => void)
   ];
   await eventually('requests in flight', 10_000, () => (loads[0]?.inFlight ?? 0) > 25);
   const scraper = context.scraper(service);
-  const readiness = watchReadiness(service);
-  await eventually('a first look', 2000, async () => (await service.get('/readyz')).status === 200);
+  const seen: string[] = [];
+  const readiness = watchReadiness(service, seen);
+  await eventually('a first look', 2000, () => seen.length > 0);
   const at = performance.now();
   stop(service);
   scraper.expectClosed(at + delayMs * 0.9);
   const exit = await service.waitForExit(drainMs + 5000).catch(() => undefined);
   const ms = performance.now() - at;
   const left = service.processes().length;
-  await scraper.stop();
+  if (exit !== undefined) await Promise.all([scraper.stop(), readiness]);
   const reports = await Promise.all(loads.map((load) => load.stop()));
   const failures = reports.flatMap(broken);
   const result = {
@@ -77,7 +77,7 @@ async function stopUnderLoad(context: Context, stop: (service: Service) => void)
     ms,
     code: exit?.code ?? null,
     left,
-    readiness: exit === undefined ? 'no exit' : (await readiness).join(' '),
+    readiness: seen.join(' '),
     failures: failures.map(({ text }) => text),
   };
   await service.dispose();
