@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type * as ServerlessModule from '../src/serverless';
+import { eventually } from './support/eventually';
 import { parseExposition } from './support/exposition';
 
 type Serverless = typeof ServerlessModule;
@@ -36,6 +37,15 @@ async function get(serverless: Serverless, path: string): Promise<Result> {
   return (await serverless.handler({ ...functionUrl, rawPath: path, rawQueryString: '' }, {})) as Result;
 }
 
+async function listening(server: Server): Promise<Server> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return server;
+}
+
+function portOf(server: Server): number {
+  return (server.address() as AddressInfo).port; // a TCP server has no other
+}
+
 describe('an instance', () => {
   let serverless: Serverless;
 
@@ -66,10 +76,8 @@ describe('an instance', () => {
   });
 
   test('serves and counts as a listener under a server that is not ours', async () => {
-    const server = createServer(serverless.listener);
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const { port } = server.address() as AddressInfo; // a TCP server has no other
-    const text = async (path: string) => (await fetch(`http://127.0.0.1:${port}${path}`)).text();
+    const server = await listening(createServer(serverless.listener));
+    const text = async (path: string) => (await fetch(`http://127.0.0.1:${portOf(server)}${path}`)).text();
     try {
       expect(await text('/hello/you')).toBe('{"message":"Hello, you!"}');
       const samples = parseExposition(await text('/metrics')).get('flask_app_request_count')?.samples;
@@ -79,6 +87,35 @@ describe('an instance', () => {
       server.close();
     }
   });
+});
+
+test('pushes what it has counted after each answer as a listener, too', async () => {
+  const pushed: string[] = [];
+  const gateway = await listening(
+    createServer((req, res) => {
+      let body = '';
+      req.setEncoding('utf8').on('data', (text: string) => (body += text));
+      req.on('end', () => {
+        pushed.push(`${req.method} ${req.url}\n${body}`);
+        res.end();
+      });
+    }),
+  );
+  const serverless = await load({ PUSHGATEWAY_URL: `http://127.0.0.1:${portOf(gateway)}` });
+  const server = await listening(createServer(serverless.listener));
+  try {
+    for (const count of [1, 2]) {
+      await (await fetch(`http://127.0.0.1:${portOf(server)}/hello/you`)).text();
+      const line = `flask_app_request_count{method="GET",endpoint="/hello/{name}",http_status="200"} ${count}\n`;
+      await eventually('the push', 5_000, () => pushed.some((push) => push.includes(line)));
+    }
+    expect(pushed[0]).toMatch(/^PUT \/metrics\/job\/koa-cluster-metrics\/instance\/[\w-]+\n/);
+  } finally {
+    for (const one of [gateway, server]) {
+      one.closeAllConnections();
+      one.close();
+    }
+  }
 });
 
 test('answers in production with the headers that it means', async () => {

@@ -28,7 +28,8 @@ export function listenToSiblings(path: string, answer: () => Promise<string>): P
     server.listen({ path: unborn, exclusive: true }, () => {
       try {
         renameSync(unborn, path);
-        resolve(server);
+        // Nobody's question is a reason to stay.
+        resolve(server.unref());
       } catch (err) {
         server.close();
         reject(err);

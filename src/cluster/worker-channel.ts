@@ -92,10 +92,10 @@ function route(
     case 'ledger-failed':
       return registry.ledgerFailed(generation);
     case 'snapshot':
-      return registry.receiveSnapshot(generation, message.id, message.snapshot);
+      return void registry.receiveSnapshot(generation, message.id, message.snapshot);
     case 'goodbye':
-      registry.receiveSnapshot(generation, undefined, message.snapshot);
-      return send({ type: 'goodbye-ack' });
+      if (registry.receiveSnapshot(generation, undefined, message.snapshot)) send({ type: 'goodbye-ack' });
+      return undefined;
     case 'scrape': {
       const { id } = message;
       registry.gather().then(

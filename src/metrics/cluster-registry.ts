@@ -98,14 +98,21 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> {
     if (worker) worker.ledgerFailed = true;
   }
 
-  /** Takes in the `snapshotText` that a worker sent: the answer to a request, or without one its final snapshot. */
-  receiveSnapshot(generation: number, requestId: number | undefined, text: string): void {
+  /**
+   * Takes in the `snapshotText` that a worker sent: the answer to a request, or without one its final snapshot.
+   * @returns false when it is no snapshot, and was ignored
+   */
+  receiveSnapshot(generation: number, requestId: number | undefined, text: string): boolean {
+    const snapshot = readSnapshot(text);
+    if (snapshot) this.#takeIn(generation, requestId, snapshot);
+    return snapshot !== undefined;
+  }
+
+  #takeIn(generation: number, requestId: number | undefined, snapshot: Snapshot): void {
     const worker = this.#workers.get(generation);
     const order = requestId ?? Infinity;
     // Of a worker that is gone, or older than what is known.
     if (!worker || order <= worker.answered) return;
-    const snapshot = readSnapshot(text);
-    if (!snapshot) return;
     worker.answered = order;
     worker.late = false;
     this.#changes++;
@@ -132,8 +139,8 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> {
 
   /**
    * The exposition of the whole service. Its request counts are complete as of the call; what workers have to be asked for
-   * is as of then, too, or at most `maxAgeMs` older when scrapes come more often than that. One gathering runs at a time; calls that arrive meanwhile
-   * share the next one, because the running one may have passed what was answered before they came.
+   * may be `maxAgeMs` older where scrapes come more often than that. One gathering runs at a time; calls that arrive
+   * meanwhile share the next one, because the running one may have passed what was answered before they came.
    */
   readonly gather = oneAtATime(() => this.#gather(), GATHERING_INTERVAL_MS);
 

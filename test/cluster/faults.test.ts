@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { eventually } from '../support/eventually';
 import { type Family, fallen, total } from '../support/exposition';
@@ -116,6 +118,40 @@ test('a reload closes no connection: what was opened before is answered on after
   expect({ opened: report.opened, failed: failed(report) }).toEqual({ opened: 10, failed: 0 });
 });
 
+/** A connection on which one request was answered, and what becomes of it: its next answer, or its end. */
+async function usedConnection(port: number): Promise<() => Promise<'answered' | 'closed'>> {
+  const socket = connect(port, '127.0.0.1');
+  const request = 'GET /many HTTP/1.1\r\nHost: x\r\n\r\n';
+  let closed = false;
+  socket.on('error', () => {}).once('close', () => (closed = true));
+  socket.write(request);
+  await once(socket, 'data');
+  return async () => {
+    let answered = false;
+    socket.once('data', () => (answered = true)).write(request);
+    await eventually('an answer, or the end of the connection', 5_000, () => answered || closed);
+    socket.destroy();
+    return answered ? 'answered' : 'closed';
+  };
+}
+
+test('connections on their way to a worker that dies are closed: none stays open that nobody answers', async () => {
+  const service = await Service.start({ program: FIXTURE });
+  await fullStrength(service, 2);
+  const [older = 0, heir = 0] = service.workers();
+  // It accepts none, and takes none of those that the other one hands over.
+  process.kill(heir, 'SIGSTOP');
+  const connections = await Promise.all(Array.from({ length: 10 }, () => usedConnection(service.port)));
+  service.signal('SIGHUP');
+  await eventually('the older worker is gone', 30_000, () => !service.workers().includes(older));
+  process.kill(heir, 'SIGKILL');
+  await eventually('its end', 10_000, () => !service.workers().includes(heir));
+  const ends = await Promise.all(connections.map((end) => end()));
+  const closed = ends.filter((end) => end === 'closed').length;
+  // They are handed to the two others in turn.
+  expect({ closed, answered: ends.length - closed }).toEqual({ closed: 5, answered: 5 });
+});
+
 test('requests that crash their worker by an exception: the others are answered, forks are few', async () => {
   const service = await Service.start({ program: FIXTURE, env: { WEB_CONCURRENCY: '2' } });
   await fullStrength(service, 2);
@@ -135,11 +171,14 @@ test('requests that crash their worker by an exception: the others are answered,
 test('what is no message does not hurt the primary, nor the counts', async () => {
   const service = await Service.start({ program: FIXTURE });
   const before = await fullStrength(service, 2);
+  const workers = service.workers();
   for (let i = 0; i < 3; i++) expect((await service.get('/ipc')).status).toBe(200);
   await eventually('it is noticed', 10_000, () => service.stdout.includes('no message of ours'));
   const after = await fullStrength(service, 2);
   expect(fallen(before, after)).toEqual([]);
   expect(total(after, 'flask_app_request_count', { endpoint: '/ipc' })).toBe(3);
   expect(total(after, 'flask_app_request_count', { endpoint: '/' })).toBe(0);
+  // A goodbye that is none is not acknowledged: the worker would end.
+  expect(service.workers()).toEqual(workers);
   expect(await service.stop()).toEqual({ code: 0, signal: null });
 });

@@ -1,5 +1,8 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
 import { validate } from 'dockerfile-utils';
 import { parse } from 'yaml';
@@ -28,6 +31,41 @@ describe('deploy/Dockerfile', () => {
     expect(lastStage).toMatch(/^ENTRYPOINT \["tini", "--"\]$/m);
     expect(lastStage).toMatch(/^CMD \["node", "dist\/main\.js"\]$/m);
     expect(lastStage.indexOf('\nUSER node')).toBeGreaterThan(lastStage.lastIndexOf('\nCOPY'));
+  });
+
+  test('has what the build made, and of the packages only those that run', () => {
+    const stages = Object.fromEntries(
+      dockerfile.split(/^(?=FROM )/m).map((stage) => [/ AS (\w+)$/m.exec(stage)?.[1] ?? 'last', stage]),
+    );
+    expect(stages['production']).toMatch(/^RUN npm ci --omit=dev --ignore-scripts$/m);
+    expect([...lastStage.matchAll(/^COPY --from=(\w+) (\S+) (\S+)$/gm)].map(([, ...copy]) => copy)).toEqual([
+      ['production', '/app/node_modules', 'node_modules'],
+      ['build', '/app/dist', 'dist'],
+    ]);
+    expect(lastStage).not.toMatch(/npm/);
+  });
+
+  test.each([
+    ['/readyz', 200, 0],
+    ['/readyz', 503, 1],
+    ['/livez', 200, 1],
+  ])('its health check with %s a %i exits with %i', async (path, status, code) => {
+    const server = createServer((req, res) => res.writeHead(req.url === path ? status : 404).end());
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo; // a TCP server has no other
+    const [program = '', ...args]: string[] = JSON.parse(/^ {2}CMD (\[.*\])$/m.exec(lastStage)?.[1] ?? '[]');
+    expect(program).toBe('node');
+    const env = { PATH: process.env['PATH'], PORT: String(port) };
+    const check = spawn(process.execPath, args, { env, stdio: 'ignore' });
+    expect(await once(check, 'exit')).toEqual([code, null]);
+    server.close();
+  });
+
+  test('its health check fails where nothing listens', () => {
+    const [, ...args]: string[] = JSON.parse(/^ {2}CMD (\[.*\])$/m.exec(lastStage)?.[1] ?? '[]');
+    const env = { PATH: process.env['PATH'], PORT: '1' };
+    expect(spawnSync(process.execPath, args, { env }).status).toBe(1);
   });
 
   test('copies only what the build context has', () => {

@@ -118,6 +118,57 @@ describe('deploy/kubernetes', () => {
       expect(config.shutdownDelayMs / 1000).toBeGreaterThan(noticed);
     });
 
+    test('starts and restarts a pod by whether it lives, and sends it traffic by whether it is ready', () => {
+      const { startupProbe, livenessProbe, readinessProbe } = container ?? {};
+      for (const probe of [startupProbe, livenessProbe])
+        expect(probe?.httpGet).toEqual({ path: '/livez', port: 'http' });
+      expect(readinessProbe?.httpGet).toEqual({ path: '/readyz', port: 'http' });
+    });
+
+    test('keeps the Pod Security Standard "restricted", and writes only to the folders that the service needs', () => {
+      expect(pod?.securityContext).toMatchObject({
+        runAsNonRoot: true,
+        seccompProfile: { type: 'RuntimeDefault' },
+      });
+      expect(container?.securityContext).toEqual({
+        allowPrivilegeEscalation: false,
+        readOnlyRootFilesystem: true,
+        capabilities: { drop: ['ALL'] },
+      });
+      const volumes = pod?.volumes ?? [];
+      const mounts = (container?.volumeMounts ?? []).map(({ mountPath, name }) => [
+        mountPath,
+        volumes.find((volume) => volume.name === name)?.emptyDir?.medium,
+      ]);
+      expect(mounts).toEqual([
+        ['/dev/shm', 'Memory'],
+        ['/tmp', undefined],
+      ]);
+    });
+
+    test('has a limit of whole cores, one for each worker, and of memory', () => {
+      const { limits, requests } = container?.resources ?? {};
+      const workers = container?.env?.find(({ name }) => name === 'WEB_CONCURRENCY')?.valueFrom;
+      expect(workers).toEqual({ resourceFieldRef: { resource: 'limits.cpu' } });
+      expect(limits).toEqual({
+        cpu: expect.stringMatching(/^\d+$/),
+        memory: expect.stringMatching(/^\d+Mi$/),
+      });
+      expect(Number(requests?.['cpu'])).toBeLessThanOrEqual(Number(limits?.['cpu']));
+    });
+
+    test('is what the autoscaler scales, and its ports are those that are served and scraped', () => {
+      expect(parse(text('hpa.yaml')).spec.scaleTargetRef).toEqual({
+        apiVersion: deployment.apiVersion,
+        kind: deployment.kind,
+        name: deployment.metadata?.name,
+      });
+      const ports = container?.ports?.map(({ name }) => name);
+      const [{ targetPort }] = parse(text('service.yaml')).spec.ports;
+      const [{ port }] = parse(text('podmonitor.yaml')).spec.podMetricsEndpoints;
+      expect(ports).toEqual([targetPort, port]);
+    });
+
     test('is selected by the Service, the PodMonitor, the budget and itself, by the labels of its pods', () => {
       const labels = deployment.spec?.template.metadata?.labels;
       expect(labels).toBeDefined();
