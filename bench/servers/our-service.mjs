@@ -45,12 +45,12 @@ export function serve({ description, handlers, instrumented = true, rows = 0 }) 
 /** The responses are Node's own, for which the rest of the program takes them, and nobody is told the endpoint. */
 function removeInstrumentation() {
   Object.assign(ServerResponse.prototype, { count() {} });
-  const middleware = createRequire(import.meta.url)('../../dist/metrics/middleware.js');
-  Object.assign(middleware, {
+  const load = createRequire(import.meta.url);
+  Object.assign(load('../../dist/metrics/measured-response.js'), {
     MeasuredResponse: Object.assign(ServerResponse, { pending: () => [], closed() {} }),
     measuredResponse: () => ServerResponse,
-    setEndpoint() {},
   });
+  Object.assign(load('../../dist/metrics/middleware.js'), { setEndpoint() {} });
 }
 
 /** @param {ReturnType<typeof readConfig>} config */

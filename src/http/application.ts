@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import Koa, { type Context } from 'koa';
-import { MeasuredResponse } from '../metrics/middleware.js';
+import { MeasuredResponse } from '../metrics/measured-response.js';
 
 const onlyOwn = Symbol('no middleware but our own is mounted');
 

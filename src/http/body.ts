@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import bodyParser from 'koa-bodyparser';
 import type { Context, Middleware, Next } from 'koa';
-import { MeasuredResponse } from '../metrics/middleware.js';
+import { MeasuredResponse } from '../metrics/measured-response.js';
 import { parseMediaType } from './media-type.js';
 import { Problem } from './problem.js';
 

@@ -1,6 +1,6 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
-import { MALFORMED, MeasuredResponse } from '../metrics/middleware.js';
+import { MALFORMED, MeasuredResponse } from '../metrics/measured-response.js';
 import type { RequestMetrics } from '../metrics/request-metrics.js';
 
 /** Time for the client to read the refusal before the connection is destroyed: a reset would discard it. */

@@ -1,7 +1,7 @@
 import http, { type RequestListener } from 'node:http';
 import net, { type AddressInfo, type Socket } from 'node:net';
 import { setImmediate, setTimeout as delay } from 'node:timers/promises';
-import { MeasuredResponse, measuredResponse } from '../metrics/middleware.js';
+import { MeasuredResponse, measuredResponse } from '../metrics/measured-response.js';
 import type { RequestMetrics } from '../metrics/request-metrics.js';
 import { attach, type ConnectionHandle, detach, readNow } from './connection-handle.js';
 import {

@@ -2,7 +2,8 @@ import http, { type RequestListener } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import Koa from 'koa';
 import request from 'supertest';
-import { excludeFromInProgress, measure, measuredResponse, setEndpoint } from '../../src/metrics/middleware';
+import { measuredResponse } from '../../src/metrics/measured-response';
+import { excludeFromInProgress, measure, setEndpoint } from '../../src/metrics/middleware';
 import { RequestMetrics } from '../../src/metrics/request-metrics';
 import { eventually } from '../support/eventually';
 
