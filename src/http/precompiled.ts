@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ValidateFunction } from 'ajv/dist/2020.js';
 
-/** What the build has made of an API description. It saves two thirds of a cold start. */
+/** What the build has made of an API description. It saves two fifths of a cold start: 137 ms in place of 238. */
 export interface Precompiled {
   /** Of the text that it was made of. */
   readonly digest: string;
