@@ -48,9 +48,8 @@ export function forkWorker(
   worker.on('message', (value: unknown, handle: unknown) => {
     const message = parseWorkerMessage(value);
     if (isConnectionHandle(handle)) inherit(handle);
-    if (message) {
-      ready ||= message.type === 'ready';
-      route(generation, message, registry, send);
+    ready ||= message?.type === 'ready';
+    if (message && route(generation, message, registry, send)) {
       enqueue({ type: 'message', generation, message });
     } else if (!warned) {
       warned = true;
@@ -82,30 +81,37 @@ function fork(place: WorkerPlace, log: Logger): Worker | undefined {
   }
 }
 
+/** Acts on what is about metrics; false for a snapshot that is none. */
 function route(
   generation: number,
   message: WorkerMessage,
   registry: ClusterRegistry,
   send: (message: PrimaryMessage, sent?: Sent) => void,
-): void {
+): boolean {
   switch (message.type) {
+    case 'ready':
+      registry.workerReady();
+      return true;
     case 'ledger-failed':
-      return registry.ledgerFailed(generation);
+      registry.ledgerFailed(generation);
+      return true;
     case 'snapshot':
-      return void registry.receiveSnapshot(generation, message.id, message.snapshot);
-    case 'goodbye':
-      if (registry.receiveSnapshot(generation, undefined, message.snapshot)) send({ type: 'goodbye-ack' });
-      return undefined;
+      return registry.receiveSnapshot(generation, message.id, message.snapshot);
+    case 'goodbye': {
+      const received = registry.receiveSnapshot(generation, undefined, message.snapshot);
+      if (received) send({ type: 'goodbye-ack' });
+      return received;
+    }
     case 'scrape': {
       const { id } = message;
       registry.gather().then(
         (exposition) => sendExposition(exposition, id, send),
         (err: unknown) => send({ type: 'exposition-failed', id, message: String(err).slice(0, 1_000) }),
       );
-      return undefined;
+      return true;
     }
     default:
-      return undefined;
+      return true;
   }
 }
 

@@ -46,7 +46,10 @@ export function readNow(socket: Socket): boolean {
   } catch {
     return false; // EAGAIN: nothing has.
   }
-  return length > 0 && socket.emit('data', bytes.subarray(0, length));
+  if (length === 0 || socket.listenerCount('data') === 0) return false;
+  // What throws there is nobody's here, as when Node reads.
+  process.nextTick(() => socket.emit('data', bytes.subarray(0, length)));
+  return true;
 }
 
 /** A socket for a connection that was detached, here or in another process. */

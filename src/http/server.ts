@@ -25,6 +25,9 @@ const LIMITS = {
   joinDuplicateHeaders: true,
 } as const;
 
+/** Of a connection: never the number of bytes that were read. */
+const USED = -1;
+
 /** How often a draining server looks for connections that have become idle. */
 const SWEEP_MS = 50;
 
@@ -47,7 +50,7 @@ export interface DrainOptions {
 export class Server {
   readonly http: http.Server;
   readonly #sockets = new Set<Socket>();
-  /** Those of another process before, with what had been read then. */
+  /** Those of another process before, with what had been read then; and those that Node does not know to be used. */
   readonly #adopted = new WeakMap<Socket, number>();
   /** The next answer on each connection is to be its last. */
   #closing = false;
@@ -154,8 +157,13 @@ export class Server {
       else if (now - before.since >= graceMs) {
         await setImmediate();
         if (socket.bytesRead !== bytes || isBusy(socket)) continue;
-        if (readNow(socket)) watched.delete(socket);
-        else socket.destroy();
+        if (!readNow(socket)) {
+          socket.destroy();
+          continue;
+        }
+        // Which Node does not count as read.
+        watched.delete(socket);
+        this.#adopted.set(socket, USED);
       }
     }
   }

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { AggregatorRegistry, type PrometheusContentType, type Registry } from 'prom-client';
 import { appendMissingWorkers } from './exposition.js';
 import { MergedMetrics, type Live } from './merged-metrics.js';
@@ -18,9 +19,9 @@ export interface ClusterRegistryOptions {
   readonly buckets: readonly number[];
   /** Gauges get a `worker` label instead of being merged. */
   readonly perWorker: boolean;
-  /** How long a worker may take to answer a scrape. Default 500. */
+  /** How long a worker may take to answer when it is asked. Default 500. */
   readonly timeoutMs?: number;
-  /** How old a worker's answer may be at a scrape. Default 1000. */
+  /** How old a worker's answer may be at a scrape. Default 900. */
   readonly maxAgeMs?: number;
   /** The primary's own metrics: `registerWorkers` and `registerWorkerExits`. */
   readonly registry: Registry;
@@ -31,9 +32,9 @@ const GATHERING_INTERVAL_MS = 100;
 
 /**
  * A worker needs a millisecond for a snapshot, in which its requests wait. Counts of requests are in the ledgers, and
- * those are read at every gathering.
+ * those are read at every gathering. Less than a second, so that whoever scrapes once a second always gets new answers.
  */
-const MAX_AGE_MS = 1_000;
+const MAX_AGE_MS = 900;
 
 /** A gathering that waits for answers. */
 interface Waiting {
@@ -92,7 +93,12 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> {
     this.#workers.set(generation, new WorkerMetrics(ask, slot, folder, generation, buckets));
   }
 
-  /** To be called when a worker can't write its ledger: from then on its counts have to be asked for at every scrape. */
+  /** To be called when a worker can answer, which it could not when the others were asked. */
+  workerReady(): void {
+    this.#asked = { ...this.#asked, at: -Infinity };
+  }
+
+  /** To be called when a worker can't write its ledger: from then on workers are asked at every scrape. */
   ledgerFailed(generation: number): void {
     const worker = this.#workers.get(generation);
     if (worker) worker.ledgerFailed = true;
@@ -150,8 +156,11 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> {
   }
 
   async #gather(): Promise<Buffer> {
-    const answered = await this.#answeredText();
+    // What came together with the scrape may be word of a ledger that has failed.
+    await setImmediate();
+    // First, so that a worker which is said to be ready there is among those that are asked.
     const own = await this.#options.registry.metrics();
+    const answered = await this.#answeredText();
     const slices = await Slices.begin();
     for (const worker of this.#workers.values()) await worker.readInto(this.#requests, slices);
     // Most have grown by a few digits.
@@ -179,8 +188,8 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> {
 
   async #snapshots(): Promise<Asked> {
     const oldest = performance.now() - (this.#options.maxAgeMs ?? MAX_AGE_MS);
-    const fresh = this.#asked.at > oldest && [...this.#workers.values()].every((one) => !one.ledgerFailed);
-    return fresh ? this.#asked : (this.#asked = await this.#askAll());
+    const countsInLedgers = [...this.#workers.values()].every((worker) => !worker.hasUnwritten);
+    return countsInLedgers && this.#asked.at > oldest ? this.#asked : (this.#asked = await this.#askAll());
   }
 
   /** Waits until every worker has answered, is gone, or its time is up. */

@@ -5,7 +5,7 @@ import type { Slices } from './slices.js';
 import type { MetricType, Snapshot, SnapshotMetric, SnapshotValue } from './snapshot.js';
 import type { TextBuffer } from './text-buffer.js';
 
-/** The gauges that are in a scrape: those of a process that answered it. */
+/** The gauges that are in a scrape: those of a process that answered when it was last asked. */
 export interface Live {
   readonly snapshot: Snapshot;
   /** Which worker, for the `worker` label; without it gauges are merged as they are. */
@@ -33,7 +33,7 @@ export class MetricSource {
 
 /**
  * The metrics of all processes' registries as one. Counters and histograms are totals: a snapshot adds what came on top of
- * the last one of that process, so they outlive processes and never fall. Gauges are those of the scrape.
+ * the last one of that process, so they outlive processes and never fall. Gauges are as the processes last gave them.
  */
 export class MergedMetrics {
   readonly #families = new Map<string, Family>();

@@ -49,7 +49,7 @@ export const SERVICE_METRICS = {
   },
 } as const;
 
-/** Registers the gauge of requests in progress; `read` is called at each scrape. */
+/** Registers the gauge of requests in progress; `read` is called when the registry is collected. */
 export function registerRequestsInProgress(registry: Registry, prefix: string, read: () => number): void {
   const { name, help } = SERVICE_METRICS.requestsInProgress;
   const gauge: Gauge = new Gauge({
@@ -60,7 +60,7 @@ export function registerRequestsInProgress(registry: Registry, prefix: string, r
   });
 }
 
-/** Registers the counter of ledger errors; `read` is called at each scrape and must never fall. */
+/** Registers the counter of ledger errors; `read` is called when the registry is collected, and must never fall. */
 export function registerLedgerErrors(registry: Registry, prefix: string, read: () => number): void {
   const { name, help } = SERVICE_METRICS.ledgerErrors;
   const counter: Counter = new Counter({

@@ -30,16 +30,21 @@ export interface Snapshot {
   readonly rows: readonly RowData[];
 }
 
-const EMPTY: Snapshot = { metrics: [], rows: [] };
-
 /** Takes a snapshot of this process. A metric whose collection fails is left out, the others are there. */
 export async function takeSnapshot(registry: Registry, memoryOnly: readonly Row[]): Promise<Snapshot> {
-  return parseSnapshot({ metrics: await collect(registry), rows: rowsOf(memoryOnly) }) ?? EMPTY;
+  return parse(await collect(registry), rowsOf(memoryOnly));
 }
 
 /** What a process says of itself, for another to read with `readSnapshot`: JSON takes a third of what a structured clone does. */
 export async function snapshotText(registry: Registry, memoryOnly: readonly Row[]): Promise<string> {
-  return JSON.stringify({ metrics: await collect(registry), rows: rowsOf(memoryOnly) });
+  const metrics = await collect(registry);
+  const rows = rowsOf(memoryOnly);
+  try {
+    return JSON.stringify({ metrics, rows });
+  } catch {
+    // prom-client takes any label value, but JSON has no BigInt, and nothing that holds itself.
+    return JSON.stringify(parse(metrics, rows));
+  }
 }
 
 function rowsOf(memoryOnly: readonly Row[]): RowData[] {
@@ -74,12 +79,16 @@ export function readSnapshot(text: string): Snapshot | undefined {
 
 /**
  * Checks what another process sent. Undefined when it is no snapshot at all; a metric, value or row that is malformed is
- * left out, so that it can't spoil the rest. NaN and the infinities become null on the way through JSON: such values are
- * left out too.
+ * left out, so that it can't spoil the rest. NaN and the infinities become null on the way through JSON: values that are one
+ * of them, or have one for a label, are left out too.
  */
 export function parseSnapshot(input: unknown): Snapshot | undefined {
   if (!isObject(input) || !Array.isArray(input['metrics']) || !Array.isArray(input['rows'])) return undefined;
-  return { metrics: input['metrics'].flatMap(parseMetric), rows: input['rows'].flatMap(parseRow) };
+  return parse(input['metrics'], input['rows']);
+}
+
+function parse(metrics: readonly unknown[], rows: readonly unknown[]): Snapshot {
+  return { metrics: metrics.flatMap(parseMetric), rows: rows.flatMap(parseRow) };
 }
 
 function parseMetric(input: unknown): SnapshotMetric[] {
@@ -121,7 +130,7 @@ function parseLabels(input: unknown): Labels | undefined {
   const labels: Record<string, string | number> = {};
   for (const [name, value] of Object.entries(input)) {
     // prom-client has a label that an observation did not set as undefined.
-    if (value === undefined || value === null) continue;
+    if (value === undefined) continue;
     if (!LABEL_NAME.test(name) || (typeof value !== 'string' && typeof value !== 'number')) return undefined;
     labels[name] = value;
   }

@@ -16,7 +16,6 @@ export class WorkerMetrics {
   answered = -1;
   /** It has let a gathering wait for nothing, and has not answered since. */
   late = false;
-  /** There are counts that no file holds. */
   ledgerFailed = false;
   #ledger: LedgerReader | undefined;
   /** Where the totals of the ledger's rows are. */
@@ -30,6 +29,11 @@ export class WorkerMetrics {
     private readonly generation: number,
     private readonly buckets: readonly number[],
   ) {}
+
+  /** It may have counts that neither its ledger nor an answer has told. */
+  get hasUnwritten(): boolean {
+    return this.ledgerFailed && this.answered !== Infinity;
+  }
 
   /** Takes in what is new in the ledger, if there is one. */
   async readInto(totals: RequestTotals, slices: Slices): Promise<void> {

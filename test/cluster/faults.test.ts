@@ -118,6 +118,19 @@ test('a reload closes no connection: what was opened before is answered on after
   expect({ opened: report.opened, failed: failed(report) }).toEqual({ opened: 10, failed: 0 });
 });
 
+test('the scrape that shows a replacement ready has its gauges, however soon it follows another', async () => {
+  const service = await Service.start({ program: FIXTURE, env: { WEB_CONCURRENCY: '1' } });
+  await fullStrength(service, 1);
+  for (let kills = 1; kills <= 3; kills++) {
+    process.kill(service.workers()[0] ?? 0, 'SIGKILL');
+    const metrics = await eventually('a replacement is ready', 20_000, async () => {
+      const scraped = await service.scrape().catch(() => undefined);
+      return scraped && exits(scraped, 'killed') === kills && ready(scraped) === 1 && scraped;
+    });
+    expect(metrics.get('nodejs_version_info')?.samples).toHaveLength(1);
+  }
+});
+
 /** A connection on which one request was answered, and what becomes of it: its next answer, or its end. */
 async function usedConnection(port: number): Promise<() => Promise<'answered' | 'closed'>> {
   const socket = connect(port, '127.0.0.1');

@@ -124,6 +124,29 @@ describe('scrapes that come often', () => {
     expect(times()).toBe(3);
   });
 
+  it('ask again when a worker has become ready', async () => {
+    const primary = clusterRegistry({ maxAgeMs: 60_000 });
+    const { times } = counted(primary);
+    await values(primary);
+    const { load } = new Worker(primary, 2, folder);
+    load.set(5);
+    expect(await values(primary, 'load')).toEqual([0]);
+    primary.workerReady();
+    expect(await values(primary, 'load')).toEqual([5]);
+    expect(times()).toBe(2);
+  });
+
+  it('need not ask for the sake of a worker without a ledger that has said its last', async () => {
+    const primary = clusterRegistry({ maxAgeMs: 60_000 });
+    const { times } = counted(primary);
+    const last = new Worker(primary, 2, folder);
+    primary.ledgerFailed(2);
+    await last.send();
+    await values(primary);
+    await values(primary);
+    expect(times()).toBe(1);
+  });
+
   it('have what a worker says last at once', async () => {
     const primary = clusterRegistry({ maxAgeMs: 60_000 });
     const { worker } = counted(primary);

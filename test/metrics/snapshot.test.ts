@@ -151,6 +151,26 @@ describe('a snapshot as text', () => {
   });
 });
 
+describe('what JSON has no way to write', () => {
+  it.each([
+    ['a BigInt', 10n],
+    ['an object that holds itself', Object.assign(new Error('x'), { self: [] as unknown[] })],
+    ['a number that is none', NaN],
+  ])('loses only the value that has it for a label: %s', async (_what, label) => {
+    if (label instanceof Error) label.self.push(label);
+    const registry = new Registry();
+    const labelled = new Counter({ name: 'c', help: 'h', labelNames: ['x'], registers: [registry] });
+    labelled.inc({ x: label as never }, 5);
+    labelled.inc({ x: 'y' }, 2);
+    labelled.inc(3);
+    const snapshot = readSnapshot(await snapshotText(registry, []));
+    expect(snapshot?.metrics[0]?.values).toEqual([
+      { labels: { x: 'y' }, value: 2 },
+      { labels: {}, value: 3 },
+    ]);
+  });
+});
+
 describe('a snapshot of this process', () => {
   it('has the registry’s metrics and the rows that no file holds', async () => {
     const registry = new Registry();
