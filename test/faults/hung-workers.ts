@@ -27,8 +27,8 @@ const spin: Hang = async (service) => {
 };
 
 async function hangOnce(context: Context, service: Service, name: string, hang: Hang): Promise<void> {
-  const load = new Load({ port: service.port, rate: 200, connections: 'each', timeoutMs: 5000 });
   const before = total(await service.scrape(), 'flask_app_request_count', { endpoint: '/' });
+  const load = new Load({ port: service.port, rate: 200, connections: 'each', timeoutMs: 5000 });
   await eventually('load', 5000, () => load.answered > 100);
   const { victim, since } = await hang(service);
   let [scrapes, slowestMs, uncounted] = [0, 0, 0];

@@ -3,6 +3,7 @@ import { total } from '../support/exposition';
 import { Load, type LoadReport, failed, percentile } from '../support/load-client';
 import type { Service } from '../support/service';
 import type { Context, FaultCase } from './context';
+import { RemoteLoad } from './remote-load';
 
 const sliceMs = 1000;
 
@@ -32,7 +33,9 @@ export const manyScrapers: FaultCase = {
     // In turns, so that noise of the machine meets both alike.
     for (let n = 0; n < context.times(10, 4); n += 1) {
       quiet.push(await slice(service));
-      const scrapers = new Load({ port: service.port, rate: 50, connections: 50, path: '/metrics' });
+      const scrapers = new RemoteLoad({ port: service.port, rate: 50, connections: 50, path: '/metrics' });
+      // Its start is not the scraping.
+      await delay(sliceMs / 2);
       scraped.push(await slice(service));
       reports.push(await scrapers.stop());
     }

@@ -1,0 +1,32 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { Load, type LoadOptions, type LoadReport } from '../support/load-client';
+
+/**
+ * A load in a process of its own: reading what is answered takes nothing from a client whose latency is measured. It ends with
+ * `stop`, or with this process.
+ */
+export class RemoteLoad {
+  readonly #child;
+
+  constructor(options: Omit<LoadOptions, 'path'> & { readonly path: string }) {
+    this.#child = fork(__filename, { serialization: 'advanced' });
+    this.#child.send(options);
+  }
+
+  async stop(): Promise<LoadReport> {
+    this.#child.send('stop');
+    const [report] = (await once(this.#child, 'message')) as [LoadReport];
+    this.#child.disconnect();
+    return report;
+  }
+}
+
+if (require.main === module) {
+  let load: Load | undefined;
+  process.on('message', (message: LoadOptions | 'stop') => {
+    if (message === 'stop') void load?.stop().then((report) => process.send?.(report));
+    else load = new Load(message);
+  });
+  process.on('disconnect', () => process.exit());
+}
