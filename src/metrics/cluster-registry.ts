@@ -21,7 +21,7 @@ export interface ClusterRegistryOptions {
   readonly perWorker: boolean;
   /** How long a worker may take to answer when it is asked. Default 500. */
   readonly timeoutMs?: number;
-  /** How old a worker's answer may be at a scrape. Default 900. */
+  /** How old a worker's answer may be at a scrape. Default 1900. */
   readonly maxAgeMs?: number;
   /** The primary's own metrics: `registerWorkers` and `registerWorkerExits`. */
   readonly registry: Registry;
@@ -32,9 +32,10 @@ const GATHERING_INTERVAL_MS = 100;
 
 /**
  * A worker needs a millisecond for a snapshot, in which its requests wait. Counts of requests are in the ledgers, and
- * those are read at every gathering. Less than a second, so that whoever scrapes once a second always gets new answers.
+ * those are read at every gathering. Less than two seconds, so that whoever scrapes every two seconds always gets new
+ * answers.
  */
-const MAX_AGE_MS = 900;
+const MAX_AGE_MS = 1_900;
 
 /** A gathering that waits for answers. */
 interface Waiting {

@@ -33,7 +33,7 @@ async function hangOnce(context: Context, service: Service, name: string, hang: 
   const { victim, since } = await hang(service);
   let [scrapes, slowestMs, uncounted] = [0, 0, 0];
   // Until one has asked the worker that hangs. One that is not a 200 throws.
-  const missed = eventually('a scrape that misses it', 3000, async () => {
+  const missed = eventually('a scrape that misses it', 4500, async () => {
     const at = performance.now();
     // The load goes on: a scrape shows at least what was answered before it began.
     const { answered } = load;
