@@ -21,7 +21,7 @@ export function createPrimary() {
     prefix,
     buckets,
     perWorker: false,
-    // As when scrapes are a second apart or more.
+    // As when scrapes are two seconds apart or more.
     maxAgeMs: 0,
     registry: new Registry(),
   });
