@@ -9,6 +9,7 @@ import { ownSeries, SERVICE_METRICS } from './service-metrics.js';
 import { Slices } from './slices.js';
 import { readSnapshot, type Snapshot } from './snapshot.js';
 import { TextBuffer } from './text-buffer.js';
+import { WorkerInquiry, type Asked } from './worker-inquiry.js';
 import { WorkerMetrics, type Ask } from './worker-metrics.js';
 
 export interface ClusterRegistryOptions {
@@ -37,22 +38,6 @@ const GATHERING_INTERVAL_MS = 100;
  */
 const MAX_AGE_MS = 1_900;
 
-/** A gathering that waits for answers. */
-interface Waiting {
-  readonly requestId: number;
-  readonly generations: Set<number>;
-  readonly answers: Map<number, Snapshot>;
-  readonly done: () => void;
-}
-
-/** What came of asking all workers; those that are gone since may still be in it. */
-interface Asked {
-  /** Of `performance.now()`. */
-  readonly at: number;
-  readonly answers: ReadonlyMap<number, Snapshot>;
-  readonly missing: ReadonlySet<number>;
-}
-
 /**
  * The primary's view of the whole service. Request counts come from the workers' ledgers, all other metrics from the
  * snapshots they send; what a worker has counted stays when it is late, or gone. Nothing that was exposed ever falls.
@@ -62,11 +47,11 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> {
   readonly #workers = new Map<number, WorkerMetrics>();
   readonly #requests: RequestTotals;
   readonly #metrics: MergedMetrics;
-  #requestId = 0;
+  readonly #inquiry: WorkerInquiry;
   /** Bytes of the last exposition. */
   #length = 0;
-  #waiting: Waiting | undefined;
   #asked: Asked = { at: -Infinity, answers: new Map(), missing: new Set() };
+  #askAgain = false;
   /** How often what workers are asked for has changed, and its text of that time. */
   #changes = 0;
   #answered: { changes: number; text: Buffer } = { changes: -1, text: Buffer.alloc(0) };
@@ -76,6 +61,7 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> {
     super();
     added.remove();
     this.#options = options;
+    this.#inquiry = new WorkerInquiry(this.#workers, options.timeoutMs ?? 500);
     this.#requests = new RequestTotals(options.prefix, options.buckets);
     const { workers, workerExits } = SERVICE_METRICS;
     const ofPrimary = [workers, workerExits].map(({ name }) => options.prefix + name);
@@ -96,7 +82,7 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> {
 
   /** To be called when a worker can answer, which it could not when the others were asked. */
   workerReady(): void {
-    this.#asked = { ...this.#asked, at: -Infinity };
+    this.#askAgain = true;
   }
 
   /** To be called when a worker can't write its ledger: from then on workers are asked at every scrape. */
@@ -128,9 +114,7 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> {
       if (cells.length !== this.#options.buckets.length + 2) continue;
       this.#requests.add(worker.requests, this.#requests.indexOf(labels), Float64Array.from(cells), 0);
     }
-    if (this.#waiting?.requestId === requestId) this.#waiting?.answers.set(generation, snapshot);
-    else if (requestId !== undefined) return;
-    this.#settle(generation);
+    this.#inquiry.answered(generation, requestId, snapshot);
   }
 
   /** To be called when the process is gone: what it has counted stays, its ledger is removed. */
@@ -140,8 +124,7 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> {
     this.#workers.delete(generation);
     this.#changes++;
     worker.remove(this.#requests);
-    this.#waiting?.answers.delete(generation);
-    this.#settle(generation);
+    this.#inquiry.gone(generation);
   }
 
   /**
@@ -190,41 +173,11 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> {
   async #snapshots(): Promise<Asked> {
     const oldest = performance.now() - (this.#options.maxAgeMs ?? MAX_AGE_MS);
     const countsInLedgers = [...this.#workers.values()].every((worker) => !worker.hasUnwritten);
-    return countsInLedgers && this.#asked.at > oldest ? this.#asked : (this.#asked = await this.#askAll());
-  }
-
-  /** Waits until every worker has answered, is gone, or its time is up. */
-  async #askAll(): Promise<Asked> {
-    const at = performance.now();
-    const requestId = this.#requestId++;
-    const generations = new Set<number>();
-    const answers = new Map<number, Snapshot>();
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, this.#options.timeoutMs ?? 500);
-      const done = (): void => {
-        clearTimeout(timer);
-        resolve();
-      };
-      this.#waiting = { requestId, generations, answers, done };
-      for (const [generation, worker] of this.#workers) {
-        if (isAsked(worker, requestId)) generations.add(generation);
-      }
-      if (this.#allLate(generations)) done();
-    });
-    this.#waiting = undefined;
-    for (const worker of this.#present(generations)) worker.late = true;
+    if (countsInLedgers && this.#asked.at > oldest && !this.#askAgain) return this.#asked;
+    this.#askAgain = false;
+    this.#asked = await this.#inquiry.ask();
     this.#changes++;
-    return { at, answers, missing: generations };
-  }
-
-  #settle(generation: number): void {
-    const waiting = this.#waiting;
-    if (waiting?.generations.delete(generation) && this.#allLate(waiting.generations)) waiting.done();
-  }
-
-  /** A worker that hangs is waited for once: without this every scrape would take as long, and overlapping ones twice that. */
-  #allLate(generations: ReadonlySet<number>): boolean {
-    return [...generations].every((generation) => this.#workers.get(generation)?.late ?? true);
+    return this.#asked;
   }
 
   #present(generations: Iterable<number>): WorkerMetrics[] {
@@ -237,15 +190,5 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> {
       if (slot === undefined) return [];
       return [this.#options.perWorker ? { snapshot, slot } : { snapshot }];
     });
-  }
-}
-
-/** Whether an answer is to come. After its final snapshot a worker has no more to say. */
-function isAsked(worker: WorkerMetrics, requestId: number): boolean {
-  if (worker.answered === Infinity) return false;
-  try {
-    return worker.ask(requestId) !== false;
-  } catch {
-    return true;
   }
 }

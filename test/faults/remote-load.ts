@@ -1,4 +1,4 @@
-import { fork } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { Load, type LoadOptions, type LoadReport } from '../support/load-client';
 
@@ -9,9 +9,16 @@ import { Load, type LoadOptions, type LoadReport } from '../support/load-client'
 export class RemoteLoad {
   readonly #child;
 
-  constructor(options: Omit<LoadOptions, 'path'> & { readonly path: string }) {
-    this.#child = fork(__filename, { serialization: 'advanced' });
-    this.#child.send(options);
+  /** Resolves when it has begun. */
+  static async start(options: Omit<LoadOptions, 'path'> & { readonly path: string }): Promise<RemoteLoad> {
+    const child = fork(__filename, { serialization: 'advanced' });
+    child.send(options);
+    await once(child, 'message');
+    return new RemoteLoad(child);
+  }
+
+  private constructor(child: ChildProcess) {
+    this.#child = child;
   }
 
   async stop(): Promise<LoadReport> {
@@ -26,7 +33,10 @@ if (require.main === module) {
   let load: Load | undefined;
   process.on('message', (message: LoadOptions | 'stop') => {
     if (message === 'stop') void load?.stop().then((report) => process.send?.(report));
-    else load = new Load(message);
+    else {
+      load = new Load(message);
+      process.send?.('begun');
+    }
   });
   process.on('disconnect', () => process.exit());
 }

@@ -33,9 +33,8 @@ export const manyScrapers: FaultCase = {
     // In turns, so that noise of the machine meets both alike.
     for (let n = 0; n < context.times(10, 4); n += 1) {
       quiet.push(await slice(service));
-      const scrapers = new RemoteLoad({ port: service.port, rate: 50, connections: 50, path: '/metrics' });
-      // Its start is not the scraping.
-      await delay(sliceMs / 2);
+      const scrape = { port: service.port, rate: 50, connections: 50, path: '/metrics' };
+      const scrapers = await RemoteLoad.start(scrape);
       scraped.push(await slice(service));
       reports.push(await scrapers.stop());
     }

@@ -136,6 +136,17 @@ describe('scrapes that come often', () => {
     expect(times()).toBe(2);
   });
 
+  it('ask again when a worker has become ready while the others were asked', async () => {
+    const primary = clusterRegistry({ maxAgeMs: 60_000 });
+    let times = 0;
+    primary.addWorker(1, () => {
+      if (++times === 1) primary.workerReady();
+      return false;
+    });
+    for (let scrape = 1; scrape <= 3; scrape++) await primary.gather();
+    expect(times).toBe(2);
+  });
+
   it('need not ask for the sake of a worker without a ledger that has said its last', async () => {
     const primary = clusterRegistry({ maxAgeMs: 60_000 });
     const { times } = counted(primary);
