@@ -124,11 +124,14 @@ class Primary {
   }
 
   #announce(address: string, port: number): void {
-    const { concurrency, metricsHost } = this.#config;
+    const { concurrency, metricsHost, docs } = this.#config;
     const metricsPort = this.#metricsPort;
     const workers = concurrency === 1 ? '1 worker' : `${concurrency} workers`;
     const metrics = metricsPort === undefined ? '' : `, /metrics on ${url(metricsHost, metricsPort)}`;
-    this.#log.info(`Ready on ${url(address, port)} with ${workers}${metrics} (primary pid ${process.pid})`);
+    const next = docs ? '; the documentation of the API is on /docs' : '';
+    this.#log.info(
+      `Ready on ${url(address, port)} with ${workers}${metrics} (primary pid ${process.pid})${next}`,
+    );
     // PM2's wait_ready, or whoever else has forked us.
     process.send?.('ready', undefined, {}, () => {});
   }
