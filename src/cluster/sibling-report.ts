@@ -1,5 +1,6 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { parseSnapshot, type Snapshot } from '../metrics/snapshot.js';
+import { parseSnapshot } from '../metrics/snapshot-parser.js';
+import type { Snapshot } from '../metrics/snapshot.js';
 import { WORKER_STATES, type WorkerState } from './member.js';
 import { EXIT_REASONS, type ExitReason } from './restart-policy.js';
 

@@ -7,7 +7,7 @@ import { listenersAdded } from './prom-client-listener.js';
 import { RequestTotals } from './request-totals.js';
 import { ownSeries, SERVICE_METRICS } from './service-metrics.js';
 import { Slices } from './slices.js';
-import { readSnapshot, type Snapshot } from './snapshot.js';
+import type { Snapshot } from './snapshot.js';
 import { TextBuffer } from './text-buffer.js';
 import { WorkerInquiry, type Asked } from './worker-inquiry.js';
 import { WorkerMetrics, type Ask } from './worker-metrics.js';
@@ -28,8 +28,8 @@ export interface ClusterRegistryOptions {
   readonly registry: Registry;
 }
 
-/** Ten gatherings a second are plenty: whatever scrapes more often shares them, and the requests keep their CPU. */
-const GATHERING_INTERVAL_MS = 100;
+/** Four gatherings a second are plenty: whatever scrapes more often shares them, and the requests keep their CPU. */
+const GATHERING_INTERVAL_MS = 250;
 
 /**
  * A worker needs a millisecond for a snapshot, in which its requests wait. Counts of requests are in the ledgers, and
@@ -96,25 +96,27 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> {
    * @returns false when it is no snapshot, and was ignored
    */
   receiveSnapshot(generation: number, requestId: number | undefined, text: string): boolean {
-    const snapshot = readSnapshot(text);
-    if (snapshot) this.#takeIn(generation, requestId, snapshot);
-    return snapshot !== undefined;
-  }
-
-  #takeIn(generation: number, requestId: number | undefined, snapshot: Snapshot): void {
     const worker = this.#workers.get(generation);
+    // Gone, with all that it had counted.
+    if (!worker) return true;
+    const snapshot = worker.reader.read(text);
+    if (!snapshot) return false;
     const order = requestId ?? Infinity;
-    // Of a worker that is gone, or older than what is known.
-    if (!worker || order <= worker.answered) return;
+    if (order <= worker.answered) return true;
     worker.answered = order;
     worker.late = false;
+    this.#takeIn(worker, snapshot);
+    this.#inquiry.answered(generation, requestId, snapshot);
+    return true;
+  }
+
+  #takeIn(worker: WorkerMetrics, snapshot: Snapshot): void {
     this.#changes++;
     this.#metrics.add(worker.metrics, snapshot);
     for (const { labels, cells } of snapshot.rows) {
       if (cells.length !== this.#options.buckets.length + 2) continue;
       this.#requests.add(worker.requests, this.#requests.indexOf(labels), Float64Array.from(cells), 0);
     }
-    this.#inquiry.answered(generation, requestId, snapshot);
   }
 
   /** To be called when the process is gone: what it has counted stays, its ledger is removed. */

@@ -1,3 +1,4 @@
+import { labelKey, labelText } from './exposition.js';
 import type { SnapshotMetric } from './snapshot.js';
 
 type Merge = (values: readonly number[]) => number;
@@ -30,12 +31,57 @@ const BETTER: ReadonlyMap<string, string> = new Map([
 const NO_SAMPLE = 2 ** 63 / 1e9;
 
 /** How the workers' values of a gauge become one; undefined when it is to be left out. */
-export function mergeOf(gauge: SnapshotMetric): Merge | undefined {
+function mergeOf(gauge: SnapshotMetric): Merge | undefined {
   const aggregator = BETTER.get(gauge.name) ?? gauge.aggregator;
   return aggregator === 'omit' ? undefined : (MERGES.get(aggregator) ?? sum);
 }
 
 /** Whether a gauge's value says anything. */
-export function isSample(gauge: SnapshotMetric, value: number): boolean {
+function isSample(gauge: SnapshotMetric, value: number): boolean {
   return gauge.name !== 'nodejs_eventloop_lag_min_seconds' || value < NO_SAMPLE;
+}
+
+/** A gauge as one process gave it. */
+export interface ProcessGauge {
+  readonly metric: SnapshotMetric;
+  /** What `gaugeSeries` says of it. */
+  readonly series: readonly GaugeSeries[];
+  /** Whether its series have a label of their own for the process. */
+  readonly isApart: boolean;
+}
+
+interface GaugeSeries {
+  readonly key: string;
+  readonly text: string;
+}
+
+/** The series of a gauge, in the order of its values; with a slot they have it for their `worker` label. */
+export function gaugeSeries({ name, values }: SnapshotMetric, slot: number | undefined): GaugeSeries[] {
+  return values.map(({ labels }) => {
+    const labelled = slot === undefined || 'worker' in labels ? labels : { ...labels, worker: slot };
+    return { key: labelKey(labelled), text: name + labelText(Object.entries(labelled)) };
+  });
+}
+
+/** The lines of one gauge, which these processes have. */
+export function gaugeLines(processes: readonly ProcessGauge[]): string {
+  const merged = new Map<string, { text: string; values: number[] }>();
+  const [first] = processes;
+  const merge = first && mergeOf(first.metric);
+  for (const { metric, series } of processes) {
+    for (const [i, { key, text }] of series.entries()) {
+      const value = metric.values[i]?.value ?? NaN;
+      if (!isSample(metric, value)) continue;
+      const known = merged.get(key);
+      if (known) known.values.push(value);
+      else merged.set(key, { text, values: [value] });
+    }
+  }
+  let lines = '';
+  for (const { text, values } of merged.values()) {
+    // One worker's own value needs no merging, even where prom-client would leave it out.
+    const value = merge ? merge(values) : first?.isApart ? values[0] : undefined;
+    if (value !== undefined && Number.isFinite(value)) lines += `${text} ${value}\n`;
+  }
+  return lines;
 }

@@ -8,38 +8,61 @@ export function boundOf(le: string | number): number {
   return Number.isFinite(bound) && String(bound) === String(le) ? bound : NaN;
 }
 
-/** What was seen of one histogram: that of one set of labels. */
-class Shape {
-  bound = -Infinity;
-  inBuckets = 0;
-  sums = 0;
-  readonly counts: number[] = [];
+/** Where the values of one histogram are: that of one set of labels. */
+export interface HistogramShape {
+  /** In ascending order; the last one is +Inf. */
+  readonly buckets: readonly number[];
+  readonly count: number;
+}
 
-  get isWhole(): boolean {
-    const [count] = this.counts;
-    return this.bound === Infinity && this.sums === 1 && this.counts.length === 1 && count === this.inBuckets;
-  }
+class Found {
+  readonly buckets: number[] = [];
+  readonly sums: number[] = [];
+  readonly counts: number[] = [];
+  bound = -Infinity;
 }
 
 /**
- * Whether these values are whole histograms: buckets in ascending order, cumulative, the last one +Inf and equal to
- * the count, and one sum (Prometheus, "Exposition formats").
+ * The histograms that these series are, if they are whole: buckets in ascending order up to +Inf, one sum and one count
+ * (Prometheus, "Exposition formats").
  */
-export function areWholeHistograms(name: string, values: readonly SnapshotValue[]): boolean {
-  const shapes = new Map<string, Shape>();
-  for (const { metricName, labels, value } of values) {
+export function histogramsOf(
+  name: string,
+  series: readonly Omit<SnapshotValue, 'value'>[],
+): HistogramShape[] | undefined {
+  const histograms = new Map<string, Found>();
+  for (const [i, { metricName, labels }] of series.entries()) {
     const { le, ...shared } = labels;
-    if ((le !== undefined) !== (metricName === `${name}_bucket`)) return false;
+    if ((le !== undefined) !== (metricName === `${name}_bucket`)) return undefined;
     const key = labelKey(shared);
-    const shape = shapes.get(key) ?? new Shape();
-    shapes.set(key, shape);
+    const found = histograms.get(key) ?? new Found();
+    histograms.set(key, found);
     if (le !== undefined) {
       const bound = boundOf(le);
-      if (!(bound > shape.bound) || value < shape.inBuckets) return false;
-      shape.bound = bound;
-      shape.inBuckets = value;
-    } else if (metricName === `${name}_sum`) shape.sums++;
-    else shape.counts.push(value);
+      if (!(bound > found.bound)) return undefined;
+      found.bound = bound;
+      found.buckets.push(i);
+    } else (metricName === `${name}_sum` ? found.sums : found.counts).push(i);
   }
-  return [...shapes.values()].every((shape) => shape.isWhole);
+  const shapes: HistogramShape[] = [];
+  for (const { bound, buckets, sums, counts } of histograms.values()) {
+    const [count] = counts;
+    if (bound !== Infinity || sums.length !== 1 || counts.length !== 1 || count === undefined)
+      return undefined;
+    shapes.push({ buckets, count });
+  }
+  return shapes;
+}
+
+/** Whether no bucket has less than the one below it, and the last one what the count has. */
+export function areCumulative(shapes: readonly HistogramShape[], values: readonly number[]): boolean {
+  return shapes.every(({ buckets, count }) => {
+    let below = 0;
+    for (const bucket of buckets) {
+      const value = values[bucket] ?? NaN;
+      if (!(value >= below)) return false;
+      below = value;
+    }
+    return values[count] === below;
+  });
 }

@@ -1,6 +1,6 @@
 import { beginFamily, labelKey, labelText } from './exposition.js';
 import { boundOf } from './histogram-shape.js';
-import { isSample, mergeOf } from './gauge-merge.js';
+import { gaugeLines, gaugeSeries, type ProcessGauge } from './gauge-merge.js';
 import type { Slices } from './slices.js';
 import type { MetricType, Snapshot, SnapshotMetric, SnapshotValue } from './snapshot.js';
 import type { TextBuffer } from './text-buffer.js';
@@ -12,10 +12,26 @@ export interface Live {
   readonly slot?: number;
 }
 
-interface Series {
+/** What of a series does not change. */
+interface SeriesName {
+  readonly key: string;
   readonly text: string;
   /** The upper bound of a bucket; NaN for other series. */
   readonly bound: number;
+  /** Whether it can't fall unless it is set back; a histogram's sum can. */
+  readonly counts: boolean;
+  /** Which of the metric's values it is. */
+  readonly at: number;
+}
+
+/** A metric's series that have the same labels but for `le`. */
+interface Group {
+  readonly key: string;
+  readonly series: readonly SeriesName[];
+}
+
+interface Total {
+  readonly name: SeriesName;
   value: number;
 }
 
@@ -23,7 +39,7 @@ interface Family {
   readonly help: string;
   readonly type: MetricType;
   /** Counters and the like: by the labels without `le`, then by series. */
-  readonly groups: Map<string, Map<string, Series>>;
+  readonly groups: Map<string, Map<string, Total>>;
 }
 
 /** The last readings of one process: by group, then by series. */
@@ -39,6 +55,9 @@ export class MergedMetrics {
   readonly #families = new Map<string, Family>();
   /** Which family a series' name belongs to. */
   readonly #names = new Map<string, string>();
+  /** By `sameBut`. A process keeps its slot, and so its gauges' labels. */
+  readonly #groups = new WeakMap<object, readonly Group[]>();
+  readonly #gauges = new WeakMap<object, ProcessGauge['series']>();
 
   /** `reserved` are names that a snapshot may not take. */
   constructor(reserved: Iterable<string>) {
@@ -50,15 +69,16 @@ export class MergedMetrics {
     for (const metric of snapshot.metrics) {
       const family = this.#family(metric);
       if (!family || metric.type === 'gauge' || metric.aggregator === 'omit') continue;
-      for (const [group, values] of groupsOf(metric)) addGroup(family, source, group, values);
+      const groups = remember(this.#groups, metric, () => groupsOf(metric));
+      for (const group of groups) addGroup(family, source, group, metric.values);
     }
   }
 
   /** Appends the families with their values; `live` are the processes whose gauges count. */
   async render(live: readonly Live[], text: TextBuffer, slices: Slices): Promise<void> {
     const gauges = new Map<string, string>();
-    for (const [name, entries] of this.#liveGauges(live)) {
-      gauges.set(name, gaugeLines(name, entries));
+    for (const [name, processes] of this.#liveGauges(live)) {
+      gauges.set(name, gaugeLines(processes));
       if (slices.over) await slices.next();
     }
     for (const [name, family] of this.#families) {
@@ -71,14 +91,16 @@ export class MergedMetrics {
     }
   }
 
-  #liveGauges(live: readonly Live[]): Map<string, LiveGauge[]> {
-    const gauges = new Map<string, LiveGauge[]>();
+  #liveGauges(live: readonly Live[]): Map<string, ProcessGauge[]> {
+    const gauges = new Map<string, ProcessGauge[]>();
     for (const { snapshot, slot } of live) {
-      for (const gauge of snapshot.metrics) {
-        if (gauge.type !== 'gauge' || !this.#family(gauge)) continue;
-        const entries = gauges.get(gauge.name);
-        if (entries) entries.push({ gauge, slot });
-        else gauges.set(gauge.name, [{ gauge, slot }]);
+      for (const metric of snapshot.metrics) {
+        if (metric.type !== 'gauge' || !this.#family(metric)) continue;
+        const series = remember(this.#gauges, metric, () => gaugeSeries(metric, slot));
+        const gauge = { metric, series, isApart: slot !== undefined };
+        const known = gauges.get(metric.name);
+        if (known) known.push(gauge);
+        else gauges.set(metric.name, [gauge]);
       }
     }
     return gauges;
@@ -91,10 +113,20 @@ export class MergedMetrics {
     const names = seriesNames(name, type);
     if (names.some((one) => this.#names.has(one))) return undefined;
     for (const one of names) this.#names.set(one, name);
-    const family = { help, type, groups: new Map<string, Map<string, Series>>() };
+    const family = { help, type, groups: new Map<string, Map<string, Total>>() };
     this.#families.set(name, family);
     return family;
   }
+}
+
+/** What `make` gives for a metric, made once for all that are the same but for their numbers. */
+function remember<T>(known: WeakMap<object, T>, { sameBut }: SnapshotMetric, make: () => T): T {
+  if (!sameBut) return make();
+  const old = known.get(sameBut);
+  if (old) return old;
+  const made = make();
+  known.set(sameBut, made);
+  return made;
 }
 
 function seriesNames(name: string, type: MetricType): string[] {
@@ -102,69 +134,54 @@ function seriesNames(name: string, type: MetricType): string[] {
   return [name, `${name}_bucket`, `${name}_sum`, `${name}_count`];
 }
 
-interface LiveGauge {
-  readonly gauge: SnapshotMetric;
-  readonly slot: number | undefined;
-}
-
-interface Keyed {
-  readonly key: string;
-  readonly name: string;
-  /** Whether it can't fall unless it is set back; a histogram's sum can. */
-  readonly counts: boolean;
-  readonly value: SnapshotValue;
-}
-
-/** A metric's values by their labels without `le`. Of a summary only sum and count: quantiles can't be merged. */
-function groupsOf(metric: SnapshotMetric): Map<string, Keyed[]> {
-  const groups = new Map<string, Keyed[]>();
-  for (const value of metric.values) {
-    const name = value.metricName ?? metric.name;
+/** A metric's series by their labels without `le`. Of a summary only sum and count: quantiles can't be merged. */
+function groupsOf(metric: SnapshotMetric): Group[] {
+  const groups = new Map<string, SeriesName[]>();
+  for (const [at, { metricName: name = metric.name, labels }] of metric.values.entries()) {
     if (metric.type === 'summary' && name === metric.name) continue;
-    const { le, ...shared } = value.labels;
-    const group = metric.name + labelKey(metric.type === 'histogram' ? shared : value.labels);
-    const counts = name !== `${metric.name}_sum`;
-    const keyed = { key: `${name} ${le ?? ''} ${group}`, name, counts, value };
-    const values = groups.get(group);
-    if (values) values.push(keyed);
-    else groups.set(group, [keyed]);
+    const { le, ...shared } = labels;
+    const group = metric.name + labelKey(metric.type === 'histogram' ? shared : labels);
+    const series = {
+      key: `${name} ${le ?? ''} ${group}`,
+      text: name + labelText(Object.entries(labels)),
+      bound: le === undefined ? NaN : boundOf(le),
+      counts: name !== `${metric.name}_sum`,
+      at,
+    };
+    const known = groups.get(group);
+    if (known) known.push(series);
+    else groups.set(group, [series]);
   }
-  return groups;
+  return Array.from(groups, ([key, series]) => ({ key, series }));
 }
 
-function addGroup(family: Family, source: MetricSource, group: string, values: readonly Keyed[]): void {
+function addGroup(
+  family: Family,
+  source: MetricSource,
+  { key: group, series }: Group,
+  values: readonly SnapshotValue[],
+): void {
+  const valueOf = ({ at }: SeriesName): number => values[at]?.value ?? 0;
   let last = source.last.get(group);
-  if (!last || values.some((value) => hasFallen(value, last))) source.last.set(group, (last = new Map()));
+  // A count that fell was set back, and all of its histogram with it: they count from 0 again.
+  if (!last || series.some((one) => one.counts && valueOf(one) < (last?.get(one.key) ?? 0)))
+    source.last.set(group, (last = new Map()));
   let totals = family.groups.get(group);
   if (!totals) family.groups.set(group, (totals = new Map()));
-  for (const keyed of values) {
-    const { key, value } = keyed;
-    seriesOf(totals, keyed).value += value.value - (last.get(key) ?? 0);
-    last.set(key, value.value);
+  for (const name of series) {
+    const value = valueOf(name);
+    let total = totals.get(name.key);
+    if (!total) totals.set(name.key, (total = { name, value: 0 }));
+    total.value += value - (last.get(name.key) ?? 0);
+    last.set(name.key, value);
   }
-}
-
-/** A count that fell was set back, and all of its histogram with it: they count from 0 again. */
-function hasFallen({ key, counts, value }: Keyed, last: ReadonlyMap<string, number> | undefined): boolean {
-  return counts && value.value < (last?.get(key) ?? 0);
-}
-
-function seriesOf(group: Map<string, Series>, { key, name, value }: Keyed): Series {
-  let series = group.get(key);
-  if (!series) {
-    const { le } = value.labels;
-    const bound = le === undefined ? NaN : boundOf(le);
-    series = { text: name + labelText(Object.entries(value.labels)), bound, value: 0 };
-    group.set(key, series);
-  }
-  return series;
 }
 
 function totalLines({ type, groups }: Family): string {
   let text = '';
   for (const group of groups.values()) {
-    const series = type === 'histogram' ? ascending([...group.values()]) : group.values();
-    for (const { text: name, value } of series) text += `${name} ${value}\n`;
+    const totals = type === 'histogram' ? ascending([...group.values()]) : group.values();
+    for (const { name, value } of totals) text += `${name.text} ${value}\n`;
   }
   return text;
 }
@@ -173,31 +190,10 @@ function totalLines({ type, groups }: Family): string {
  * Buckets by their bounds, then sum and count. After a reload with other bounds a new bucket has not seen what is in
  * a smaller one: it has at least that much.
  */
-function ascending(series: readonly Series[]): { text: string; value: number }[] {
-  const buckets = series.filter(({ bound }) => !Number.isNaN(bound)).toSorted((a, b) => a.bound - b.bound);
+function ascending(totals: readonly Total[]): Total[] {
+  const isBucket = ({ name }: Total): boolean => !Number.isNaN(name.bound);
+  const buckets = totals.filter(isBucket).toSorted((a, b) => a.name.bound - b.name.bound);
   let least = 0;
-  const raised = buckets.map(({ text, value }) => ({ text, value: (least = Math.max(least, value)) }));
-  return [...raised, ...series.filter(({ bound }) => Number.isNaN(bound))];
-}
-
-function gaugeLines(name: string, entries: readonly LiveGauge[]): string {
-  const merged = new Map<string, { text: string; values: number[] }>();
-  const merge = entries[0] && mergeOf(entries[0].gauge);
-  for (const { gauge, slot } of entries) {
-    for (const { labels, value } of gauge.values) {
-      if (!isSample(gauge, value)) continue;
-      const labelled = slot === undefined || 'worker' in labels ? labels : { ...labels, worker: slot };
-      const key = labelKey(labelled);
-      const series = merged.get(key);
-      if (series) series.values.push(value);
-      else merged.set(key, { text: name + labelText(Object.entries(labelled)), values: [value] });
-    }
-  }
-  let text = '';
-  for (const { text: series, values } of merged.values()) {
-    // One worker's own value needs no merging, even where prom-client would leave it out.
-    const value = merge ? merge(values) : entries[0]?.slot === undefined ? undefined : values[0];
-    if (value !== undefined && Number.isFinite(value)) text += `${series} ${value}\n`;
-  }
-  return text;
+  const raised = buckets.map(({ name, value }) => ({ name, value: (least = Math.max(least, value)) }));
+  return [...raised, ...totals.filter((total) => !isBucket(total))];
 }

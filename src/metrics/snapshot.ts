@@ -1,7 +1,8 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Registry } from 'prom-client';
-import { areWholeHistograms } from './histogram-shape.js';
-import { areCells, type RowData } from './ledger-reader.js';
+import type { RowData } from './ledger-reader.js';
 import type { Row } from './request-metrics.js';
+import { parse } from './snapshot-parser.js';
 
 export type MetricType = 'counter' | 'gauge' | 'histogram' | 'summary';
 export type Labels = Readonly<Record<string, string | number>>;
@@ -21,6 +22,8 @@ export interface SnapshotMetric {
   /** How prom-client is told to merge gauges: sum, first, min, max, average, omit. */
   readonly aggregator: string;
   readonly values: readonly SnapshotValue[];
+  /** The same for all snapshots of one reader in which the metric is the same but for its numbers. */
+  readonly sameBut?: object;
 }
 
 /** What a process says about itself. */
@@ -30,126 +33,73 @@ export interface Snapshot {
   readonly rows: readonly RowData[];
 }
 
+/** All default metrics together take a process more than a millisecond; requests have their turn in between. */
+const SLICE_MS = 0.3;
+
+/** What prom-client gives. It is not checked yet: label values can be anything, and a custom metric can give anything. */
+interface Collected {
+  readonly values: readonly {
+    readonly metricName?: string;
+    readonly labels: object;
+    readonly value: number;
+  }[];
+}
+
 /** Takes a snapshot of this process. A metric whose collection fails is left out, the others are there. */
 export async function takeSnapshot(registry: Registry, memoryOnly: readonly Row[]): Promise<Snapshot> {
   return parse(await collect(registry), rowsOf(memoryOnly));
 }
 
-/** What a process says of itself, for another to read with `readSnapshot`: JSON takes a third of what a structured clone does. */
+/**
+ * What a process says of itself, for a `SnapshotReader` of another: a line of what changes, and one of what mostly stays as it
+ * is, so that it is read once.
+ */
 export async function snapshotText(registry: Registry, memoryOnly: readonly Row[]): Promise<string> {
   const metrics = await collect(registry);
   const rows = rowsOf(memoryOnly);
   try {
-    return JSON.stringify({ metrics, rows });
+    return textOf(metrics, rows);
   } catch {
     // prom-client takes any label value, but JSON has no BigInt, and nothing that holds itself.
-    return JSON.stringify(parse(metrics, rows));
+    return textOf(parse(metrics, rows).metrics, rows);
   }
+}
+
+function textOf(metrics: readonly Collected[], rows: readonly RowData[]): string {
+  const numbers = metrics.map(({ values }) => values.map(({ value }) => value));
+  const series = metrics.map((metric) => ({
+    ...metric,
+    values: metric.values.map(({ metricName, labels }) => ({ metricName, labels })),
+  }));
+  return `${JSON.stringify({ numbers, rows })}\n${JSON.stringify(series)}`;
 }
 
 function rowsOf(memoryOnly: readonly Row[]): RowData[] {
   return memoryOnly.map(({ labels, cells }) => ({ labels, cells: [...cells] }));
 }
 
-async function collect(registry: Registry): Promise<unknown[]> {
-  try {
-    return await registry.getMetricsAsJSON();
-  } catch {
-    const names = registry.getMetricsAsArray().map(({ name }) => name);
-    const settled = await Promise.allSettled(
-      names.map(async (name) => registry.getSingleMetric(name)?.get()),
-    );
-    return settled.map((one) => (one.status === 'fulfilled' ? one.value : undefined));
+/** What the registry's `getMetricsAsJSON` gives, less what fails, and begun bit by bit. */
+async function collect(registry: Registry): Promise<Collected[]> {
+  const pending: Promise<object | undefined>[] = [];
+  let start = performance.now();
+  for (const { name } of registry.getMetricsAsArray()) {
+    pending.push(collectOne(registry, name));
+    if (performance.now() - start < SLICE_MS) continue;
+    await setImmediate();
+    start = performance.now();
   }
+  const collected = (await Promise.all(pending)).filter((one) => one !== undefined);
+  // It adds the registry's default labels, which nothing else tells.
+  const view: Registry = Object.create(registry, {
+    getMetricsAsArray: { value: () => collected.map((one) => ({ get: () => one })) },
+  });
+  return view.getMetricsAsJSON();
 }
 
-const METRIC_NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
-/** A name that begins with two underscores is reserved (Prometheus, "Metric and label naming"). */
-const LABEL_NAME = /^(?!__)[a-zA-Z_][a-zA-Z0-9_]*$/;
-const TYPES: readonly string[] = ['counter', 'gauge', 'histogram', 'summary'] satisfies MetricType[];
-
-/** Undefined for a text that is no snapshot; what of it is malformed is left out, as by `parseSnapshot`. */
-export function readSnapshot(text: string): Snapshot | undefined {
+async function collectOne(registry: Registry, name: string): Promise<object | undefined> {
   try {
-    return parseSnapshot(JSON.parse(text));
+    return await registry.getSingleMetric(name)?.get();
   } catch {
     return undefined;
   }
-}
-
-/**
- * Checks what another process sent. Undefined when it is no snapshot at all; a metric, value or row that is malformed is
- * left out, so that it can't spoil the rest. NaN and the infinities become null on the way through JSON: values that are one
- * of them, or have one for a label, are left out too.
- */
-export function parseSnapshot(input: unknown): Snapshot | undefined {
-  if (!isObject(input) || !Array.isArray(input['metrics']) || !Array.isArray(input['rows'])) return undefined;
-  return parse(input['metrics'], input['rows']);
-}
-
-function parse(metrics: readonly unknown[], rows: readonly unknown[]): Snapshot {
-  return { metrics: metrics.flatMap(parseMetric), rows: rows.flatMap(parseRow) };
-}
-
-function parseMetric(input: unknown): SnapshotMetric[] {
-  if (!isObject(input)) return [];
-  const { name, help, type, aggregator = 'sum', values: given } = input;
-  if (typeof name !== 'string' || !METRIC_NAME.test(name) || typeof help !== 'string') return [];
-  if (!isMetricType(type) || typeof aggregator !== 'string' || !Array.isArray(given)) return [];
-  const values = given.flatMap((value) => parseValue(value, name, type));
-  // A histogram that lacks a value would be wrong as a whole.
-  const isWhole = values.length === given.length && areWholeHistograms(name, values);
-  if (type === 'histogram' && !isWhole) return [];
-  return [{ name, help, type, aggregator, values }];
-}
-
-function isMetricType(type: unknown): type is MetricType {
-  return typeof type === 'string' && TYPES.includes(type);
-}
-
-function parseValue(input: unknown, family: string, type: MetricType): SnapshotValue[] {
-  if (!isObject(input)) return [];
-  const { value, metricName = family, labels: given = {} } = input;
-  if (typeof value !== 'number' || !Number.isFinite(value)) return [];
-  // What counts can't be negative; gauges and sums can.
-  if (type !== 'gauge' && metricName !== `${family}_sum` && value < 0) return [];
-  const labels = parseLabels(given);
-  if (!labels || typeof metricName !== 'string') return [];
-  if (!isSeriesOf(metricName, family, type, labels)) return [];
-  return [metricName === family ? { labels, value } : { metricName, labels, value }];
-}
-
-function isSeriesOf(name: string, family: string, type: MetricType, labels: Labels): boolean {
-  if (type === 'counter' || type === 'gauge') return name === family;
-  if (name === `${family}_sum` || name === `${family}_count`) return true;
-  return type === 'histogram' ? name === `${family}_bucket` : name === family && 'quantile' in labels;
-}
-
-function parseLabels(input: unknown): Labels | undefined {
-  if (!isObject(input)) return undefined;
-  const labels: Record<string, string | number> = {};
-  for (const [name, value] of Object.entries(input)) {
-    // prom-client has a label that an observation did not set as undefined.
-    if (value === undefined) continue;
-    if (!LABEL_NAME.test(name) || (typeof value !== 'string' && typeof value !== 'number')) return undefined;
-    labels[name] = value;
-  }
-  return labels;
-}
-
-function parseRow(input: unknown): RowData[] {
-  if (!isObject(input) || !isObject(input['labels']) || !Array.isArray(input['cells'])) return [];
-  const { method, endpoint, status } = input['labels'];
-  const cells: unknown[] = input['cells'];
-  if (typeof method !== 'string' || typeof endpoint !== 'string' || !isStatus(status)) return [];
-  if (!cells.every((cell) => typeof cell === 'number') || !areCells(cells)) return [];
-  return [{ labels: { method, endpoint, status }, cells }];
-}
-
-function isStatus(status: unknown): status is number {
-  return typeof status === 'number' && Number.isInteger(status) && status >= 0 && status <= 999;
-}
-
-function isObject(input: unknown): input is Record<string, unknown> {
-  return typeof input === 'object' && input !== null;
 }

@@ -4,12 +4,14 @@ import { ledgerPath } from './ledger.js';
 import { MetricSource } from './merged-metrics.js';
 import { RequestSource, type RequestTotals } from './request-totals.js';
 import type { Slices } from './slices.js';
+import { SnapshotReader } from './snapshot-reader.js';
 
 /** Asks a worker for a snapshot; false when it can't answer yet, so that nobody waits for it. */
 export type Ask = (requestId: number) => boolean | void;
 
 /** What the primary knows of one worker. */
 export class WorkerMetrics {
+  readonly reader = new SnapshotReader();
   readonly metrics = new MetricSource();
   readonly requests = new RequestSource();
   /** The latest request it has answered; Infinity after its final snapshot. */

@@ -1,7 +1,8 @@
 import { Registry } from 'prom-client';
 import { MergedMetrics, MetricSource, type Live } from '../../src/metrics/merged-metrics';
 import { Slices } from '../../src/metrics/slices';
-import { readSnapshot, snapshotText, type Snapshot } from '../../src/metrics/snapshot';
+import { snapshotText, type Snapshot } from '../../src/metrics/snapshot';
+import { SnapshotReader } from '../../src/metrics/snapshot-reader';
 import { TextBuffer } from '../../src/metrics/text-buffer';
 
 /** A process with a registry; its snapshots go through JSON as on a real channel. */
@@ -9,9 +10,10 @@ export class RegistryProcess {
   readonly registry = new Registry();
   readonly source = new MetricSource();
   readonly registers = [this.registry];
+  readonly #reader = new SnapshotReader();
 
   async snapshot(): Promise<Snapshot> {
-    const snapshot = readSnapshot(await snapshotText(this.registry, []));
+    const snapshot = this.#reader.read(await snapshotText(this.registry, []));
     if (!snapshot) throw new Error('not a snapshot');
     return snapshot;
   }

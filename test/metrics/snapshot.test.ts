@@ -1,8 +1,11 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import * as fc from 'fast-check';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { MergedMetrics, MetricSource } from '../../src/metrics/merged-metrics';
 import { memoryRows } from '../../src/metrics/request-metrics';
-import { parseSnapshot, readSnapshot, snapshotText, takeSnapshot } from '../../src/metrics/snapshot';
+import { type Snapshot, snapshotText, takeSnapshot } from '../../src/metrics/snapshot';
+import { parseSnapshot } from '../../src/metrics/snapshot-parser';
+import { SnapshotReader } from '../../src/metrics/snapshot-reader';
 import { parseExposition } from '../support/exposition';
 import { rendered } from './registry-process';
 
@@ -134,7 +137,7 @@ describe('a snapshot from another process', () => {
 
 describe('a snapshot as text', () => {
   it.each(['', '{"metrics":[', 'null', '[]', '['.repeat(100_000)])('is none: %.20s', (text) => {
-    expect(readSnapshot(text)).toBeUndefined();
+    expect(new SnapshotReader().read(text)).toBeUndefined();
   });
 
   it('is read as what it was made of, and a value that JSON has not is left out', async () => {
@@ -144,10 +147,70 @@ describe('a snapshot as text', () => {
     gauge.set({ x: 'b' }, NaN);
     const kept = memoryRows([1]).append(row.labels);
     kept.cells.set(row.cells);
-    const snapshot = readSnapshot(await snapshotText(registry, [kept]));
+    const snapshot = new SnapshotReader().read(await snapshotText(registry, [kept]));
     expect(snapshot?.rows).toEqual([row]);
     expect(snapshot?.metrics.map(({ values }) => values)).toEqual([[{ labels: { x: 'a' }, value: 2 }]]);
     expect(snapshot).toEqual(await takeSnapshot(registry, [kept]));
+  });
+});
+
+describe('a reader', () => {
+  const registry = new Registry();
+  const jobs = new Counter({ name: 'c', help: 'h', labelNames: ['x'], registers: [registry] });
+  const sizes = new Histogram({ name: 'h', help: 'h', buckets: [1, 2], registers: [registry] });
+  const load = new Gauge({ name: 'g', help: 'h', registers: [registry] });
+  const reader = new SnapshotReader();
+  /** What was read, and whether each metric was the same but for its numbers. */
+  async function read(): Promise<[snapshot: Snapshot | undefined, same: (object | undefined)[]]> {
+    const snapshot = reader.read(await snapshotText(registry, []));
+    return [snapshot, snapshot?.metrics.map(({ sameBut }) => sameBut) ?? []];
+  }
+
+  it('gives each time what a new one gives, and says what is the same but for its numbers', async () => {
+    jobs.inc({ x: 'a' });
+    const [, first] = await read();
+    expect(first).not.toContain(undefined);
+    jobs.inc({ x: 'a' }, 4);
+    sizes.observe(1.5);
+    load.set(-1);
+    const [second, same] = await read();
+    expect(second).toMatchObject(await takeSnapshot(registry, []));
+    expect(same.map((one, i) => one === first[i])).toEqual([true, true, true]);
+    jobs.inc({ x: 'b' });
+    const [third, others] = await read();
+    expect(third).toMatchObject(await takeSnapshot(registry, []));
+    expect(others[0]).not.toBe(first[0]);
+  });
+
+  it('leaves out a number that can’t be one, until it can', async () => {
+    load.set(NaN);
+    const [without] = await read();
+    expect(without).toMatchObject(await takeSnapshot(registry, []));
+    expect(without?.metrics.map(({ values }) => values.length)).toEqual([2, 5, 0]);
+    load.set(3);
+    const [again] = await read();
+    expect(again?.metrics[2]?.values).toEqual([{ labels: {}, value: 3 }]);
+  });
+
+  it.each<[string, (numbers: number[][]) => void]>([
+    ['a count is negative', ([counts]) => counts?.splice(0, 1, -1)],
+    ['one is missing', ([counts]) => counts?.pop()],
+    ['one is a text', ([counts]) => counts?.splice(0, 1, '7' as never)],
+    ['buckets fall', ([, cells]) => cells?.splice(0, 1, 99)],
+    ['+Inf is not the count', ([, cells]) => cells?.splice(4, 1, 99)],
+  ])('reads as a new one does when %s', async (_what, spoil) => {
+    await read();
+    const [changing = '', series = ''] = (await snapshotText(registry, [])).split('\n');
+    const told: { numbers: number[][] } = JSON.parse(changing);
+    spoil(told.numbers);
+    const text = `${JSON.stringify(told)}\n${series}`;
+    const metrics = reader.read(text)?.metrics.map(({ name, values }) => ({ name, values }));
+    expect(metrics).toEqual(
+      new SnapshotReader().read(text)?.metrics.map(({ name, values }) => ({ name, values })),
+    );
+    expect(metrics).not.toEqual(
+      (await takeSnapshot(registry, [])).metrics.map(({ name, values }) => ({ name, values })),
+    );
   });
 });
 
@@ -163,7 +226,7 @@ describe('what JSON has no way to write', () => {
     labelled.inc({ x: label as never }, 5);
     labelled.inc({ x: 'y' }, 2);
     labelled.inc(3);
-    const snapshot = readSnapshot(await snapshotText(registry, []));
+    const snapshot = new SnapshotReader().read(await snapshotText(registry, []));
     expect(snapshot?.metrics[0]?.values).toEqual([
       { labels: { x: 'y' }, value: 2 },
       { labels: {}, value: 3 },
@@ -185,6 +248,46 @@ describe('a snapshot of this process', () => {
     ]);
     expect(snapshot.rows).toEqual([row]);
     expect(parseSnapshot(JSON.parse(JSON.stringify(snapshot)))).toEqual(snapshot);
+  });
+
+  it('has the registry’s default labels, also where a collection fails', async () => {
+    const registry = new Registry();
+    registry.setDefaultLabels({ zone: 'a' });
+    new Counter({ name: 'c', help: 'h', labelNames: ['x'], registers: [registry] }).inc({ x: 'y' });
+    const collect = (): never => {
+      throw new Error('no such device');
+    };
+    new Gauge({ name: 'bad', help: 'h', registers: [registry], collect }).set(1);
+    const { metrics } = await takeSnapshot(registry, []);
+    expect(metrics.map(({ values }) => values)).toEqual([[{ labels: { x: 'y', zone: 'a' }, value: 1 }]]);
+  });
+
+  it('lets others have their turn while it is taken, and waits for slow collections at the same time', async () => {
+    const registry = new Registry();
+    let running = 0;
+    let together = 0;
+    let turns = 0;
+    const count = (): void => void (turns++, setImmediate(count).unref());
+    setImmediate(count);
+    const turnsBefore: number[] = [];
+    for (const name of ['a', 'b', 'c']) {
+      const gauge: Gauge = new Gauge({
+        name,
+        help: 'h',
+        registers: [registry],
+        async collect() {
+          turnsBefore.push(turns);
+          for (const end = performance.now() + 1; performance.now() < end;);
+          together = Math.max(together, ++running);
+          await delay(50);
+          running--;
+          gauge.set(1);
+        },
+      });
+    }
+    await takeSnapshot(registry, []);
+    expect(together).toBe(3);
+    expect(turnsBefore).toEqual([0, 1, 2]);
   });
 
   it('loses only the metric whose collection fails', async () => {
