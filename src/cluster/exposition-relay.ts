@@ -1,5 +1,5 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { oneAtATime } from '../metrics/one-at-a-time.js';
+import { rest } from '../metrics/slices.js';
 import type { PrimaryMessage, WorkerMessage } from './messages.js';
 
 /** Of an exposition's bytes per message: the primary is never busy for longer than one takes. */
@@ -53,12 +53,12 @@ export class RemoteGatherer {
 
   /**
    * One scrape runs at a time. Calls that come meanwhile share the next one: the running one could miss a response
-   * that was answered before the call. They get it one by one, so that requests which are not scrapes have their turn in
-   * between. Rejects when the primary fails or does not answer in time.
+   * that was answered before the call. They get it one by one, a millisecond apart, so that requests which are not scrapes have
+   * their turn in between. Rejects when the primary fails or does not answer in time.
    */
   async gather(): Promise<Buffer> {
     const exposition = await this.#shared();
-    this.#turn = this.#turn.then(() => nextTurn());
+    this.#turn = this.#turn.then(rest);
     await this.#turn;
     return exposition;
   }

@@ -6,7 +6,7 @@ import { oneAtATime } from './one-at-a-time.js';
 import { listenersAdded } from './prom-client-listener.js';
 import { RequestTotals } from './request-totals.js';
 import { ownSeries, SERVICE_METRICS } from './service-metrics.js';
-import { Slices } from './slices.js';
+import { rest, Slices } from './slices.js';
 import type { Snapshot } from './snapshot.js';
 import { TextBuffer } from './text-buffer.js';
 import { WorkerInquiry, type Asked } from './worker-inquiry.js';
@@ -147,6 +147,7 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> {
     // First, so that a worker which is said to be ready there is among those that are asked.
     const own = await this.#options.registry.metrics();
     const answered = await this.#answeredText();
+    await rest();
     const slices = await Slices.begin();
     for (const worker of this.#workers.values()) await worker.readInto(this.#requests, slices);
     // Most have grown by a few digits.
@@ -155,6 +156,8 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> {
     text.append(`\n${own}\n`);
     text.appendBytes(answered);
     this.#length = text.length;
+    // Whoever gets it is busy with it, too.
+    await rest();
     return text.bytes;
   }
 
@@ -163,6 +166,7 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> {
     const { answers, missing } = await this.#snapshots();
     const changes = this.#changes;
     if (this.#answered.changes !== changes) {
+      await rest();
       const text = new TextBuffer();
       const slices = await Slices.begin();
       appendMissingWorkers(text, this.#options.prefix, this.#present(missing).length);

@@ -1,4 +1,4 @@
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 
 /** A thread is not kept for longer at a time. */
 const SLICE_MS = 2;
@@ -28,4 +28,12 @@ export class Slices {
     await setImmediate();
     this.#start = performance.now();
   }
+}
+
+/**
+ * A pause in which this thread sleeps. An immediate gives way only to events of its own process; where processes share a core,
+ * requests wait in the others for as long as this one has work.
+ */
+export async function rest(): Promise<void> {
+  await setTimeout(1);
 }

