@@ -1,7 +1,7 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Registry } from 'prom-client';
 import type { RowData } from './ledger-reader.js';
 import type { Row } from './request-metrics.js';
-import { rest } from './slices.js';
 import { parse } from './snapshot-parser.js';
 
 export type MetricType = 'counter' | 'gauge' | 'histogram' | 'summary';
@@ -85,7 +85,7 @@ async function collect(registry: Registry): Promise<Collected[]> {
   for (const { name } of registry.getMetricsAsArray()) {
     pending.push(collectOne(registry, name));
     if (performance.now() - start < SLICE_MS) continue;
-    await rest();
+    await setImmediate();
     start = performance.now();
   }
   const collected = (await Promise.all(pending)).filter((one) => one !== undefined);

@@ -234,6 +234,10 @@ describe('what JSON has no way to write', () => {
   });
 });
 
+function fails(): never {
+  throw new Error('no such device');
+}
+
 describe('a snapshot of this process', () => {
   it('has the registry’s metrics and the rows that no file holds', async () => {
     const registry = new Registry();
@@ -254,10 +258,7 @@ describe('a snapshot of this process', () => {
     const registry = new Registry();
     registry.setDefaultLabels({ zone: 'a' });
     new Counter({ name: 'c', help: 'h', labelNames: ['x'], registers: [registry] }).inc({ x: 'y' });
-    const collect = (): never => {
-      throw new Error('no such device');
-    };
-    new Gauge({ name: 'bad', help: 'h', registers: [registry], collect }).set(1);
+    new Gauge({ name: 'bad', help: 'h', registers: [registry], collect: fails }).set(1);
     const { metrics } = await takeSnapshot(registry, []);
     expect(metrics.map(({ values }) => values)).toEqual([[{ labels: { x: 'y', zone: 'a' }, value: 1 }]]);
   });
@@ -287,8 +288,7 @@ describe('a snapshot of this process', () => {
     }
     await takeSnapshot(registry, []);
     expect(together).toBe(3);
-    const [first = 0, second = 0, third = 0] = turnsBefore;
-    expect([second > first, third > second]).toEqual([true, true]);
+    expect(turnsBefore).toEqual([0, 1, 2]);
   });
 
   it('loses only the metric whose collection fails', async () => {
