@@ -19,7 +19,7 @@ const NONE = 'no scrape';
 const EVERY_SECOND = `${CLIENTS} scrapers, each once a second`;
 const WITHOUT_PAUSE = `${CLIENTS} scrapers, each without a pause`;
 const NOTE = `The whole service with ${WORKERS} workers, all its processes on one core; ${RATE} requests a second on ${CONNECTIONS} connections at a steady rate.
-A latency counts from the moment when the request was due. The scrapes come from the process that makes the requests.`;
+A latency counts from the moment when the request was due. The scrapes come from the process that makes the requests. Before, the scrapers ran without a pause for ${WARM_UP_SECONDS} s.`;
 
 /** @typedef {{ latencies: number[], scrapes: number[] }} Slice  all in ms */
 

@@ -55,7 +55,7 @@ export class MergedMetrics {
   readonly #families = new Map<string, Family>();
   /** Which family a series' name belongs to. */
   readonly #names = new Map<string, string>();
-  /** By `sameBut`. A process keeps its slot, and so its gauges' labels. */
+  /** By `shape`. A process keeps its slot, and so its gauges' labels. */
   readonly #groups = new WeakMap<object, readonly Group[]>();
   readonly #gauges = new WeakMap<object, ProcessGauge['series']>();
 
@@ -120,12 +120,12 @@ export class MergedMetrics {
 }
 
 /** What `make` gives for a metric, made once for all that are the same but for their numbers. */
-function remember<T>(known: WeakMap<object, T>, { sameBut }: SnapshotMetric, make: () => T): T {
-  if (!sameBut) return make();
-  const old = known.get(sameBut);
+function remember<T>(known: WeakMap<object, T>, { shape }: SnapshotMetric, make: () => T): T {
+  if (!shape) return make();
+  const old = known.get(shape);
   if (old) return old;
   const made = make();
-  known.set(sameBut, made);
+  known.set(shape, made);
   return made;
 }
 

@@ -14,7 +14,7 @@ interface Known {
  * are checked, and made into objects, when there are others than before.
  */
 export class SnapshotReader {
-  #series = '';
+  #series: string | undefined;
   #known: readonly Known[] = [];
 
   /** Undefined for a text that no `snapshotText` is; what of it is malformed is left out, as by `parseSnapshot`. */
@@ -24,6 +24,7 @@ export class SnapshotReader {
       const { numbers, rows }: Record<string, unknown> = JSON.parse(text.slice(0, end));
       if (!Array.isArray(numbers) || !Array.isArray(rows)) return undefined;
       const known = this.#knownOf(text.slice(end + 1), numbers);
+      if (!known) return undefined;
       return {
         metrics: known.flatMap((one, i) => renumbered(one, numbers[i])),
         rows: rows.flatMap(parseRow),
@@ -33,13 +34,13 @@ export class SnapshotReader {
     }
   }
 
-  #knownOf(series: string, numbers: readonly unknown[]): readonly Known[] {
-    if (series !== this.#series) {
-      const told: unknown = JSON.parse(series);
-      this.#known = Array.isArray(told) ? told.map((one, i) => knownOf(one, numbers[i])) : [];
-      this.#series = series;
-    }
-    return this.#known;
+  /** Undefined when these are no series. */
+  #knownOf(series: string, numbers: readonly unknown[]): readonly Known[] | undefined {
+    if (series === this.#series) return this.#known;
+    const told: unknown = JSON.parse(series);
+    if (!Array.isArray(told)) return undefined;
+    this.#series = series;
+    return (this.#known = told.map((one, i) => knownOf(one, numbers[i])));
   }
 }
 
@@ -48,7 +49,7 @@ function knownOf(told: unknown, numbers: unknown): Known {
   // With something left out its numbers are no longer where they were.
   if (!metric || !Array.isArray(numbers) || metric.values.length < numbers.length) return { told };
   const histograms = metric.type === 'histogram' ? (histogramsOf(metric.name, metric.values) ?? []) : [];
-  return { told, metric: { ...metric, sameBut: {} }, histograms };
+  return { told, metric: { ...metric, shape: {} }, histograms };
 }
 
 /** The metric with these numbers; without any where it is malformed. */
@@ -64,7 +65,6 @@ function areNumbersOf(
 ): numbers is number[] {
   return (
     Array.isArray(numbers) &&
-    numbers.length === values.length &&
     values.every(({ metricName = name }, i) => isValueOf(numbers[i], metricName, name, type)) &&
     areCumulative(histograms, numbers)
   );

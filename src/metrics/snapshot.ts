@@ -22,8 +22,8 @@ export interface SnapshotMetric {
   /** How prom-client is told to merge gauges: sum, first, min, max, average, omit. */
   readonly aggregator: string;
   readonly values: readonly SnapshotValue[];
-  /** The same for all snapshots of one reader in which the metric is the same but for its numbers. */
-  readonly sameBut?: object;
+  /** One object for all snapshots of a reader in which the metric is the same but for its numbers. */
+  readonly shape?: object;
 }
 
 /** What a process says about itself. */
