@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events';
 import * as fc from 'fast-check';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { MergedMetrics, MetricSource } from '../../src/metrics/merged-metrics';
@@ -283,17 +284,16 @@ describe('a snapshot of this process', () => {
     let done = false;
     const count = (): void => void (turns++, done || setImmediate(count));
     setImmediate(count);
-    const names = ['a', 'b', 'c'];
-    let allBegan = (): void => {};
-    const began = new Promise<void>((resolve) => (allBegan = resolve));
-    for (const name of names) {
+    const allBegan = new EventEmitter();
+    const began = once(allBegan, 'all');
+    for (const name of ['a', 'b', 'c']) {
       const gauge: Gauge = new Gauge({
         name,
         help: 'h',
         registers: [registry],
         async collect() {
           for (const end = performance.now() + 1; performance.now() < end;);
-          if (turnsBefore.push(turns) === names.length) allBegan();
+          if (turnsBefore.push(turns) === 3) allBegan.emit('all');
           await began;
           gauge.set(1);
         },
@@ -311,9 +311,7 @@ describe('a snapshot of this process', () => {
       name: 'bad',
       help: 'h',
       registers: [registry],
-      collect() {
-        throw new Error('no such device');
-      },
+      collect: fails,
     });
     bad.set(1);
     expect((await takeSnapshot(registry, [])).metrics.map(({ name }) => name)).toEqual(['good']);
