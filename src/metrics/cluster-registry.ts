@@ -169,7 +169,6 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> {
     const { answers, missing } = await this.#snapshots();
     const changes = this.#changes;
     if (this.#answered.changes !== changes) {
-      await rest();
       const text = new TextBuffer();
       const slices = await Slices.begin();
       appendMissingWorkers(text, this.#options.prefix, this.#present(missing).length);
