@@ -23,6 +23,7 @@ export function createPrimary() {
     perWorker: false,
     // As when scrapes are two seconds apart or more.
     maxAgeMs: 0,
+    intervalMs: 0,
     registry: new Registry(),
   });
   let generations = 0;
@@ -35,7 +36,7 @@ export function createPrimary() {
     });
     return worker;
   };
-  return { fork, gather: () => registry.gather() };
+  return { fork, gather: async () => (await registry.gather()).bytes };
 }
 
 /** A worker's part: rows in a ledger, all other metrics in a registry. */

@@ -53,8 +53,6 @@ function tellWorkers(message) {
 
 /** Time to answer and longest block of this process in ms, its CPU in µs. */
 async function scrape() {
-  // Ours gathers every 150 ms at most: a scrape that comes too soon would wait.
-  await setTimeout(180);
   const blocks = watchBlocks();
   // The watching is under way when the scrape begins, and sees what comes after its last step.
   await setTimeout(20);

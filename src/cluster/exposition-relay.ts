@@ -1,4 +1,5 @@
-import { oneAtATime } from '../metrics/one-at-a-time.js';
+import type { Exposition } from '../metrics/cluster-registry.js';
+import { monotonicTime } from '../metrics/monotonic-time.js';
 import { rest } from '../metrics/slices.js';
 import type { PrimaryMessage, WorkerMessage } from './messages.js';
 
@@ -14,14 +15,14 @@ const TIMEOUT_MS = 2_000;
  * @param send calls back when the message was taken, or with the error when it can't be
  */
 export function sendExposition(
-  exposition: Buffer,
+  { bytes, asOf }: Exposition,
   id: number,
   send: (message: PrimaryMessage, taken: (err: Error | null) => void) => void,
 ): void {
   const sendFrom = (start: number): void => {
     const end = start + CHUNK;
-    const last = end >= exposition.length;
-    send({ type: 'exposition', id, bytes: exposition.subarray(start, end), last }, (err) => {
+    const last = end >= bytes.length;
+    send({ type: 'exposition', id, asOf, bytes: bytes.subarray(start, end), last }, (err) => {
       if (!err && !last) setImmediate(sendFrom, end);
     });
   };
@@ -33,7 +34,7 @@ type Answer = Extract<PrimaryMessage, { type: 'exposition' | 'exposition-failed'
 interface Scrape {
   readonly id: number;
   readonly parts: Uint8Array[];
-  readonly resolve: (exposition: Buffer) => void;
+  readonly resolve: (exposition: Exposition) => void;
   readonly reject: (err: Error) => void;
 }
 
@@ -43,7 +44,7 @@ export class RemoteGatherer {
   readonly #timeoutMs: number;
   #scrapes = 0;
   #current: Scrape | undefined;
-  readonly #shared = oneAtATime(() => this.#scrape());
+  #running: Promise<Exposition> | undefined;
   #turn = Promise.resolve();
 
   constructor(send: (message: WorkerMessage) => void, timeoutMs = TIMEOUT_MS) {
@@ -52,15 +53,16 @@ export class RemoteGatherer {
   }
 
   /**
-   * One scrape runs at a time. Calls that come meanwhile share the next one: the running one could miss a response
-   * that was answered before the call. They get it one by one, a millisecond apart, so that requests which are not scrapes have
-   * their turn in between. Rejects when the primary fails or does not answer in time.
+   * One scrape runs at a time. A call that comes meanwhile shares it where the primary begins after the call, and else the
+   * next one: what was begun before could miss a response that was answered before the call. They get it one by one, a millisecond
+   * apart, so that requests which are not scrapes have their turn in between. Rejects when the primary fails or does not
+   * answer in time.
    */
   async gather(): Promise<Buffer> {
-    const exposition = await this.#shared();
+    const { bytes } = await (this.#running ? this.#share(this.#running) : this.#start());
     this.#turn = this.#turn.then(rest);
     await this.#turn;
-    return exposition;
+    return bytes;
   }
 
   /** Takes a message of the primary that answers a scrape; one that is too late is ignored. */
@@ -69,10 +71,20 @@ export class RemoteGatherer {
     if (scrape?.id !== message.id) return;
     if (message.type === 'exposition-failed') return scrape.reject(new Error(message.message));
     scrape.parts.push(message.bytes);
-    if (message.last) scrape.resolve(Buffer.concat(scrape.parts));
+    if (message.last) scrape.resolve({ bytes: Buffer.concat(scrape.parts), asOf: message.asOf });
   }
 
-  async #scrape(): Promise<Buffer> {
+  async #share(running: Promise<Exposition>): Promise<Exposition> {
+    const called = monotonicTime();
+    const exposition = await running.catch(() => undefined);
+    return exposition && exposition.asOf >= called ? exposition : (this.#running ?? this.#start());
+  }
+
+  #start(): Promise<Exposition> {
+    return (this.#running = this.#scrape().finally(() => (this.#running = undefined)));
+  }
+
+  async #scrape(): Promise<Exposition> {
     const id = ++this.#scrapes;
     let timer: NodeJS.Timeout | undefined;
     try {

@@ -20,7 +20,13 @@ export type WorkerMessage =
 export type PrimaryMessage =
   | { readonly type: 'collect'; readonly id: number }
   /** A part of the exposition; in order. */
-  | { readonly type: 'exposition'; readonly id: number; readonly bytes: Uint8Array; readonly last: boolean }
+  | {
+      readonly type: 'exposition';
+      readonly id: number;
+      readonly asOf: number;
+      readonly bytes: Uint8Array;
+      readonly last: boolean;
+    }
   | { readonly type: 'exposition-failed'; readonly id: number; readonly message: string }
   /** The service is about to stop: readiness is 503, everything is still served. */
   | { readonly type: 'unready' }
@@ -86,9 +92,9 @@ export function parsePrimaryMessage(value: unknown): PrimaryMessage | undefined 
       return isWhole(id) ? { type, id } : undefined;
     }
     case 'exposition': {
-      const { id, bytes, last } = value;
-      return isWhole(id) && bytes instanceof Uint8Array && typeof last === 'boolean'
-        ? { type, id, bytes, last }
+      const { id, asOf, bytes, last } = value;
+      return isWhole(id) && isAmount(asOf) && bytes instanceof Uint8Array && typeof last === 'boolean'
+        ? { type, id, asOf, bytes, last }
         : undefined;
     }
     case 'exposition-failed': {

@@ -79,7 +79,7 @@ class Primary {
   async #serveMetrics(): Promise<boolean> {
     const { metricsPort, metricsHost, metricsToken } = this.#config;
     if (metricsPort === undefined) return true;
-    const gather = () => this.#registry.gather();
+    const gather = async () => (await this.#registry.gather()).bytes;
     this.#metricsServer = new MetricsServer(
       createMetricsListener({ gather, token: metricsToken, log: this.#log }),
     );

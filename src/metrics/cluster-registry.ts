@@ -3,6 +3,7 @@ import { AggregatorRegistry, type PrometheusContentType, type Registry } from 'p
 import { appendMissingWorkers } from './exposition.js';
 import { MergedMetrics, type Live } from './merged-metrics.js';
 import { oneAtATime } from './one-at-a-time.js';
+import { monotonicTime } from './monotonic-time.js';
 import { listenersAdded } from './prom-client-listener.js';
 import { RequestTotals } from './request-totals.js';
 import { ownSeries, SERVICE_METRICS } from './service-metrics.js';
@@ -24,15 +25,24 @@ export interface ClusterRegistryOptions {
   readonly timeoutMs?: number;
   /** How old a worker's answer may be at a scrape. Default 1900. */
   readonly maxAgeMs?: number;
+  /** How far apart gatherings begin at least. Default 250. */
+  readonly intervalMs?: number;
   /** The primary's own metrics: `registerWorkers` and `registerWorkerExits`. */
   readonly registry: Registry;
 }
 
+/** The whole service at a time. */
+export interface Exposition {
+  readonly bytes: Buffer;
+  /** Every request that was answered before this `monotonicTime` is counted. */
+  readonly asOf: number;
+}
+
 /**
- * Seven gatherings a second are plenty: whatever scrapes more often shares them, and the requests keep their CPU. A scrape that
+ * Four gatherings a second are plenty: whatever scrapes more often shares them, and the requests keep their CPU. A scrape that
  * has to wait for one, and then for a hung worker, is still answered within a second.
  */
-const GATHERING_INTERVAL_MS = 150;
+const INTERVAL_MS = 250;
 
 /**
  * A worker needs a millisecond for a snapshot, in which its requests wait. Counts of requests are in the ledgers, and
@@ -69,6 +79,7 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> {
     const { workers, workerExits } = SERVICE_METRICS;
     const ofPrimary = [workers, workerExits].map(({ name }) => options.prefix + name);
     this.#metrics = new MergedMetrics([...ownSeries(options.prefix), ...ofPrimary]);
+    this.gather = oneAtATime(() => this.#gather(), options.intervalMs ?? INTERVAL_MS);
   }
 
   /**
@@ -137,14 +148,15 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> {
    * may be `maxAgeMs` older where scrapes come more often than that. One gathering runs at a time; calls that arrive
    * meanwhile share the next one, because the running one may have passed what was answered before they came.
    */
-  readonly gather = oneAtATime(() => this.#gather(), GATHERING_INTERVAL_MS);
+  readonly gather: () => Promise<Exposition>;
 
   /** prom-client's name for it. */
   override async clusterMetrics(): Promise<string> {
-    return (await this.gather()).toString();
+    return (await this.gather()).bytes.toString();
   }
 
-  async #gather(): Promise<Buffer> {
+  async #gather(): Promise<Exposition> {
+    const asOf = monotonicTime();
     // What came together with the scrape may be word of a ledger that has failed.
     await setImmediate();
     // First, so that a worker which is said to be ready there is among those that are asked.
@@ -161,7 +173,7 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> {
     this.#length = text.length;
     // Whoever gets it is busy with it, too.
     await rest();
-    return text.bytes;
+    return { bytes: text.bytes, asOf };
   }
 
   /** The text of what workers have to be asked for. */

@@ -1,16 +1,17 @@
 import { RemoteGatherer, sendExposition } from '../../src/cluster/exposition-relay';
 import type { PrimaryMessage } from '../../src/cluster/messages';
+import { monotonicTime } from '../../src/metrics/monotonic-time';
 
-const EXPOSITION = Buffer.from('flask_app_request_count{method="GET"} 1 \u{1f600}\n'.repeat(20_000));
+const BYTES = Buffer.from('flask_app_request_count{method="GET"} 1 \u{1f600}\n'.repeat(20_000));
 
-/** A worker's gatherer; `asked` are the scrapes that it has sent. */
+/** A worker's gatherer; `asked` are the scrapes that it has sent. An answer is as of long ago unless it says when. */
 function gatherer(timeoutMs?: number) {
   const asked: number[] = [];
   const remote = new RemoteGatherer((message) => {
     if (message.type === 'scrape') asked.push(message.id);
   }, timeoutMs);
-  const answer = (id: number, text: string) =>
-    remote.receive({ type: 'exposition', id, bytes: Buffer.from(text), last: true });
+  const answer = (id: number, text: string, asOf = 0) =>
+    remote.receive({ type: 'exposition', id, asOf, bytes: Buffer.from(text), last: true });
   const gather = async () => (await remote.gather()).toString();
   return { remote, asked, answer, gather };
 }
@@ -19,13 +20,14 @@ test('a long exposition travels in parts of bounded size and arrives whole', asy
   const { remote, asked } = gatherer();
   const scrape = remote.gather();
   const sizes: number[] = [];
-  sendExposition(EXPOSITION, asked[0]!, (message, taken) => {
+  sendExposition({ bytes: BYTES, asOf: 1 }, asked[0]!, (message, taken) => {
     if (message.type !== 'exposition') throw new Error('not a part');
     sizes.push(message.bytes.length);
+    expect(message.asOf).toBe(1);
     remote.receive(message);
     taken(null);
   });
-  expect((await scrape).equals(EXPOSITION)).toBe(true);
+  expect((await scrape).equals(BYTES)).toBe(true);
   expect(Math.max(...sizes)).toBeLessThanOrEqual(128 * 1024);
   expect(sizes.length).toBeGreaterThan(3);
 });
@@ -33,7 +35,7 @@ test('a long exposition travels in parts of bounded size and arrives whole', asy
 test('an empty one arrives too', async () => {
   const { remote, asked } = gatherer();
   const scrape = remote.gather();
-  sendExposition(Buffer.alloc(0), asked[0]!, (message) =>
+  sendExposition({ bytes: Buffer.alloc(0), asOf: 1 }, asked[0]!, (message) =>
     remote.receive(message as Extract<PrimaryMessage, { bytes: Uint8Array }>),
   );
   expect(await scrape).toHaveLength(0);
@@ -41,7 +43,7 @@ test('an empty one arrives too', async () => {
 
 test('a part is sent when the one before was taken, and none after an error', async () => {
   const taken: ((err: Error | null) => void)[] = [];
-  sendExposition(EXPOSITION, 1, (_message, done) => void taken.push(done));
+  sendExposition({ bytes: BYTES, asOf: 1 }, 1, (_message, done) => void taken.push(done));
   await new Promise(setImmediate);
   expect(taken).toHaveLength(1);
   taken[0]!(null);
@@ -52,7 +54,22 @@ test('a part is sent when the one before was taken, and none after an error', as
   expect(taken).toHaveLength(2);
 });
 
-test('one scrape runs at a time; those that come meanwhile share the next, which starts after they came', async () => {
+test('one scrape runs at a time, which those share that came before the primary began with it', async () => {
+  const { asked, answer, gather } = gatherer();
+  const first = gather();
+  const before = [gather(), gather()];
+  await new Promise((resolve) => setTimeout(resolve, 2));
+  const asOf = monotonicTime();
+  await new Promise((resolve) => setTimeout(resolve, 2));
+  const after = gather();
+  answer(1, 'one', asOf);
+  expect(await Promise.all([first, ...before])).toEqual(['one', 'one', 'one']);
+  expect(asked).toEqual([1, 2]);
+  answer(2, 'two', asOf);
+  expect(await after).toBe('two');
+});
+
+test('those that come after the primary began share the next', async () => {
   const { asked, answer, gather } = gatherer();
   const first = gather();
   const others = [gather(), gather(), gather()];

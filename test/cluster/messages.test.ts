@@ -16,7 +16,7 @@ const fromWorkers = [
 
 const fromPrimary = [
   { type: 'collect', id: 1 },
-  { type: 'exposition', id: 1, bytes: Buffer.from('up 1\n'), last: true },
+  { type: 'exposition', id: 1, asOf: 2.5, bytes: Buffer.from('up 1\n'), last: true },
   { type: 'exposition-failed', id: 1, message: 'why' },
   { type: 'unready' },
   { type: 'drain', graceMs: 0, timeoutMs: 500.5, handOver: true },
@@ -74,8 +74,10 @@ test.each([
   { type: 'drain', graceMs: 1, timeoutMs: Infinity, handOver: true },
   { type: 'drain', graceMs: -1, timeoutMs: 1, handOver: true },
   { type: 'drain', graceMs: 1, timeoutMs: 1 },
-  { type: 'exposition', id: 1, bytes: 'up 1\n', last: true },
-  { type: 'exposition', id: 1, bytes: Buffer.alloc(0) },
+  { type: 'exposition', id: 1, asOf: 2.5, bytes: 'up 1\n', last: true },
+  { type: 'exposition', id: 1, asOf: 2.5, bytes: Buffer.alloc(0) },
+  { type: 'exposition', id: 1, bytes: Buffer.alloc(0), last: true },
+  { type: 'exposition', id: 1, asOf: NaN, bytes: Buffer.alloc(0), last: true },
   { type: 'collect' },
 ])('is no message of the primary: %#', (value) => {
   expect(parsePrimaryMessage(sent(value))).toBeUndefined();

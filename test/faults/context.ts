@@ -2,7 +2,7 @@ import { Service, type ServiceOptions } from '../support/service';
 import { type ScrapeTotals, Scraper } from './scraper';
 
 /** The service gathers at most once in this time. */
-export const GATHERING_INTERVAL_MS = 150;
+export const GATHERING_INTERVAL_MS = 250;
 
 export interface Check {
   readonly id: string;

@@ -1,7 +1,8 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Counter, Histogram, Registry } from 'prom-client';
-import type { ClusterRegistry, ClusterRegistryOptions } from '../../src/metrics/cluster-registry';
+import { ClusterRegistry, type ClusterRegistryOptions } from '../../src/metrics/cluster-registry';
+import { monotonicTime } from '../../src/metrics/monotonic-time';
 import { eventually } from '../support/eventually';
 import { parseExposition, total } from '../support/exposition';
 import { memoryFolder } from './memory-folder';
@@ -57,27 +58,58 @@ describe('gathering', () => {
   });
 
   it('shares the next gathering among those that come while one runs, and is complete for each of them', async () => {
-    const primary = clusterRegistry();
+    const primary = clusterRegistry({ timeoutMs: 60_000 });
     const worker = new Worker(primary, 1, folder);
-    let asked = 0;
-    primary.addWorker(2, (id) => {
-      asked++;
-      void worker.snapshot().then((snapshot) => primary.receiveSnapshot(2, id, snapshot));
-    });
+    const asked: number[] = [];
+    primary.addWorker(2, (id) => void asked.push(id));
     const running = primary.gather();
-    await eventually('the first asking', 5_000, () => asked === 1);
+    await eventually('the first asking', 5_000, () => asked.length === 1);
     worker.jobs.inc();
     const shared = [primary.clusterMetrics(), primary.clusterMetrics(), primary.clusterMetrics()];
+    for (const answers of [1, 2]) {
+      await eventually('an asking', 5_000, () => asked.length === answers);
+      primary.receiveSnapshot(2, asked[answers - 1], await worker.snapshot());
+    }
     const texts = await Promise.all(shared);
     expect(new Set(texts).size).toBe(1);
-    expect(asked).toBe(2);
+    expect(asked).toHaveLength(2);
     expect(total(parseExposition(texts[0] ?? ''), 'jobs')).toBe(2);
     await running;
   });
 
+  it.each([
+    [250, {}],
+    [20, { intervalMs: 20 }],
+  ])('begins %d ms after the one before at the soonest with %j', async (ms, options) => {
+    const registry = new Registry();
+    const primary = new ClusterRegistry({
+      folder,
+      prefix: 'p_',
+      buckets: [],
+      perWorker: false,
+      registry,
+      ...options,
+    });
+    const [first, second] = [await primary.gather(), await primary.gather()];
+    expect(second.asOf - first.asOf).toBeGreaterThanOrEqual(ms - 1);
+  });
+
+  it('tells as of when it is complete: after the call, before the first look at a worker', async () => {
+    const primary = clusterRegistry();
+    const called = monotonicTime();
+    let asked = 0;
+    primary.addWorker(1, () => {
+      asked = monotonicTime();
+      return false;
+    });
+    const { asOf } = await primary.gather();
+    expect(asOf).toBeGreaterThanOrEqual(called);
+    expect(asked).toBeGreaterThanOrEqual(asOf);
+  });
+
   it('goes by prom-client’s name too', async () => {
     const primary = clusterRegistry();
-    expect(await primary.clusterMetrics()).toBe((await primary.gather()).toString());
+    expect(await primary.clusterMetrics()).toBe((await primary.gather()).bytes.toString());
   });
 });
 

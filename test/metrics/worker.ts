@@ -7,7 +7,7 @@ import { parseExposition, total } from '../support/exposition';
 
 const buckets = [0.1, 1];
 
-/** A primary with a short deadline that asks at every scrape. */
+/** A primary with a short deadline that asks at every scrape, without a pause between two. */
 export function primaryOf(
   options: Pick<ClusterRegistryOptions, 'folder'> & Partial<ClusterRegistryOptions>,
 ): ClusterRegistry {
@@ -18,6 +18,7 @@ export function primaryOf(
     perWorker: false,
     timeoutMs: 50,
     maxAgeMs: 0,
+    intervalMs: 0,
     registry,
     ...options,
   });
