@@ -8,22 +8,29 @@ import { parseArgs } from 'node:util';
 const SECTIONS = ['request', 'scrape', 'scrapers', 'growth'];
 const folder = fileURLToPath(new URL('.', import.meta.url));
 
-const { values } = parseArgs({
-  options: {
-    section: { type: 'string', multiple: true, default: SECTIONS },
-    rounds: { type: 'string', default: '15' },
-  },
-});
-const rounds = Number(values.rounds);
-const unknown = values.section.filter((name) => !SECTIONS.includes(name));
-if (unknown.length > 0 || !Number.isInteger(rounds) || rounds < 1) {
-  console.error(`Usage: npm run bench -- [--section ${SECTIONS.join('|')}]… [--rounds N]`);
-  process.exit(64);
-}
+const { sections, rounds } = readArguments();
 
 if (!existsSync(`${folder}/node_modules`)) execute('npm', ['ci', '--no-audit', '--no-fund'], folder);
 execute(process.execPath, ['build.mjs'], `${folder}/..`);
-process.exitCode = (await measure(values.section)) ? 1 : 0;
+process.exitCode = (await measure(sections)) ? 1 : 0;
+
+function readArguments() {
+  try {
+    const options = /** @type {const} */ ({
+      section: { type: 'string', multiple: true, default: SECTIONS },
+      rounds: { type: 'string', default: '15' },
+    });
+    const { section, rounds } = parseArgs({ options }).values;
+    const unknown = section.find((name) => !SECTIONS.includes(name));
+    if (unknown !== undefined) throw new Error(`There is no section ${unknown}.`);
+    if (!/^[1-9]\d*$/.test(rounds)) throw new Error(`--rounds has to be a number, and is ${rounds}.`);
+    return { sections: section, rounds: Number(rounds) };
+  } catch (err) {
+    console.error(err instanceof Error ? err.message : err);
+    console.error(`Usage: npm run bench -- [--section ${SECTIONS.join('|')}]… [--rounds N]`);
+    return process.exit(64);
+  }
+}
 
 /**
  * @param {string[]} keys

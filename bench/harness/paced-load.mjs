@@ -6,11 +6,13 @@ import { connect } from 'node:net';
 // answers with the latencies in ms. Meanwhile CLIENTS scrape, each on a connection of its own: with `scrapes: 'paced'` each
 // once a second, spread evenly, with 'endless' again as soon as it has its answer; the answer has their times, too.
 //
-// A latency counts from the moment when the request was due: a server that stalls can't hide the requests that it kept from
-// being sent. Everything runs in this one loop, and looks at no more of an exposition than its length: a process of scrapers
+// A latency counts from the moment when this loop came to the request, also when its connection still waits for an answer: a
+// server that stalls can't hide the requests that it kept from being sent, and a loop that is late itself does not count. Everything runs in this one loop, and looks at no more of an exposition than its length: a process of scrapers
 // beside it would take its core for milliseconds at a time, and be measured.
 const [port = 0, connections = 1, rate = 1, clients = 0] = process.argv.slice(2).map(Number);
 const OK = 'HTTP/1.1 200 ';
+/** All connections read into it: a new one for each answer would be garbage that this loop has to stop for. */
+const buffer = Buffer.alloc(64 * 1024);
 
 /** @type {number[]} */
 let latencies = [];
@@ -38,18 +40,19 @@ const scrapers = await Promise.all(
  */
 async function open(path, answered) {
   const request = `GET ${path} HTTP/1.1\r\nHost: bench\r\n\r\n`;
-  const socket = connect({ port, host: '127.0.0.1', noDelay: true });
-  await once(socket, 'connect');
   /** @type {number[]} */
   const due = [];
   let left = 0;
-  socket.on('data', (/** @type {Buffer} */ bytes) => {
-    left = (left === 0 ? lengthOf(bytes) : left) - bytes.length;
-    if (left > 0) return;
+  const read = (/** @type {number} */ length) => {
+    left = (left === 0 ? lengthOf(buffer.subarray(0, length)) : left) - length;
+    if (left > 0) return true;
     const when = due.shift() ?? NaN;
     if (due.length > 0) socket.write(request);
     answered(when);
-  });
+    return true;
+  };
+  const socket = connect({ port, host: '127.0.0.1', noDelay: true, onread: { buffer, callback: read } });
+  await once(socket, 'connect');
   return (/** @type {number} */ when) => {
     if (due.push(when) === 1) socket.write(request);
   };
@@ -80,7 +83,7 @@ async function measure(plan) {
     const turn = () => {
       const passed = performance.now() - start;
       for (; sent < requests && (sent * 1000) / rate <= passed; sent++)
-        lanes[sent % connections]?.(start + (sent * 1000) / rate);
+        lanes[sent % connections]?.(performance.now());
       for (; scraped < paced && (scraped * 1000) / clients <= passed; scraped++)
         scrapers[scraped % clients]?.(start + (scraped * 1000) / clients);
       if (sent < requests) setImmediate(turn);

@@ -14,12 +14,17 @@ const RATE = 1000;
 const CLIENTS = 50;
 const SECONDS = 2;
 /** V8 compiles the code of scrapes, which runs a few times a second, for about as long, and does so on the service's only core. */
-const WARM_UP_SECONDS = 60;
+const WARM_UP_SECONDS = 180;
+/**
+ * The garbage collector's and the compiler's threads would wait for the core that the load's own loop keeps busy. Each of that
+ * loop's turns leaves a little garbage: with V8's own sizes it would stop every ten milliseconds.
+ */
+const LOAD_OPTIONS = ['--single-threaded', '--min-semi-space-size=64', '--max-semi-space-size=64'];
 const NONE = 'no scrape';
 const EVERY_SECOND = `${CLIENTS} scrapers, each once a second`;
 const WITHOUT_PAUSE = `${CLIENTS} scrapers, each without a pause`;
 const NOTE = `The whole service with ${WORKERS} workers, all its processes on one core; ${RATE} requests a second on ${CONNECTIONS} connections at a steady rate.
-A latency counts from the moment when the request was due. The scrapes come from the process that makes the requests. Before, the scrapers ran without a pause for ${WARM_UP_SECONDS} s.`;
+A latency counts from the moment when the request would have been sent, had its connection been free. The scrapes come from the process that makes the requests. Before, the scrapers ran without a pause for ${WARM_UP_SECONDS} s.`;
 
 /** @typedef {{ latencies: number[], scrapes: number[] }} Slice  all in ms */
 
@@ -61,8 +66,7 @@ async function measure(rounds) {
   const { child: service, port } = await startService(WORKERS);
   const program = fileURLToPath(new URL('../harness/paced-load.mjs', import.meta.url));
   const args = [port, CONNECTIONS, RATE, CLIENTS].map(String);
-  // The garbage collector's and the compiler's threads would wait for the core that the load's own loop keeps busy.
-  const load = startNode(['--single-threaded', program, ...args], { core: LOAD_CORE });
+  const load = startNode([...LOAD_OPTIONS, program, ...args], { core: LOAD_CORE });
   const slice = (/** @type {string | undefined} */ scrapes) => () => ask(load, { seconds: SECONDS, scrapes });
   try {
     await ask(load);

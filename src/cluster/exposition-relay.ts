@@ -1,6 +1,6 @@
 import type { Exposition } from '../metrics/cluster-registry.js';
 import { monotonicTime } from '../metrics/monotonic-time.js';
-import { rest } from '../metrics/slices.js';
+import { Turns } from '../metrics/slices.js';
 import type { PrimaryMessage, WorkerMessage } from './messages.js';
 
 /** Of an exposition's bytes per message: the primary is never busy for longer than one takes. */
@@ -42,10 +42,10 @@ interface Scrape {
 export class RemoteGatherer {
   readonly #send: (message: WorkerMessage) => void;
   readonly #timeoutMs: number;
+  readonly #turns = new Turns();
   #scrapes = 0;
   #current: Scrape | undefined;
   #running: Promise<Exposition> | undefined;
-  #turn = Promise.resolve();
 
   constructor(send: (message: WorkerMessage) => void, timeoutMs = TIMEOUT_MS) {
     this.#send = send;
@@ -60,8 +60,7 @@ export class RemoteGatherer {
    */
   async gather(): Promise<Buffer> {
     const { bytes } = await (this.#running ? this.#share(this.#running) : this.#start());
-    this.#turn = this.#turn.then(rest);
-    await this.#turn;
+    await this.#turns.next();
     return bytes;
   }
 

@@ -7,7 +7,7 @@ import { monotonicTime } from './monotonic-time.js';
 import { listenersAdded } from './prom-client-listener.js';
 import { RequestTotals } from './request-totals.js';
 import { ownSeries, SERVICE_METRICS } from './service-metrics.js';
-import { rest, Slices } from './slices.js';
+import { rest, Slices, Turns } from './slices.js';
 import type { Snapshot } from './snapshot.js';
 import { TextBuffer } from './text-buffer.js';
 import { WorkerInquiry, type Asked } from './worker-inquiry.js';
@@ -61,6 +61,8 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> {
   readonly #requests: RequestTotals;
   readonly #metrics: MergedMetrics;
   readonly #inquiry: WorkerInquiry;
+  readonly #shared: () => Promise<Exposition>;
+  readonly #turns = new Turns();
   /** Bytes of the last exposition. */
   #length = 0;
   #asked: Asked = { at: -Infinity, answers: new Map(), missing: new Set() };
@@ -79,7 +81,7 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> {
     const { workers, workerExits } = SERVICE_METRICS;
     const ofPrimary = [workers, workerExits].map(({ name }) => options.prefix + name);
     this.#metrics = new MergedMetrics([...ownSeries(options.prefix), ...ofPrimary]);
-    this.gather = oneAtATime(() => this.#gather(), options.intervalMs ?? INTERVAL_MS);
+    this.#shared = oneAtATime(() => this.#gather(), options.intervalMs ?? INTERVAL_MS);
   }
 
   /**
@@ -146,9 +148,14 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> {
   /**
    * The exposition of the whole service. Its request counts are complete as of the call; what workers have to be asked for
    * may be `maxAgeMs` older where scrapes come more often than that. One gathering runs at a time; calls that arrive
-   * meanwhile share the next one, because the running one may have passed what was answered before they came.
+   * meanwhile share the next one, because the running one may have passed what was answered before they came. They get it one
+   * by one: each has to send it.
    */
-  readonly gather: () => Promise<Exposition>;
+  async gather(): Promise<Exposition> {
+    const exposition = await this.#shared();
+    await this.#turns.next();
+    return exposition;
+  }
 
   /** prom-client's name for it. */
   override async clusterMetrics(): Promise<string> {
@@ -161,19 +168,29 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> {
     await setImmediate();
     // First, so that a worker which is said to be ready there is among those that are asked.
     const own = await this.#options.registry.metrics();
-    const answered = await this.#answeredText();
+    const inLedgers = this.#allInLedgers();
+    const answering = this.#answeredText();
+    const rendering = inLedgers ? this.#renderRequests() : answering.then(() => this.#renderRequests());
+    const [text, answered] = await Promise.all([rendering, answering]);
+    text.append(`\n${own}\n`);
+    text.appendBytes(answered);
+    this.#length = text.length;
+    return { bytes: text.bytes, asOf };
+  }
+
+  /** Whether the ledgers have all that was counted, so that nothing of it comes with an answer. */
+  #allInLedgers(): boolean {
+    return [...this.#workers.values()].every((worker) => !worker.hasUnwritten);
+  }
+
+  async #renderRequests(): Promise<TextBuffer> {
     await rest();
     const slices = await Slices.begin();
     for (const worker of this.#workers.values()) await worker.readInto(this.#requests, slices);
     // Most have grown by a few digits.
     const text = new TextBuffer(1.1 * this.#length);
     await this.#requests.render(text, slices);
-    text.append(`\n${own}\n`);
-    text.appendBytes(answered);
-    this.#length = text.length;
-    // Whoever gets it is busy with it, too.
-    await rest();
-    return { bytes: text.bytes, asOf };
+    return text;
   }
 
   /** The text of what workers have to be asked for. */
@@ -192,8 +209,7 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> {
 
   async #snapshots(): Promise<Asked> {
     const oldest = performance.now() - (this.#options.maxAgeMs ?? MAX_AGE_MS);
-    const countsInLedgers = [...this.#workers.values()].every((worker) => !worker.hasUnwritten);
-    if (countsInLedgers && this.#asked.at > oldest && !this.#askAgain) return this.#asked;
+    if (this.#allInLedgers() && this.#asked.at > oldest && !this.#askAgain) return this.#asked;
     this.#askAgain = false;
     this.#asked = await this.#inquiry.ask();
     this.#changes++;

@@ -37,3 +37,12 @@ export class Slices {
 export async function rest(): Promise<void> {
   await setTimeout(1);
 }
+
+/** Those who have to wait for the same get it one by one, with a pause before each, so that others have their turn in between. */
+export class Turns {
+  #last = Promise.resolve();
+
+  next(): Promise<void> {
+    return (this.#last = this.#last.then(rest));
+  }
+}

@@ -1,4 +1,4 @@
-import { setImmediate } from 'node:timers/promises';
+import { rest } from './slices.js';
 import type { Registry } from 'prom-client';
 import type { RowData } from './ledger-reader.js';
 import type { Row } from './request-metrics.js';
@@ -85,7 +85,7 @@ async function collect(registry: Registry): Promise<Collected[]> {
   for (const { name } of registry.getMetricsAsArray()) {
     pending.push(collectOne(registry, name));
     if (performance.now() - start < SLICE_MS) continue;
-    await setImmediate();
+    await rest();
     start = performance.now();
   }
   const collected = (await Promise.all(pending)).filter((one) => one !== undefined);

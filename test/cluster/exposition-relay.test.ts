@@ -1,6 +1,7 @@
 import { RemoteGatherer, sendExposition } from '../../src/cluster/exposition-relay';
 import type { PrimaryMessage } from '../../src/cluster/messages';
 import { monotonicTime } from '../../src/metrics/monotonic-time';
+import { ONE_BY_ONE, orderOfTwo } from '../support/turns';
 
 const BYTES = Buffer.from('flask_app_request_count{method="GET"} 1 \u{1f600}\n'.repeat(20_000));
 
@@ -84,6 +85,15 @@ test('those that come after the primary began share the next', async () => {
   expect(asked).toEqual([1, 2, 3]);
   answer(3, 'later');
   expect(await later).toBe('later');
+});
+
+test('those who share get it one by one', async () => {
+  const { answer, gather } = gatherer();
+  const first = gather();
+  const order = orderOfTwo(gather);
+  answer(1, 'all', Infinity);
+  expect(await order).toEqual(ONE_BY_ONE);
+  await first;
 });
 
 test('a scrape that fails, or is not answered in time, rejects, and the next one is not hurt', async () => {

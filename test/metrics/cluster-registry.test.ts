@@ -2,9 +2,13 @@ import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Counter, Histogram, Registry } from 'prom-client';
 import { ClusterRegistry, type ClusterRegistryOptions } from '../../src/metrics/cluster-registry';
+import { LedgerReader } from '../../src/metrics/ledger-reader';
 import { monotonicTime } from '../../src/metrics/monotonic-time';
+import { rest } from '../../src/metrics/slices';
+import { snapshotText } from '../../src/metrics/snapshot';
 import { eventually } from '../support/eventually';
 import { parseExposition, total } from '../support/exposition';
+import { ONE_BY_ONE, orderOfTwo } from '../support/turns';
 import { memoryFolder } from './memory-folder';
 import { primaryOf, values, Worker } from './worker';
 
@@ -75,6 +79,27 @@ describe('gathering', () => {
     expect(asked).toHaveLength(2);
     expect(total(parseExposition(texts[0] ?? ''), 'jobs')).toBe(2);
     await running;
+  });
+
+  it('gives it to those who share it one by one', async () => {
+    const primary = clusterRegistry();
+    const running = primary.gather();
+    expect(await orderOfTwo(() => primary.gather())).toEqual(ONE_BY_ONE);
+    await running;
+  });
+
+  it('reads the ledgers while workers have yet to answer', async () => {
+    const primary = clusterRegistry({ timeoutMs: 60_000 });
+    const worker = new Worker(primary, 1, folder);
+    worker.serve();
+    worker.silent = true;
+    const read = jest.spyOn(LedgerReader.prototype, 'read');
+    const scrape = values(primary, 'p_request_count', 'jobs');
+    await eventually('reading', 5_000, () => read.mock.calls.length > 0);
+    worker.jobs.inc();
+    await worker.send(0);
+    expect(await scrape).toEqual([1, 1]);
+    read.mockRestore();
   });
 
   it.each([
@@ -177,6 +202,20 @@ describe('scrapes that come often', () => {
     });
     for (let scrape = 1; scrape <= 3; scrape++) await primary.gather();
     expect(times).toBe(2);
+  });
+
+  it('are waited for where a ledger has failed, because they bring its counts', async () => {
+    const primary = clusterRegistry({ timeoutMs: 60_000 });
+    const cells = Float64Array.of(1, 0, 0, 0.05);
+    const rows = [{ labels: { method: 'GET', endpoint: '/', status: 200 }, cells, commit() {} }];
+    const answer = async (id: number) => {
+      // By then the ledgers would have been read.
+      for (let pauses = 1; pauses <= 10; pauses++) await rest();
+      primary.receiveSnapshot(1, id, await snapshotText(new Registry(), rows));
+    };
+    primary.addWorker(1, (id) => void answer(id));
+    primary.ledgerFailed(1);
+    expect(await values(primary, 'p_request_count')).toEqual([1]);
   });
 
   it('need not ask for the sake of a worker without a ledger that has said its last', async () => {

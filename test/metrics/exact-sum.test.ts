@@ -2,7 +2,9 @@ import * as fc from 'fast-check';
 import { addExactly, type ExactSum, rounded } from '../../src/metrics/exact-sum';
 
 const add = (values: readonly number[]): ExactSum => values.reduce<ExactSum>(addExactly, []);
-const sum = (values: readonly number[]): number => rounded(add(values));
+/** Without the sign of a zero, which JSON does not keep. */
+const unsigned = (sum: ExactSum): number => rounded(sum) + 0;
+const sum = (values: readonly number[]): number => unsigned(add(values));
 const finite = fc.double({ noNaN: true, noDefaultInfinity: true, min: -1e100, max: 1e100 });
 
 test('is exact where plain addition is not', () => {
@@ -20,10 +22,11 @@ test('does not depend on the order, nor on what was added up before', () => {
   fc.assert(
     fc.property(parts, fc.integer(), (values, seed) => {
       const shuffled = values.toSorted((a, b) => Math.sin(a + seed) - Math.sin(b + seed));
-      expect(sum(shuffled)).toBe(sum(values) + 0);
+      expect(sum(shuffled)).toBe(sum(values));
       const kept: ExactSum = JSON.parse(JSON.stringify(add(values.slice(0, 5))));
-      expect(rounded(values.slice(5).reduce<ExactSum>(addExactly, kept))).toBe(sum(values));
+      expect(unsigned(values.slice(5).reduce<ExactSum>(addExactly, kept))).toBe(sum(values));
     }),
+    { examples: [[[-0], 0]] },
   );
 });
 

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs';
-import { Slices } from '../../src/metrics/slices';
+import { Slices, Turns } from '../../src/metrics/slices';
+import { ONE_BY_ONE, orderOfTwo } from '../support/turns';
 
 /** Resolves in a callback of an input, which is where answers of workers arrive. */
 const inputArrives = () => new Promise<void>((resolve) => readFile(__filename, () => resolve()));
@@ -27,4 +28,9 @@ test('a slice is over when its time is', async () => {
   clock.mockReturnValue(start + 103);
   expect(askedUntilOver()).toBe(true);
   clock.mockRestore();
+});
+
+test('turns come one by one, and what else there is to do has its own in between', async () => {
+  const turns = new Turns();
+  expect(await orderOfTwo(() => turns.next())).toEqual(ONE_BY_ONE);
 });

@@ -301,7 +301,9 @@ describe('a snapshot of this process', () => {
     }
     await takeSnapshot(registry, []);
     done = true;
-    expect(turnsBefore).toEqual([0, 1, 2]);
+    const [first = NaN, second = NaN, third = NaN] = turnsBefore;
+    expect(second).toBeGreaterThan(first);
+    expect(third).toBeGreaterThan(second);
   });
 
   it('loses only the metric whose collection fails', async () => {

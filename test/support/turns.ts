@@ -1,0 +1,14 @@
+export const ONE_BY_ONE = ['first', 'after first', 'second', 'after second'];
+
+/** In which order two calls get what they wait for, and the loop turns after each: `ONE_BY_ONE` where it does so in between. */
+export async function orderOfTwo(get: () => Promise<unknown>): Promise<string[]> {
+  const order: string[] = [];
+  const wait = async (name: string) => {
+    await get();
+    order.push(name);
+    await new Promise(setImmediate);
+    order.push(`after ${name}`);
+  };
+  await Promise.all([wait('first'), wait('second')]);
+  return order;
+}
