@@ -20,11 +20,11 @@ function readArguments() {
       section: { type: 'string', multiple: true, default: SECTIONS },
       rounds: { type: 'string', default: '15' },
     });
-    const { section, rounds } = parseArgs({ options }).values;
-    const unknown = section.find((name) => !SECTIONS.includes(name));
+    const { values } = parseArgs({ options });
+    const unknown = values.section.find((name) => !SECTIONS.includes(name));
     if (unknown !== undefined) throw new Error(`There is no section ${unknown}.`);
-    if (!/^[1-9]\d*$/.test(rounds)) throw new Error(`--rounds has to be a number, and is ${rounds}.`);
-    return { sections: section, rounds: Number(rounds) };
+    if (!/^[1-9]\d*$/.test(values.rounds)) throw new Error(`--rounds has to be a number, and is ${values.rounds}.`);
+    return { sections: values.section, rounds: Number(values.rounds) };
   } catch (err) {
     console.error(err instanceof Error ? err.message : err);
     console.error(`Usage: npm run bench -- [--section ${SECTIONS.join('|')}]… [--rounds N]`);
