@@ -23,7 +23,8 @@ function readArguments() {
     const { values } = parseArgs({ options });
     const unknown = values.section.find((name) => !SECTIONS.includes(name));
     if (unknown !== undefined) throw new Error(`There is no section ${unknown}.`);
-    if (!/^[1-9]\d*$/.test(values.rounds)) throw new Error(`--rounds has to be a number, and is ${values.rounds}.`);
+    if (!/^[1-9]\d*$/.test(values.rounds))
+      throw new Error(`--rounds has to be a number, and is ${values.rounds}.`);
     return { sections: values.section, rounds: Number(values.rounds) };
   } catch (err) {
     console.error(err instanceof Error ? err.message : err);
