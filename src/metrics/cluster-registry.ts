@@ -2,8 +2,8 @@ import { setImmediate } from 'node:timers/promises';
 import { AggregatorRegistry, type PrometheusContentType, type Registry } from 'prom-client';
 import { appendMissingWorkers } from './exposition.js';
 import { MergedMetrics, type Live } from './merged-metrics.js';
-import { oneAtATime } from './one-at-a-time.js';
 import { monotonicTime } from './monotonic-time.js';
+import { oneAtATime } from './one-at-a-time.js';
 import { listenersAdded } from './prom-client-listener.js';
 import { RequestTotals } from './request-totals.js';
 import { ownSeries, SERVICE_METRICS } from './service-metrics.js';
@@ -31,7 +31,7 @@ export interface ClusterRegistryOptions {
   readonly registry: Registry;
 }
 
-/** The whole service at a time. */
+/** All metrics of the service at a time. */
 export interface Exposition {
   readonly bytes: Buffer;
   /** Every request that was answered before this `monotonicTime` is counted. */

@@ -1,7 +1,7 @@
-import { rest } from './slices.js';
 import type { Registry } from 'prom-client';
 import type { RowData } from './ledger-reader.js';
 import type { Row } from './request-metrics.js';
+import { rest } from './slices.js';
 import { parse } from './snapshot-parser.js';
 
 export type MetricType = 'counter' | 'gauge' | 'histogram' | 'summary';
