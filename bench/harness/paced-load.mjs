@@ -7,8 +7,9 @@ import { connect } from 'node:net';
 // once a second, spread evenly, with 'endless' again as soon as it has its answer; the answer has their times, too.
 //
 // A latency counts from the moment when this loop came to the request, also when its connection still waits for an answer: a
-// server that stalls can't hide the requests that it kept from being sent, and a loop that is late itself does not count. Everything runs in this one loop, and looks at no more of an exposition than its length: a process of scrapers
-// beside it would take its core for milliseconds at a time, and be measured.
+// server that stalls can't hide the requests that it kept from being sent, and a loop that is late itself does not count.
+// Everything runs in this one loop, and looks at no more of an exposition than its length: a process of scrapers beside it would
+// take its core for milliseconds at a time, and be measured.
 const [port = 0, connections = 1, rate = 1, clients = 0] = process.argv.slice(2).map(Number);
 const OK = 'HTTP/1.1 200 ';
 /** All connections read into it: a new one for each answer would be garbage that this loop has to stop for. */
