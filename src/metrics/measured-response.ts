@@ -1,5 +1,6 @@
-import { type IncomingMessage, ServerResponse } from 'node:http';
+import { type IncomingMessage, type OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { performance } from 'node:perf_hooks';
 import type { Endpoint, RequestMetrics } from './request-metrics.js';
 
 /** The endpoint label of what was refused before it reached the app. */
@@ -9,10 +10,21 @@ export const MALFORMED = 'malformed';
 export const CLIENT_LEFT = 499;
 
 const LATEST = Symbol('the response to the latest request of a connection');
-const PENDING = Symbol('the uncounted responses of a connection, in the order of their requests');
-type Connection = Socket & { [LATEST]?: MeasuredResponse; [PENDING]?: Set<MeasuredResponse> };
+const EARLIER = Symbol('the uncounted responses before the latest one, in the order of their requests');
+/** Few clients pipeline: most connections never have an earlier one. */
+type Connection = Socket & { [LATEST]?: MeasuredResponse; [EARLIER]?: Set<MeasuredResponse> };
 
 type WriteCallback = (error: Error | null | undefined) => void;
+
+/** A body that is written in parts. */
+interface Stream {
+  /** Bytes that are still to come before its Content-Length is reached; NaN without one. */
+  expected: number;
+  /** Parts that the socket has not taken yet. */
+  unflushed: number;
+  /** Its last steps, which wait for those. */
+  readonly held: (() => void)[];
+}
 
 /**
  * A response that counts itself, once, with the status that the client was sent: a buffered body before its only
@@ -30,12 +42,9 @@ export class MeasuredResponse extends ServerResponse {
   readonly #arrived = performance.now();
   #counted = false;
   #brokenOff = false;
-  /** Bytes of a stream that are still to come before its Content-Length is reached; NaN without one. */
-  #expected: number | undefined;
   /** The headers that `writeHead` was given; `getHeader` does not know of them. */
   #given: unknown;
-  #unflushed = 0;
-  #held: (() => void)[] = [];
+  #stream: Stream | undefined;
 
   constructor(metrics: RequestMetrics, malformed: Endpoint, req: IncomingMessage, options?: object) {
     // @ts-expect-error Node passes its options on to OutgoingMessage; the type does not declare them.
@@ -44,8 +53,9 @@ export class MeasuredResponse extends ServerResponse {
     this.endpoint = malformed;
     metrics.inProgress += 1;
     const connection: Connection = req.socket;
+    const previous = connection[LATEST];
+    if (previous && !previous.#counted) (connection[EARLIER] ??= new Set()).add(previous);
     connection[LATEST] = this;
-    (connection[PENDING] ??= new Set()).add(this);
   }
 
   get counted(): boolean {
@@ -57,7 +67,7 @@ export class MeasuredResponse extends ServerResponse {
     if (this.#counted) return;
     this.#counted = true;
     const connection: Connection = this.req.socket;
-    connection[PENDING]?.delete(this);
+    connection[EARLIER]?.delete(this);
     this.leaveInProgress();
     this.endpoint.observe(this.req.method ?? 'OTHER', status, (performance.now() - this.#arrived) / 1000);
   }
@@ -75,7 +85,9 @@ export class MeasuredResponse extends ServerResponse {
 
   /** The uncounted responses of a connection, in the order of their requests. */
   static pending(connection: Connection): readonly MeasuredResponse[] {
-    return [...(connection[PENDING] ?? [])];
+    const earlier = connection[EARLIER] ?? [];
+    const latest = connection[LATEST];
+    return latest && !latest.#counted ? [...earlier, latest] : [...earlier];
   }
 
   /**
@@ -93,13 +105,13 @@ export class MeasuredResponse extends ServerResponse {
     return false;
   }
 
-  override writeHead(statusCode: number, ...rest: unknown[]): this {
+  override writeHead(statusCode: number, reason?: unknown, headers?: unknown): this {
     const connection: Connection = this.req.socket;
     // An earlier answer that closed the connection would take those of the pipelined requests behind it along.
     if (this.closing() && connection[LATEST] === this) this.shouldKeepAlive = false;
-    this.#given = rest.at(-1);
-    // The cast picks one of the overloads, which all end up in the same function.
-    return super.writeHead(statusCode, ...(rest as []));
+    this.#given = headers ?? reason;
+    // The casts pick one of the overloads, which all end up in the same function.
+    return super.writeHead(statusCode, reason as string, headers as OutgoingHttpHeaders);
   }
 
   override destroy(error?: Error): this {
@@ -115,31 +127,40 @@ export class MeasuredResponse extends ServerResponse {
   ): boolean {
     // The cast picks one of the overloads, which all end up in the same function.
     if (this.#counted) return super.write(chunk, encoding as BufferEncoding, callback);
-    this.#expected ??= Number(this.getHeader('content-length') ?? contentLengthIn(this.#given) ?? NaN);
-    this.#expected -= byteLength(chunk, encoding);
-    if (this.#expected > 0 || Number.isNaN(this.#expected)) return this.#send(chunk, encoding, callback);
-    return this.#last(() => this.#send(chunk, encoding, callback));
+    const stream = (this.#stream ??= {
+      expected: Number(this.getHeader('content-length') ?? contentLengthIn(this.#given) ?? NaN),
+      unflushed: 0,
+      held: [],
+    });
+    stream.expected -= byteLength(chunk, encoding);
+    const send = () => this.#send(stream, chunk, encoding, callback);
+    return stream.expected > 0 || Number.isNaN(stream.expected) ? send() : this.#last(stream, send);
   }
 
   override end(chunk?: unknown, encoding?: BufferEncoding | (() => void), callback?: () => void): this {
+    const stream = this.#stream;
     // The casts pick one of the overloads, which all end up in the same function.
-    const end = () => super.end(chunk as string, encoding as BufferEncoding, callback);
-    if (this.#expected === undefined) {
-      this.count(this.statusCode);
-      return end();
+    if (stream) {
+      this.#last(stream, () => super.end(chunk as string, encoding as BufferEncoding, callback));
+      return this;
     }
-    this.#last(end);
-    return this;
+    this.count(this.statusCode);
+    return super.end(chunk as string, encoding as BufferEncoding, callback);
   }
 
   /** Passes on a write of a stream, and keeps account of what the socket has not taken yet. */
-  #send(chunk: unknown, encoding?: BufferEncoding | WriteCallback, callback?: WriteCallback): boolean {
+  #send(
+    stream: Stream,
+    chunk: unknown,
+    encoding?: BufferEncoding | WriteCallback,
+    callback?: WriteCallback,
+  ): boolean {
     const done = typeof encoding === 'function' ? encoding : callback;
-    this.#unflushed += 1;
+    stream.unflushed += 1;
     return super.write(chunk, typeof encoding === 'string' ? encoding : 'utf8', (error) => {
-      this.#unflushed -= 1;
+      stream.unflushed -= 1;
       done?.(error);
-      if (this.#unflushed === 0 && !error) this.#release();
+      if (stream.unflushed === 0 && !error) this.#release(stream);
     });
   }
 
@@ -147,16 +168,16 @@ export class MeasuredResponse extends ServerResponse {
    * Does the last step of a stream. While the socket still has earlier parts to send it waits for them: the client
    * may leave before, which makes it a 499.
    */
-  #last(step: () => unknown): boolean {
-    this.#held.push(step);
-    if (this.#unflushed === 0) this.#release();
+  #last(stream: Stream, step: () => unknown): boolean {
+    stream.held.push(step);
+    if (stream.unflushed === 0) this.#release(stream);
     return true;
   }
 
-  #release(): void {
-    while (this.#unflushed === 0 && this.#held.length > 0) {
+  #release(stream: Stream): void {
+    while (stream.unflushed === 0 && stream.held.length > 0) {
       this.count(this.statusCode);
-      this.#held.shift()?.();
+      stream.held.shift()?.();
     }
   }
 }
