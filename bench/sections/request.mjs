@@ -8,7 +8,8 @@ export const title = 'Request cost';
 const OURS = 'our service';
 const NOTE = `Each answers the same JSON over keep-alive connections, as one process, in production mode; the frameworks and their metrics are set
 up as their own documentation does it. Ours is the process that a worker is, its counts in a ledger. Without instrumentation
-it has Node's own responses, no metrics middleware and no default metrics, and all the rest.`;
+it has Node's own responses, no metrics middleware and no default metrics, and all the rest. Every five rounds all are started
+anew: two processes of one program differ by a few percent.`;
 const PEERS = {
   'node:http': ['node-http.mjs'],
   'Koa + router': ['koa.mjs'],

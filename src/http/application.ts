@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import Koa, { type Context } from 'koa';
+import Koa, { type Context, type Middleware } from 'koa';
 import { MeasuredResponse } from '../metrics/measured-response.js';
 
 const onlyOwn = Symbol('no middleware but our own is mounted');
@@ -20,11 +20,20 @@ export class Application extends Koa {
   readonly #idPrefix = randomBytes(9).toString('base64url');
   #requests = 0;
 
-  /** How many middleware are known not to look at an answer after `await next()`. */
+  /** How many middleware are known not to look at an answer after `next()`, and to call that at most once. */
   ownMiddleware = 0;
 
+  /** Koa's; @types/koa does not have it. */
+  declare compose: (middleware: Middleware[]) => Run;
+
+  constructor(options: { readonly proxy: boolean }) {
+    super(options);
+    const { compose } = this;
+    this.compose = (middleware) => (this.#hasOnlyOwn() ? nested(middleware) : compose(middleware));
+  }
+
   override callback(): ReturnType<Koa['callback']> {
-    Object.assign(this.context, { [onlyOwn]: this.middleware.length <= this.ownMiddleware });
+    Object.assign(this.context, { [onlyOwn]: this.#hasOnlyOwn() });
     return super.callback();
   }
 
@@ -54,12 +63,30 @@ export class Application extends Koa {
     });
   }
 
+  #hasOnlyOwn(): boolean {
+    return this.middleware.length <= this.ownMiddleware;
+  }
+
   #requestId({ req }: Context): string {
     const given = req.headers['x-request-id'];
     if (typeof given === 'string' && ACCEPTABLE_ID.test(given)) return given;
     return `${this.#idPrefix}-${(this.#requests += 1)}`;
   }
 }
+
+/**
+ * One middleware inside the other, as koa-compose does it, less its guard against a second `next()`: that makes a promise
+ * and two functions for each of them. `next()` gives what the inner one returned, which is no promise where that has answered.
+ */
+function nested(middleware: readonly Middleware[]): Run {
+  const run = middleware.reduceRight<(ctx: Context) => unknown>(
+    (next, layer) => (ctx) => layer(ctx, () => next(ctx) as Promise<unknown>),
+    nothing,
+  );
+  return async (ctx) => run(ctx);
+}
+
+function nothing(): void {}
 
 /** What every answer has, whatever it is. */
 export function setCommonHeaders(ctx: Context): void {
