@@ -76,7 +76,7 @@ export class Application extends Koa {
 
 /**
  * One middleware inside the other, as koa-compose does it, less its guard against a second `next()`: that makes a promise
- * and two functions for each of them. `next()` gives what the inner one returned, which is no promise where that has answered.
+ * and two functions for each of them. `next()` gives what the inner one returned, a promise or not.
  */
 function nested(middleware: readonly Middleware[]): Run {
   const run = middleware.reduceRight<(ctx: Context) => unknown>(
