@@ -11,7 +11,7 @@ const folder = fileURLToPath(new URL('.', import.meta.url));
 const { sections, rounds } = readArguments();
 
 if (!existsSync(`${folder}/node_modules`)) execute('npm', ['ci', '--no-audit', '--no-fund'], folder);
-execute(process.execPath, ['build.mjs'], `${folder}/..`);
+execute(process.execPath, ['scripts/build.mjs'], `${folder}/..`);
 process.exitCode = (await measure(sections)) ? 1 : 0;
 
 function readArguments() {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Service } from './cluster/worker.js';
 import { readPlace } from './cluster/worker-place.js';
 import { ConfigError, readConfig } from './config.js';
-import { handlers } from './http/generated/handlers.js';
+import { handlers } from './generated/handlers.js';
 
 /** EX_CONFIG of sysexits.h: a restart would not help. */
 const BAD_CONFIGURATION = 78;
@@ -26,7 +26,7 @@ export async function run(service: Service): Promise<void> {
     await runWorker(service, config, place);
     return;
   }
-  const { runInstance } = await import('./cluster/instance.js');
+  const { runInstance } = await import('./pm2/instance.js');
   await runInstance(service, config);
 }
 

@@ -5,12 +5,12 @@ import type Koa from 'koa';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { readConfig } from './config.js';
 import { createApp } from './http/app.js';
-import { loadContract } from './http/contract.js';
-import { handlers } from './http/generated/handlers.js';
-import { lambdaHandler, type LambdaHandler } from './lambda.js';
+import { loadContract } from './openapi/contract.js';
+import { handlers } from './generated/handlers.js';
+import { lambdaHandler, type LambdaHandler } from './serverless/lambda.js';
 import { createLog } from './log.js';
-import { processGatherer } from './metrics/process-gatherer.js';
-import { Pushgateway } from './metrics/pushgateway.js';
+import { processGatherer } from './metrics/exposition/process-gatherer.js';
+import { Pushgateway } from './serverless/pushgateway.js';
 import { RequestMetrics } from './metrics/request-metrics.js';
 import { registerRequestsInProgress } from './metrics/service-metrics.js';
 

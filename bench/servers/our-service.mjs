@@ -5,10 +5,10 @@ import { ServerResponse } from 'node:http';
 import { createRequire } from 'node:module';
 import { readConfig } from '../../dist/config.js';
 import { createApp } from '../../dist/http/app.js';
-import { loadContract } from '../../dist/http/contract.js';
-import { Server } from '../../dist/http/server.js';
+import { loadContract } from '../../dist/openapi/contract.js';
+import { Server } from '../../dist/server/http-server.js';
 import { createLog } from '../../dist/log.js';
-import { Ledger } from '../../dist/metrics/ledger.js';
+import { Ledger } from '../../dist/metrics/ledger/ledger.js';
 import { RequestMetrics } from '../../dist/metrics/request-metrics.js';
 import { announce } from './announce.mjs';
 

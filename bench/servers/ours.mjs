@@ -1,6 +1,6 @@
 // @ts-check
 import { fileURLToPath } from 'node:url';
-import { handlers } from '../../dist/http/generated/handlers.js';
+import { handlers } from '../../dist/generated/handlers.js';
 import { serve } from './our-service.mjs';
 
 // ours.mjs [uninstrumented]: our service with the API that it comes with.

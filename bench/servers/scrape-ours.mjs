@@ -3,11 +3,11 @@ import cluster from 'node:cluster';
 import { rmSync } from 'node:fs';
 import { collectDefaultMetrics, register, Registry } from 'prom-client';
 import { readConfig } from '../../dist/config.js';
-import { ClusterRegistry } from '../../dist/metrics/cluster-registry.js';
-import { prepareLedgerFolder } from '../../dist/metrics/ledger-folder.js';
-import { Ledger } from '../../dist/metrics/ledger.js';
+import { ClusterRegistry } from '../../dist/metrics/exposition/cluster-registry.js';
+import { prepareLedgerFolder } from '../../dist/metrics/ledger/ledger-folder.js';
+import { Ledger } from '../../dist/metrics/ledger/ledger.js';
 import { RequestMetrics } from '../../dist/metrics/request-metrics.js';
-import { snapshotText } from '../../dist/metrics/snapshot.js';
+import { snapshotText } from '../../dist/metrics/snapshot/snapshot.js';
 import { latency, routeName } from './scrape-series.mjs';
 
 const { metricsBuckets: buckets, metricsPrefix: prefix, ledgerDir } = readConfig({});

@@ -1,5 +1,5 @@
 import type { SendHandle } from 'node:child_process';
-import type { ConnectionHandle } from '../http/connection-handle.js';
+import type { ConnectionHandle } from '../server/connection-handle.js';
 
 /** This process' end of a channel: `process` in a worker, a child in the primary. */
 interface Channel {

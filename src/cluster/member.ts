@@ -1,4 +1,4 @@
-import type { ConnectionHandle } from '../http/connection-handle.js';
+import type { ConnectionHandle } from '../server/connection-handle.js';
 import type { PrimaryMessage } from './messages.js';
 import type { ExitReason } from './restart-policy.js';
 

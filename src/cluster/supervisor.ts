@@ -1,5 +1,5 @@
 import type { Logger } from '../log.js';
-import { silentBootProblem } from './boot-error.js';
+import { silentBootProblem } from '../server/boot-problem.js';
 import { Member, type WorkerProcess, type WorkerState } from './member.js';
 import type { WorkerMessage } from './messages.js';
 import { RollingReload } from './rolling-reload.js';

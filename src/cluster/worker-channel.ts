@@ -1,7 +1,7 @@
 import cluster, { type Worker } from 'node:cluster';
-import { type ConnectionHandle, isConnectionHandle } from '../http/connection-handle.js';
+import { type ConnectionHandle, isConnectionHandle } from '../server/connection-handle.js';
 import type { Logger } from '../log.js';
-import type { ClusterRegistry } from '../metrics/cluster-registry.js';
+import type { ClusterRegistry } from '../metrics/exposition/cluster-registry.js';
 import { sendConnection } from './connection-channel.js';
 import { sendExposition } from './exposition-relay.js';
 import type { WorkerProcess } from './member.js';

@@ -1,7 +1,7 @@
 import type Koa from 'koa';
 import type { Logger } from 'pino';
 import type { Config } from '../config.js';
-import { measure } from '../metrics/middleware.js';
+import { measure } from './measure.js';
 import { Application } from './application.js';
 import { renderErrors } from './problem.js';
 import { type RouterDeps, createRouter } from './router.js';

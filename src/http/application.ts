@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import Koa, { type Context, type Middleware } from 'koa';
-import { MeasuredResponse } from '../metrics/measured-response.js';
+import { MeasuredResponse } from '../server/measured-response.js';
 
 const onlyOwn = Symbol('no middleware but our own is mounted');
 

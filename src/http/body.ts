@@ -1,8 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import bodyParser from 'koa-bodyparser';
 import type { Context, Middleware, Next } from 'koa';
-import { MeasuredResponse } from '../metrics/measured-response.js';
-import { parseMediaType } from './media-type.js';
+import { MeasuredResponse } from '../server/measured-response.js';
+import { parseMediaType } from '../openapi/media-type.js';
 import { Problem } from './problem.js';
 
 /** Turns the text of a body into its value. Throws a 400 if it is not of this format. */

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import helmet from 'helmet';
 import type { Context } from 'koa';
-import type { Contract } from './contract.js';
+import type { Contract } from '../openapi/contract.js';
 import { Problem } from './problem.js';
 
 const PAGE = `<!doctype html>

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { Context } from 'koa';
-import type { Operations } from './generated/operations.js';
+import type { Operations } from '../generated/operations.js';
 
 /** What a handler gets of the request: the declared parameters and the body, validated and converted. */
 type Request<Operation> = Omit<Operation, 'response'>;

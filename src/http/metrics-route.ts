@@ -2,10 +2,10 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { RequestListener } from 'node:http';
 import type { Context } from 'koa';
 import type { Logger } from 'pino';
-import { CONTENT_TYPE } from '../metrics/exposition.js';
-import { excludeFromInProgress } from '../metrics/middleware.js';
+import { CONTENT_TYPE } from '../metrics/exposition/text-format.js';
+import { excludeFromInProgress } from './measure.js';
 import { Problem, sendProblem } from './problem.js';
-import { pathOf } from './values.js';
+import { pathOf } from '../openapi/parameter-values.js';
 
 interface ScrapeOptions {
   /** Makes the whole exposition. */

@@ -2,7 +2,7 @@ import { STATUS_CODES, type ServerResponse } from 'node:http';
 import Koa, { HttpError } from 'koa';
 import type { Logger } from 'pino';
 import { setCommonHeaders } from './application.js';
-import type { Fault } from './validation.js';
+import type { Fault } from '../openapi/validation.js';
 
 interface ProblemOptions {
   readonly errors?: readonly Fault[];

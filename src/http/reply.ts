@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import type { Context } from 'koa';
 import { replyWith } from './application.js';
-import type { Operation } from './operation.js';
+import type { Operation } from '../openapi/operation.js';
 
 /** Makes what a handler returned the answer. A promise only where there is something to wait for. */
 type Reply = (ctx: Context, value: unknown) => Promise<void> | undefined;

@@ -1,13 +1,13 @@
 import { Router } from '@koa/router';
 import type { Context, Middleware } from 'koa';
 import { type RequestMetrics, type Endpoint } from '../metrics/request-metrics.js';
-import { setEndpoint } from '../metrics/middleware.js';
-import type { Contract } from './contract.js';
+import { setEndpoint } from './measure.js';
+import type { Contract } from '../openapi/contract.js';
 import { PathIndex } from './path-index.js';
 import { Problem } from './problem.js';
 import { serveOperation } from './serve.js';
 import { type ServiceDeps, serviceHandlers } from './service-operations.js';
-import { pathOf, percentDecoded } from './values.js';
+import { pathOf, percentDecoded } from '../openapi/parameter-values.js';
 
 export interface RouterDeps extends ServiceDeps {
   readonly contract: Contract;

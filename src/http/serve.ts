@@ -1,11 +1,11 @@
 import type { Context, Middleware } from 'koa';
 import { bodyMiddleware } from './body.js';
 import type { AnyHandler } from './handler.js';
-import type { Operation } from './operation.js';
+import type { Operation } from '../openapi/operation.js';
 import { Problem, asProblem } from './problem.js';
 import { replier } from './reply.js';
-import type { ResponseCheck } from './response-check.js';
-import type { Fault, Validator } from './validation.js';
+import type { ResponseCheck } from '../openapi/response-check.js';
+import type { Fault, Validator } from '../openapi/validation.js';
 
 type Handle = (request: object, ctx: Context) => unknown;
 type Serve = (ctx: Context, body: unknown) => unknown;

@@ -1,5 +1,5 @@
 import type { Config } from '../config.js';
-import type { Contract } from './contract.js';
+import type { Contract } from '../openapi/contract.js';
 import { createOpenapi, docs, docsAsset } from './docs.js';
 import type { AnyHandler } from './handler.js';
 import { createReadyz, livez } from './health.js';

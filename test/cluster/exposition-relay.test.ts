@@ -1,6 +1,6 @@
 import { RemoteGatherer, sendExposition } from '../../src/cluster/exposition-relay';
 import type { PrimaryMessage } from '../../src/cluster/messages';
-import { monotonicTime } from '../../src/metrics/monotonic-time';
+import { monotonicTime } from '../../src/metrics/exposition/monotonic-time';
 import { ONE_BY_ONE, orderOfTwo } from '../support/turns';
 
 const BYTES = Buffer.from('flask_app_request_count{method="GET"} 1 \u{1f600}\n'.repeat(20_000));

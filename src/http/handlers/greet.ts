@@ -1,3 +1,0 @@
-import type { Handler } from '../handler.js';
-
-export const greet: Handler<'greet'> = () => ({ message: 'Hello from a Koa service that counts right.' });

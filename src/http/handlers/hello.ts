@@ -1,3 +1,0 @@
-import type { Handler } from '../handler.js';
-
-export const hello: Handler<'hello'> = ({ path }) => ({ message: `Hello, ${path.name}!` });

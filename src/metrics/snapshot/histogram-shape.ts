@@ -1,0 +1,68 @@
+import { labelKey } from '../exposition/text-format.js';
+import type { SnapshotValue } from './snapshot.js';
+
+/** A bucket's upper bound; NaN for a label that is not written as a number is, and so not one. */
+export function boundOf(le: string | number): number {
+  if (le === '+Inf') return Infinity;
+  const bound = Number(le);
+  return Number.isFinite(bound) && String(bound) === String(le) ? bound : NaN;
+}
+
+/** Where the values of one histogram are: that of one set of labels. */
+export interface HistogramShape {
+  /** In ascending order; the last one is +Inf. */
+  readonly buckets: readonly number[];
+  readonly count: number;
+}
+
+class Found {
+  readonly buckets: number[] = [];
+  readonly sums: number[] = [];
+  readonly counts: number[] = [];
+  bound = -Infinity;
+}
+
+/**
+ * The histograms that these series are, if they are whole: buckets in ascending order up to +Inf, one sum and one count
+ * (Prometheus, "Exposition formats").
+ */
+export function histogramsOf(
+  name: string,
+  series: readonly Omit<SnapshotValue, 'value'>[],
+): HistogramShape[] | undefined {
+  const histograms = new Map<string, Found>();
+  for (const [i, { metricName, labels }] of series.entries()) {
+    const { le, ...shared } = labels;
+    if ((le !== undefined) !== (metricName === `${name}_bucket`)) return undefined;
+    const key = labelKey(shared);
+    const found = histograms.get(key) ?? new Found();
+    histograms.set(key, found);
+    if (le !== undefined) {
+      const bound = boundOf(le);
+      if (!(bound > found.bound)) return undefined;
+      found.bound = bound;
+      found.buckets.push(i);
+    } else (metricName === `${name}_sum` ? found.sums : found.counts).push(i);
+  }
+  const shapes: HistogramShape[] = [];
+  for (const { bound, buckets, sums, counts } of histograms.values()) {
+    const [count] = counts;
+    if (bound !== Infinity || sums.length !== 1 || counts.length !== 1 || count === undefined)
+      return undefined;
+    shapes.push({ buckets, count });
+  }
+  return shapes;
+}
+
+/** Whether no bucket has less than the one below it, and the last one what the count has. */
+export function areCumulative(shapes: readonly HistogramShape[], values: readonly number[]): boolean {
+  return shapes.every(({ buckets, count }) => {
+    let below = 0;
+    for (const bucket of buckets) {
+      const value = values[bucket] ?? NaN;
+      if (!(value >= below)) return false;
+      below = value;
+    }
+    return values[count] === below;
+  });
+}

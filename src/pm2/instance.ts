@@ -1,0 +1,170 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { collectDefaultMetrics, register } from 'prom-client';
+import type { Config } from '../config.js';
+import { createApp } from '../http/app.js';
+import { loadContract } from '../openapi/contract.js';
+import { createMetricsListener } from '../http/metrics-route.js';
+import { Server } from '../server/http-server.js';
+import { createLog, type Logger } from '../log.js';
+import { Ledger } from '../metrics/ledger/ledger.js';
+import { processGatherer } from '../metrics/exposition/process-gatherer.js';
+import { RequestMetrics } from '../metrics/request-metrics.js';
+import { registerLedgerErrors, registerRequestsInProgress } from '../metrics/service-metrics.js';
+import { takeSnapshot } from '../metrics/snapshot/snapshot.js';
+import { bootProblem } from '../server/boot-problem.js';
+import { MetricsServer } from '../server/metrics-server.js';
+import { SiblingFolder } from './sibling-folder.js';
+import { Siblings } from './siblings.js';
+import type { Service } from '../cluster/worker.js';
+
+/** How long an idle connection may stay while this instance drains, so that a request on its way is answered. */
+const GRACE_MS = 2_000;
+
+/**
+ * Runs one instance of the service in somebody else's cluster: PM2's cluster mode, where PM2 is the primary. It serves, and
+ * answers /metrics for all instances of the app.
+ */
+export async function runInstance(service: Service, config: Config): Promise<void> {
+  // PM2 takes the log from process.stdout.
+  const log = createLog(config.logLevel, process.stdout).child({ instance: slot() });
+  const instance = new Instance(config, log);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => instance.stop());
+  // It would end all instances at once, with what they have in flight.
+  process.on('SIGHUP', () =>
+    log.warn('SIGHUP is ignored: in cluster mode `pm2 reload` replaces the instances'),
+  );
+  process.on('message', (message) => {
+    if (message === 'shutdown') instance.stop();
+  });
+  process.on('uncaughtException', (err) => instance.fail(err));
+  try {
+    await instance.start(service);
+  } catch (err) {
+    process.stderr.write(`${bootProblem(err, config)}\n`);
+    process.exit(1);
+  }
+}
+
+/** PM2 numbers the instances of an app from 0. */
+function slot(): number {
+  return Number(process.env['NODE_APP_INSTANCE'] ?? 0) + 1;
+}
+
+class Instance {
+  readonly #config: Config;
+  readonly #log: Logger;
+  #ledger: Ledger | undefined;
+  #siblings: Siblings | undefined;
+  #server: Server | undefined;
+  #metricsServer: MetricsServer | undefined;
+  #stopping = false;
+
+  constructor(config: Config, log: Logger) {
+    this.#config = config;
+    this.#log = log;
+  }
+
+  /** Resolves when it serves. Rejects with the reason why it cannot. */
+  async start(service: Service): Promise<void> {
+    const { port, host } = this.#config;
+    const metrics = await this.#count();
+    const gather = this.#siblings?.gather ?? processGatherer(this.#config.metricsPrefix, metrics, register);
+    this.#server = this.#serve(service, metrics, gather);
+    await this.#serveMetrics(gather);
+    await this.#server.listen(port, host);
+    await this.#siblings?.announce('ready');
+    this.#log.info({ port }, 'Ready');
+    process.send?.('ready');
+  }
+
+  /** Finishes what is in flight, leaves its counts to the others and exits. A second call exits at once. */
+  stop(): void {
+    if (this.#stopping) process.exit(1);
+    this.#log.info('Stopping: finishing what is in flight');
+    void this.#drain('drained', 0);
+  }
+
+  /** Nobody caught this. What is in flight is finished, and PM2 starts another instance when this one has ended. */
+  fail(err: Error): void {
+    this.#log.fatal({ err }, 'An exception that nobody caught: this instance is going to end');
+    if (!this.#stopping) void this.#drain('crashed', 1);
+  }
+
+  async #count(): Promise<RequestMetrics> {
+    const { metricsPrefix, metricsBuckets } = this.#config;
+    collectDefaultMetrics();
+    await this.#join();
+    const metrics = new RequestMetrics(metricsBuckets, this.#ledger);
+    registerRequestsInProgress(register, metricsPrefix, () => metrics.inProgress);
+    registerLedgerErrors(register, metricsPrefix, () => this.#ledger?.errors ?? 0);
+    return metrics;
+  }
+
+  /** Where the instances cannot meet, each answers for itself. */
+  async #join(): Promise<void> {
+    const { ledgerDir, metricsBuckets: buckets } = this.#config;
+    const { PM2_HOME = '', name = '' } = process.env;
+    try {
+      // Other buckets cannot be added up with these: to change them begins anew, as a restart does.
+      const folder = new SiblingFolder(ledgerDir, [PM2_HOME, name, buckets.join()]);
+      this.#siblings = await Siblings.join({
+        folder,
+        config: this.#config,
+        slot: slot(),
+        snapshot: () => takeSnapshot(register, this.#ledger?.memoryOnly() ?? []),
+        onError: (err) => this.#log.warn({ err }, 'The folder of the instances cannot be used'),
+      });
+      this.#ledger = Ledger.open({
+        folder: folder.path,
+        generation: this.#siblings.id,
+        buckets,
+        onError: (err) =>
+          this.#log.warn({ err }, 'Request counts stay in memory: if killed, it would lose them'),
+      });
+    } catch (err) {
+      this.#log.error({ err }, 'The instances cannot meet: each answers /metrics for itself alone');
+    }
+  }
+
+  #serve({ description, handlers }: Service, metrics: RequestMetrics, gather: () => Promise<Buffer>): Server {
+    const config = this.#config;
+    const contract = loadContract({ description, handlers, validateResponses: config.validateResponses });
+    const ready = () => !this.#stopping;
+    const handle = createApp({ config, log: this.#log, contract, metrics, gather, ready }).callback();
+    return new Server((req, res) => void handle(req, res), metrics);
+  }
+
+  async #serveMetrics(gather: () => Promise<Buffer>): Promise<void> {
+    const { metricsPort, metricsHost, metricsToken } = this.#config;
+    if (metricsPort === undefined) return;
+    const listener = createMetricsListener({ gather, token: metricsToken, log: this.#log });
+    this.#metricsServer = new MetricsServer(listener);
+    await this.#metricsServer.listen(metricsPort, metricsHost);
+  }
+
+  async #drain(exit: 'drained' | 'crashed', code: number): Promise<void> {
+    this.#stopping = true;
+    const { shutdownDelayMs, shutdownTimeoutMs } = this.#config;
+    await this.#siblings?.announce('draining');
+    await new Promise((resolve) => setTimeout(resolve, shutdownDelayMs));
+    await Promise.all([
+      this.#server?.drain({ timeoutMs: shutdownTimeoutMs - shutdownDelayMs, graceMs: GRACE_MS }),
+      this.#metricsServer?.close(),
+    ]);
+    await returnConnections();
+    await this.#siblings?.leave(exit);
+    process.exit(code);
+  }
+}
+
+/**
+ * The primary hands out connections, and may have sent some before it was told that this process takes no more. They are
+ * refused when they arrive, and go to a sibling; without this the process could be gone by then, and they with it. What the
+ * primary has sent arrives in order: when it has answered a later question all of them have arrived.
+ */
+async function returnConnections(): Promise<void> {
+  const question = createServer().listen(0, '127.0.0.1');
+  await once(question, 'listening');
+  question.close();
+}

@@ -1,0 +1,220 @@
+import { type IncomingMessage, type OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { performance } from 'node:perf_hooks';
+import type { Endpoint, RequestMetrics } from '../metrics/request-metrics.js';
+
+/** The endpoint label of what was refused before it reached the app. */
+export const MALFORMED = 'malformed';
+
+/** The status of a request whose client left before the answer was ready or, for a stream, complete. */
+export const CLIENT_LEFT = 499;
+
+const LATEST = Symbol('the response to the latest request of a connection');
+const EARLIER = Symbol('the uncounted responses before the latest one, in the order of their requests');
+/** Few clients pipeline: most connections never have an earlier one. */
+type Connection = Socket & { [LATEST]?: MeasuredResponse; [EARLIER]?: Set<MeasuredResponse> };
+
+type WriteCallback = (error: Error | null | undefined) => void;
+
+/** A body that is written in parts. */
+interface Stream {
+  /** Bytes that are still to come before its Content-Length is reached; NaN without one. */
+  expected: number;
+  /** Parts that the socket has not taken yet. */
+  unflushed: number;
+  /** Its last steps, which wait for those. */
+  readonly held: (() => void)[];
+}
+
+/**
+ * A response that counts itself, once, with the status that the client was sent: a buffered body before its only
+ * write, a stream before its last one, what never gets that far when its connection closes. Node makes one for all
+ * that its parser accepts, so the answers that Node gives by itself (no Host, 417) are counted too.
+ *
+ * A count is always made before the last byte is handed to the socket: a client that has the whole answer finds
+ * it in the next scrape, even if this process is killed in between.
+ */
+export class MeasuredResponse extends ServerResponse {
+  /** What the request is counted under; `malformed` until it reaches the app. */
+  endpoint: Endpoint;
+  #inProgress = true;
+  readonly #metrics: RequestMetrics;
+  readonly #arrived = performance.now();
+  #counted = false;
+  #brokenOff = false;
+  /** The headers that `writeHead` was given; `getHeader` does not know of them. */
+  #given: unknown;
+  #stream: Stream | undefined;
+
+  constructor(metrics: RequestMetrics, malformed: Endpoint, req: IncomingMessage, options?: object) {
+    // @ts-expect-error Node passes its options on to OutgoingMessage; the type does not declare them.
+    super(req, options);
+    this.#metrics = metrics;
+    this.endpoint = malformed;
+    metrics.inProgress += 1;
+    const connection: Connection = req.socket;
+    const previous = connection[LATEST];
+    if (previous && !previous.#counted) (connection[EARLIER] ??= new Set()).add(previous);
+    connection[LATEST] = this;
+  }
+
+  get counted(): boolean {
+    return this.#counted;
+  }
+
+  /** Counts the request with this status, unless it has been counted already. */
+  count(status: number): void {
+    if (this.#counted) return;
+    this.#counted = true;
+    const connection: Connection = this.req.socket;
+    connection[EARLIER]?.delete(this);
+    this.leaveInProgress();
+    this.endpoint.observe(this.req.method ?? 'OTHER', status, (performance.now() - this.#arrived) / 1000);
+  }
+
+  /** Takes the request out of the gauge of requests in progress before it is counted. */
+  leaveInProgress(): void {
+    if (this.#inProgress) this.#metrics.inProgress -= 1;
+    this.#inProgress = false;
+  }
+
+  /** The response to the latest request of a connection. */
+  static latest(connection: Connection): MeasuredResponse | undefined {
+    return connection[LATEST];
+  }
+
+  /** The uncounted responses of a connection, in the order of their requests. */
+  static pending(connection: Connection): readonly MeasuredResponse[] {
+    const earlier = connection[EARLIER] ?? [];
+    const latest = connection[LATEST];
+    return latest && !latest.#counted ? [...earlier, latest] : [...earlier];
+  }
+
+  /**
+   * Counts what a closed connection leaves behind: 499, or the status that was sent where it was not the client
+   * that broke the answer off.
+   */
+  static closed(connection: Connection): void {
+    for (const response of MeasuredResponse.pending(connection)) {
+      response.count(response.#brokenOff && response.headersSent ? response.statusCode : CLIENT_LEFT);
+    }
+  }
+
+  /** Whether the latest answer of each connection is to be its last. */
+  protected closing(): boolean {
+    return false;
+  }
+
+  override writeHead(statusCode: number, reason?: unknown, headers?: unknown): this {
+    const connection: Connection = this.req.socket;
+    // An earlier answer that closed the connection would take those of the pipelined requests behind it along.
+    if (this.closing() && connection[LATEST] === this) this.shouldKeepAlive = false;
+    this.#given = headers ?? reason;
+    // The casts pick one of the overloads, which all end up in the same function.
+    return super.writeHead(statusCode, reason as string, headers as OutgoingHttpHeaders);
+  }
+
+  override destroy(error?: Error): this {
+    // A client that left has destroyed the socket; whoever pipes into this response destroys it only then.
+    this.#brokenOff ||= !this.req.socket.destroyed;
+    return super.destroy(error);
+  }
+
+  override write(
+    chunk: unknown,
+    encoding?: BufferEncoding | WriteCallback,
+    callback?: WriteCallback,
+  ): boolean {
+    // The cast picks one of the overloads, which all end up in the same function.
+    if (this.#counted) return super.write(chunk, encoding as BufferEncoding, callback);
+    const stream = (this.#stream ??= {
+      expected: Number(this.getHeader('content-length') ?? contentLengthIn(this.#given) ?? NaN),
+      unflushed: 0,
+      held: [],
+    });
+    stream.expected -= byteLength(chunk, encoding);
+    const send = () => this.#send(stream, chunk, encoding, callback);
+    return stream.expected > 0 || Number.isNaN(stream.expected) ? send() : this.#last(stream, send);
+  }
+
+  override end(chunk?: unknown, encoding?: BufferEncoding | (() => void), callback?: () => void): this {
+    const stream = this.#stream;
+    // The casts pick one of the overloads, which all end up in the same function.
+    if (stream) {
+      this.#last(stream, () => super.end(chunk as string, encoding as BufferEncoding, callback));
+      return this;
+    }
+    this.count(this.statusCode);
+    return super.end(chunk as string, encoding as BufferEncoding, callback);
+  }
+
+  /** Passes on a write of a stream, and keeps account of what the socket has not taken yet. */
+  #send(
+    stream: Stream,
+    chunk: unknown,
+    encoding?: BufferEncoding | WriteCallback,
+    callback?: WriteCallback,
+  ): boolean {
+    const done = typeof encoding === 'function' ? encoding : callback;
+    stream.unflushed += 1;
+    return super.write(chunk, typeof encoding === 'string' ? encoding : 'utf8', (error) => {
+      stream.unflushed -= 1;
+      done?.(error);
+      if (stream.unflushed === 0 && !error) this.#release(stream);
+    });
+  }
+
+  /**
+   * Does the last step of a stream. While the socket still has earlier parts to send it waits for them: the client
+   * may leave before, which makes it a 499.
+   */
+  #last(stream: Stream, step: () => unknown): boolean {
+    stream.held.push(step);
+    if (stream.unflushed === 0) this.#release(stream);
+    return true;
+  }
+
+  #release(stream: Stream): void {
+    while (stream.unflushed === 0 && stream.held.length > 0) {
+      this.count(this.statusCode);
+      stream.held.shift()?.();
+    }
+  }
+}
+
+function isLength(name: unknown): boolean {
+  return String(name).toLowerCase() === 'content-length';
+}
+
+function contentLengthIn(headers: unknown): unknown {
+  if (typeof headers !== 'object' || headers === null) return undefined;
+  if (Array.isArray(headers)) return headers[headers.findIndex(isLength) + 1 || headers.length];
+  return Object.entries(headers).find(([name]) => isLength(name))?.[1];
+}
+
+function byteLength(chunk: unknown, encoding: unknown): number {
+  if (typeof chunk === 'string') return Buffer.byteLength(chunk, encoding as BufferEncoding | undefined);
+  return chunk instanceof Uint8Array ? chunk.byteLength : 0;
+}
+
+/**
+ * The class to give to `http.createServer` as `ServerResponse`.
+ * @param closing whether the latest answer of each connection is to be its last
+ */
+export function measuredResponse(
+  metrics: RequestMetrics,
+  closing: () => boolean = () => false,
+): typeof ServerResponse {
+  const malformed = metrics.endpoint(MALFORMED);
+  const Response = class extends MeasuredResponse {
+    constructor(req: IncomingMessage, options?: object) {
+      super(metrics, malformed, req, options);
+    }
+
+    protected override closing(): boolean {
+      return closing();
+    }
+  };
+  // Node's type wants a generic class; the one thing that it does with it is `new Response(req, options)`.
+  return Response as unknown as typeof ServerResponse;
+}

@@ -1,0 +1,180 @@
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import { MALFORMED, MeasuredResponse } from './measured-response.js';
+import type { RequestMetrics } from '../metrics/request-metrics.js';
+
+/** Time for the client to read the refusal before the connection is destroyed: a reset would discard it. */
+const LINGER_MS = 1_000;
+export const HEADERS_TIMEOUT_MS = 10_000;
+export const MAX_HEADER_FIELDS = 100;
+
+const refused = Symbol('this connection got its refusal');
+type Connection = Socket & { [refused]?: true };
+
+interface Refusal {
+  readonly status: number;
+  readonly detail: string;
+}
+
+const VERSION_NOT_SUPPORTED: Refusal = {
+  status: 505,
+  detail: 'The HTTP version of the request is not supported.',
+};
+
+/** Answers what Node's HTTP parser refused, counts it once, and ends the connection. */
+export function refuseClientError(error: Error, socket: Socket, metrics: RequestMetrics): void {
+  const connection: Connection = socket;
+  // Node can report one broken connection several times, and goes on to parse what comes after the fault.
+  if (connection[refused]) return;
+  connection[refused] = true;
+  if (!socket.writable) return void socket.destroy();
+
+  const refusal = refusalOf(error);
+  if (!refusal) return void socket.destroy(error);
+  const latest = MeasuredResponse.latest(socket);
+  if (latest && !latest.req.complete) return refuseBody(latest, error, refusal, metrics);
+  // What follows a last request is not a request: Node closes the connection after the answer.
+  if (latest?.shouldKeepAlive === false) return;
+  afterAnswers(socket, () => {
+    metrics.endpoint(MALFORMED).observe('OTHER', refusal.status, secondsSpent(refusal));
+    endWith(socket, refusal);
+  });
+}
+
+/** The fault is in the body of a request that the app has already got. */
+function refuseBody(
+  response: MeasuredResponse,
+  error: Error,
+  refusal: Refusal,
+  metrics: RequestMetrics,
+): void {
+  // A client that ended in the middle of the body has left, and is counted when the connection is closed.
+  if (isEnd(error)) return void response.req.destroy();
+  if (response.counted || response.headersSent) return void response.destroy();
+  // A body that is late is no fault of the parser's: it keeps the endpoint that it was for.
+  if (refusal.status !== 408) response.endpoint = metrics.endpoint(MALFORMED);
+  refuseRequest(response, refusal);
+}
+
+/** CONNECT reaches no app: this is an origin server, no proxy (RFC 9110 section 9.3.6). */
+export function refuseConnect(socket: Socket, metrics: RequestMetrics): void {
+  afterAnswers(socket, () => {
+    metrics.endpoint(MALFORMED).observe('CONNECT', 501, 0);
+    endWith(socket, { status: 501, detail: 'CONNECT is not supported.' });
+  });
+}
+
+/** The answers to earlier requests come first. */
+function afterAnswers(socket: Socket, refuse: () => void): void {
+  const latest = MeasuredResponse.latest(socket);
+  if (latest && !latest.writableFinished) latest.once('finish', refuse);
+  else refuse();
+}
+
+/** What Node's parser lets through and an HTTP/1.1 server must not. */
+export function refusalOfRequest(req: IncomingMessage): Refusal | undefined {
+  if (req.rawHeaders.length > 2 * MAX_HEADER_FIELDS) {
+    return { status: 431, detail: `The request has more than ${MAX_HEADER_FIELDS} header fields.` };
+  }
+  if (req.httpVersionMajor !== 1) {
+    return VERSION_NOT_SUPPORTED;
+  }
+  const { host, 'transfer-encoding': coding } = req.headers;
+  if (host !== undefined && !isHost(host)) {
+    return { status: 400, detail: 'The request must have exactly one valid Host header field.' };
+  }
+  if (coding !== undefined && req.httpVersionMinor === 0) {
+    return { status: 400, detail: 'An HTTP/1.0 request must not have a Transfer-Encoding.' };
+  }
+  if (coding !== undefined && coding.toLowerCase() !== 'chunked') {
+    return { status: 501, detail: 'The only Transfer-Encoding that is supported is chunked.' };
+  }
+  return undefined;
+}
+
+/** RFC 3986 section 3.2.2, with an optional port. Two Host fields were joined with a comma and a space. */
+const HOST = /^(?:\[[0-9a-f:.]+\]|[\w.~!$&'()*+;=%-]*)(?::\d*)?$/i;
+let latestValidHost = '';
+
+function isHost(host: string): boolean {
+  if (host === latestValidHost) return true;
+  if (!HOST.test(host)) return false;
+  latestValidHost = host;
+  return true;
+}
+
+/** Answers a request that has a response object. The response counts itself, as malformed. */
+export function refuseRequest(res: ServerResponse, refusal: Refusal): void {
+  const body = problem(refusal);
+  res.shouldKeepAlive = false;
+  res.writeHead(refusal.status, {
+    'Content-Type': 'application/problem+json',
+    'Content-Length': Buffer.byteLength(body),
+  });
+  res.end(body);
+}
+
+function problem({ status, detail }: Refusal): string {
+  return JSON.stringify({ type: 'about:blank', title: STATUS_CODES[status], status, detail });
+}
+
+function endWith(socket: Socket, refusal: Refusal): void {
+  const body = problem(refusal);
+  socket.end(
+    `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status]}\r\n` +
+      `Date: ${new Date().toUTCString()}\r\nConnection: close\r\n` +
+      `Content-Type: application/problem+json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
+  socket.resume();
+  setTimeout(() => socket.destroy(), LINGER_MS).unref();
+}
+
+/** A request that is too slow to have a start is known to have lasted as long as it was allowed to. */
+function secondsSpent(refusal: Refusal): number {
+  return refusal.status === 408 ? HEADERS_TIMEOUT_MS / 1000 : 0;
+}
+
+/** A well-formed request line (RFC 9112 section 3): method, target, version. */
+const REQUEST_LINE = /^[!#$%&'*+.^`|~\w-]+ [\x21-\x7e]+ HTTP\/(\d)\.\d\r?\n/;
+
+type ParserError = Error & { code?: string; rawPacket?: Buffer; bytesParsed?: number };
+
+function isEnd({ code }: ParserError): boolean {
+  return code === 'HPE_INVALID_EOF_STATE';
+}
+
+/** Undefined where there is nobody left to answer. */
+function refusalOf(error: ParserError): Refusal | undefined {
+  switch (error.code) {
+    case 'ECONNRESET':
+    case 'EPIPE':
+      return undefined;
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return { status: 408, detail: 'The request did not arrive in time.' };
+    case 'HPE_PAUSED_H2_UPGRADE':
+      return VERSION_NOT_SUPPORTED;
+    case 'HPE_HEADER_OVERFLOW':
+      return { status: 431, detail: 'The header of the request is too large.' };
+    case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
+      return { status: 413, detail: 'The chunk extensions of the request are too large.' };
+    default:
+      return refusalOfLine(error);
+  }
+}
+
+function refusalOfLine(error: ParserError): Refusal {
+  const [, major] = REQUEST_LINE.exec(faultyLine(error)) ?? [];
+  if (major !== undefined && (major !== '1' || error.code === 'HPE_INVALID_VERSION')) {
+    return VERSION_NOT_SUPPORTED;
+  }
+  if (major !== undefined && error.code === 'HPE_INVALID_METHOD') {
+    return { status: 501, detail: 'The method of the request is not known.' };
+  }
+  return { status: 400, detail: 'The request is not valid HTTP.' };
+}
+
+/** The line in which the parser stopped, and what follows it. */
+function faultyLine({ rawPacket, bytesParsed = 0 }: ParserError): string {
+  const text = rawPacket?.toString('latin1') ?? '';
+  return text.slice(bytesParsed > 0 ? text.lastIndexOf('\n', bytesParsed - 1) + 1 : 0);
+}

@@ -1,0 +1,79 @@
+import http from 'node:http';
+import https from 'node:https';
+import { oneAtATime } from '../metrics/exposition/one-at-a-time.js';
+
+export interface PushgatewayOptions {
+  /** Where it is, with a path and credentials where it wants them. */
+  readonly url: string;
+  readonly job: string;
+  /** Tells this process from all others, for ever: a push replaces what was pushed under the same two. */
+  readonly instance: string;
+  readonly gather: () => Promise<Buffer>;
+  /** Called for the first of any run of failures. */
+  readonly onError: (err: Error) => void;
+  /** How long a push may take in all. Default 500. */
+  readonly timeoutMs?: number;
+  /** How long a gateway that failed is left alone. Default 10000. */
+  readonly restMs?: number;
+}
+
+/** Pushes a process' metrics to a Prometheus Pushgateway, for where nobody can scrape it. */
+export class Pushgateway {
+  readonly #options: PushgatewayOptions;
+  readonly #address: URL;
+  #failing = false;
+  #restUntil = 0;
+  constructor(options: PushgatewayOptions) {
+    this.#options = options;
+    const { url, job, instance } = options;
+    const group = `metrics/job/${encodeURIComponent(job)}/instance/${encodeURIComponent(instance)}`;
+    this.#address = new URL(group, url.endsWith('/') ? url : `${url}/`);
+  }
+
+  /**
+   * Resolves when everything that was counted before the call is pushed, or that has failed or taken too long. Never
+   * rejects. While the gateway is down most calls return at once: counts only grow, so a later push makes up for them.
+   */
+  readonly push = oneAtATime(() => this.#push());
+
+  async #push(): Promise<void> {
+    if (performance.now() < this.#restUntil) return;
+    try {
+      await this.#put(await this.#options.gather());
+      this.#failing = false;
+    } catch (err) {
+      this.#restUntil = performance.now() + (this.#options.restMs ?? 10_000);
+      if (!this.#failing) this.#options.onError(err instanceof Error ? err : new Error(String(err)));
+      this.#failing = true;
+    }
+  }
+
+  /** PUT replaces all metrics of the group (Pushgateway's API); its timestamps are the scrape's. */
+  #put(exposition: Buffer): Promise<void> {
+    const { request } = this.#address.protocol === 'https:' ? https : http;
+    return new Promise((resolve, reject) => {
+      const sent = request(this.#address, {
+        method: 'PUT',
+        // A connection that is kept would be dead after the platform has frozen and thawed this process.
+        agent: false,
+        headers: { 'content-type': 'text/plain; version=0.0.4', 'content-length': exposition.length },
+      });
+      const timeoutMs = this.#options.timeoutMs ?? 500;
+      const deadline = setTimeout(
+        () => sent.destroy(new Error(`no answer within ${timeoutMs} ms`)),
+        timeoutMs,
+      );
+      sent.on('close', () => clearTimeout(deadline));
+      sent.on('error', reject);
+      sent.on('response', (response) => {
+        const { statusCode = 0 } = response;
+        response.resume();
+        response.on('error', reject);
+        response.on('end', () =>
+          statusCode < 300 ? resolve() : reject(new Error(`the Pushgateway answered ${statusCode}`)),
+        );
+      });
+      sent.end(exposition);
+    });
+  }
+}

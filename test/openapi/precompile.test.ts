@@ -1,0 +1,57 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { loadContract } from '../../src/openapi/contract';
+import { handlers } from '../../src/generated/handlers';
+import { describeText } from '../http/service-under-test';
+
+const OWN = join(__dirname, '../../swagger/swagger.yaml');
+const DIST = join(__dirname, '../../dist');
+
+const REQUESTS: readonly unknown[] = [
+  { path: { name: 'Ada' } },
+  { path: { name: 'x'.repeat(65) } },
+  { path: {} },
+  { path: { name: '' }, query: 1 },
+];
+
+/** Loads a description with the built program: what its validators say, and whether a compiler was loaded for it. */
+function loadBuilt(description: string): { loaded: boolean; said: unknown; operations: string[] } {
+  const program = `
+    const { loadContract } = require(${JSON.stringify(join(DIST, 'openapi/contract.js'))});
+    const { handlers } = require(${JSON.stringify(join(DIST, 'generated/handlers.js'))});
+    const { operations } = loadContract({ description: process.argv[1], handlers, validateResponses: true });
+    const validate = operations.find(({ id }) => id === 'hello').validate;
+    const loaded = Object.keys(require.cache).some((file) => /ajv.dist.2020|node_modules.yaml/.test(file));
+    const said = ${JSON.stringify(REQUESTS)}.map((request) => validate(request) ?? null);
+    console.log(JSON.stringify({ loaded, said, operations: operations.map(({ id }) => id) }));
+  `;
+  const { stdout, stderr } = spawnSync(process.execPath, ['-e', program, description], { encoding: 'utf8' });
+  if (stderr !== '') throw new Error(stderr);
+  return JSON.parse(stdout) as ReturnType<typeof loadBuilt>;
+}
+
+function loadHere() {
+  const { operations } = loadContract({ description: OWN, handlers, validateResponses: true });
+  const validate = operations.find(({ id }) => id === 'hello')?.validate;
+  return {
+    said: REQUESTS.map((request) => validate?.(request) ?? null),
+    operations: operations.map(({ id }) => id),
+  };
+}
+
+test('the description that was built with is served without compiling anything', () => {
+  expect(loadBuilt(OWN)).toEqual({ loaded: false, ...loadHere() });
+});
+
+test('one that has been changed since is compiled', () => {
+  const changed = readFileSync(OWN, 'utf8').replace('maxLength: 64', 'maxLength: 65');
+  const { loaded, said } = loadBuilt(describeText(changed));
+  expect(loaded).toBe(true);
+  expect(said).toMatchObject([
+    null,
+    null,
+    [{ path: '/path/name' }],
+    [{ path: '/path/name' }, { path: '/query' }],
+  ]);
+});

@@ -1,0 +1,95 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import type { Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Counter, Gauge, Registry } from 'prom-client';
+import { listenToSiblings } from '../../src/pm2/sibling-channel';
+import { SiblingFolder } from '../../src/pm2/sibling-folder';
+import { writeReport } from '../../src/pm2/sibling-report';
+import { Siblings } from '../../src/pm2/siblings';
+import { takeSnapshot } from '../../src/metrics/snapshot/snapshot';
+import { type Family, parseExposition, total } from '../support/exposition';
+
+let base: string;
+let folder: SiblingFolder;
+const others: Server[] = [];
+
+beforeEach(() => {
+  base = mkdtempSync(join(tmpdir(), 'siblings-'));
+  folder = new SiblingFolder(base, ['app']);
+});
+
+afterEach(() => {
+  for (const other of others.splice(0)) other.close();
+  rmSync(base, { recursive: true, force: true });
+});
+
+/** What an instance of this slot says that has done so many jobs, and has as much load. */
+async function report(slot: number, amount: number): Promise<string> {
+  const registry = new Registry();
+  new Counter({ name: 'jobs', help: 'h', registers: [registry] }).inc(amount);
+  new Gauge({ name: 'load', help: 'h', registers: [registry] }).set(amount);
+  return JSON.stringify({ state: 'ready', slot, snapshot: await takeSnapshot(registry, []) });
+}
+
+/** This process as the first instance, which has done one job and has a load of one. */
+async function first(metricsPerWorker = false): Promise<() => Promise<ReadonlyMap<string, Family>>> {
+  const siblings = await Siblings.join({
+    folder,
+    config: { metricsPrefix: 'p_', metricsBuckets: [1], metricsPerWorker },
+    slot: 1,
+    snapshot: async () => JSON.parse(await report(1, 1)).snapshot,
+    onError: (err) => {
+      throw err;
+    },
+    timeoutMs: 100,
+  });
+  await siblings.announce('ready');
+  return async () => parseExposition((await siblings.gather()).toString());
+}
+
+/** Another one, which says this of itself. */
+async function another(id: number, answer: () => Promise<string>): Promise<Server> {
+  const server = await listenToSiblings(folder.socket(id), answer);
+  others.push(server);
+  return server;
+}
+
+const figures = (families: ReadonlyMap<string, Family>): number[] =>
+  ['jobs', 'load', 'p_scrape_workers_missing'].map((name) => total(families, name));
+
+test('adds up the counters and the gauges of all that answer', async () => {
+  const scrape = await first();
+  await another(7, () => report(2, 10));
+  const families = await scrape();
+  expect(figures(families)).toEqual([11, 11, 0]);
+  expect(total(families, 'p_workers', { state: 'ready' })).toBe(2);
+});
+
+test('gives gauges a label each where that is wanted, and counters none', async () => {
+  const scrape = await first(true);
+  await another(7, () => report(2, 10));
+  const families = await scrape();
+  const samples = (name: string) => families.get(name)?.samples.map(({ labels, value }) => [labels, value]);
+  expect(samples('load')).toEqual([
+    [{ worker: '1' }, 1],
+    [{ worker: '2' }, 10],
+  ]);
+  expect(samples('jobs')).toEqual([[{}, 11]]);
+});
+
+test('has the counters of one that does not answer as it last said them, and not its gauges', async () => {
+  const scrape = await first();
+  writeReport(folder.report(7), await report(2, 10));
+  await another(7, () => new Promise(() => {}));
+  expect(figures(await scrape())).toEqual([11, 1, 1]);
+});
+
+test('keeps the counters of one that is gone, and not its gauges', async () => {
+  const scrape = await first();
+  writeReport(folder.report(7), await report(2, 10));
+  const gone = await another(7, () => report(2, 10));
+  expect(figures(await scrape())).toEqual([11, 11, 0]);
+  await new Promise((resolve) => gone.close(resolve));
+  for (let again = 1; again <= 2; again++) expect(figures(await scrape())).toEqual([11, 1, 0]);
+});

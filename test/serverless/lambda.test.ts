@@ -1,0 +1,139 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import Koa, { type Context } from 'koa';
+import { lambdaHandler } from '../../src/serverless/lambda';
+
+/** As AWS documents what it sends, with a request for GET /hello/Wörld?q=1&q=2 and the cookies a=1; b=2. */
+const KINDS = ['apigateway-v1', 'apigateway-v2', 'function-url', 'alb', 'alb-multi-value'] as const;
+
+interface Result {
+  statusCode: number;
+  headers?: Record<string, string>;
+  multiValueHeaders?: Record<string, string[]>;
+  cookies?: string[];
+  body: string;
+  isBase64Encoded: boolean;
+}
+
+function event(kind: string): Record<string, unknown> {
+  const recorded: Record<string, unknown> = JSON.parse(
+    readFileSync(join(__dirname, `../fixtures/events/${kind}.json`), 'utf8'),
+  );
+  return recorded;
+}
+
+async function send(given: object, answer: (ctx: Context) => unknown): Promise<Result> {
+  const app = new Koa();
+  app.use(async (ctx) => {
+    ctx.body = await answer(ctx);
+  });
+  // The handler's result is an object to its type; what is in it is what is tested here.
+  return (await lambdaHandler(app)(given, {})) as Result;
+}
+
+async function read(ctx: Context): Promise<string> {
+  let text = '';
+  for await (const chunk of ctx.req) text += String(chunk);
+  return `${ctx.get('content-length')} ${text}`;
+}
+
+function typed(kind: string, type: string, body: unknown): Promise<Result> {
+  return send(event(kind), (ctx) => {
+    ctx.type = type;
+    return body;
+  });
+}
+
+/** The same event with another path. */
+function at(path: string, kind: string): object {
+  const given = event(kind);
+  return given['version'] === '2.0' ? { ...given, rawPath: path, rawQueryString: '' } : { ...given, path };
+}
+
+describe.each(KINDS)('an event from %s', (kind) => {
+  test('becomes the request that the client sent', async () => {
+    const { body } = await send(event(kind), (ctx) => ({
+      method: ctx.method,
+      path: ctx.path,
+      query: ctx.query,
+      a: ctx.cookies.get('a'),
+      b: ctx.cookies.get('b'),
+      host: ctx.host,
+      protocol: ctx.get('x-forwarded-proto'),
+    }));
+    const given = JSON.stringify(event(kind));
+    expect(JSON.parse(body)).toEqual({
+      method: 'GET',
+      path: '/hello/W%C3%B6rld',
+      // An ALB that does not send multiple values sends the last one.
+      query: { q: kind === 'alb' ? '2' : ['1', '2'] },
+      a: '1',
+      b: '2',
+      host: /"host":\[?"([^"]+)"/i.exec(given)?.[1],
+      protocol: 'https',
+    });
+  });
+
+  test('brings a body, as text or base64', async () => {
+    const given = { ...event(kind), body: Buffer.from('Größe').toString('base64'), isBase64Encoded: true };
+    expect(await send(given, read)).toMatchObject({
+      statusCode: 200,
+      body: '7 Größe',
+      isBase64Encoded: false,
+    });
+    const plain = { ...given, body: 'Größe', isBase64Encoded: false };
+    expect(await send(plain, read)).toMatchObject({ body: '7 Größe' });
+  });
+
+  test('gets every cookie back', async () => {
+    const result = await send(event(kind), (ctx) => {
+      ctx.set('Set-Cookie', ['x=1; Path=/', 'y=2', 'z=3']);
+      return 'ok';
+    });
+    const headers = Object.entries({ ...result.headers, ...result.multiValueHeaders });
+    const fromHeaders = headers.flatMap(([name, value]) =>
+      name.toLowerCase() === 'set-cookie' ? value : [],
+    );
+    // A function URL and an HTTP API read the list, the others the headers.
+    expect([...(result.cookies ?? []), ...fromHeaders]).toEqual(['x=1; Path=/', 'y=2', 'z=3']);
+  });
+
+  test('gets bytes back as base64, and text as text', async () => {
+    const bytes = Buffer.from([0, 255, 128]);
+    expect(await typed(kind, 'image/png', bytes)).toMatchObject({ body: 'AP+A', isBase64Encoded: true });
+    const compressed = await send(event(kind), (ctx) => {
+      ctx.set('Content-Encoding', 'gzip');
+      return 'x';
+    });
+    expect(compressed).toMatchObject({ body: 'eA==', isBase64Encoded: true });
+    for (const type of ['application/problem+json', 'application/yaml', 'text/javascript', 'image/svg+xml']) {
+      expect(await typed(kind, type, 'ä')).toMatchObject({ body: 'ä', isBase64Encoded: false });
+    }
+  });
+
+  test('has a request id, of the gateway where it gives one', async () => {
+    const { body } = await send(event(kind), (ctx) => ctx.get('x-request-id'));
+    const { requestContext } = event(kind) as { requestContext: { requestId?: string } };
+    expect(body).toBe(requestContext.requestId ?? '');
+  });
+});
+
+test.each([
+  ['alb', 'multiValueHeaders'],
+  ['alb-multi-value', 'headers'],
+])('%s gets no %s, which it would not read', async (kind, property) => {
+  expect(await send(event(kind), () => 'ok')).not.toHaveProperty(property);
+});
+
+test.each([
+  ['apigateway-v2', '/prod/a b/ü?#%', '/a%20b/%C3%BC%3F%23%25'],
+  ['apigateway-v2', '/prod', '/'],
+  ['apigateway-v1', '/prod/x', '/prod/x'],
+  ['apigateway-v2', '/production/x', '/production/x'],
+  ['apigateway-v2', '/prod/\ud800', '/%EF%BF%BD'],
+  ['function-url', '/a%20b/%C3%BC%3F%25', '/a%20b/%C3%BC%3F%25'],
+  ['alb', '/a%20b', '/a%20b'],
+])('%s: the path %j reaches the app as %j', async (kind, path, expected) => {
+  const { body } = await send(at(path, kind), (ctx) => ctx.req.url?.split('?')[0]);
+  expect(body).toBe(expected);
+});

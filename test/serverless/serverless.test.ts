@@ -1,0 +1,156 @@
+import { readFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import type * as ServerlessModule from '../../src/serverless';
+import { eventually } from '../support/eventually';
+import { parseExposition } from '../support/exposition';
+
+type Serverless = typeof ServerlessModule;
+interface Result {
+  statusCode: number;
+  headers: Record<string, string>;
+  body: string;
+}
+
+const variables = { ...process.env };
+afterEach(() => {
+  process.env = { ...variables };
+});
+
+/** As a platform loads it: once per instance. */
+async function load(env: Record<string, string> = {}): Promise<Serverless> {
+  Object.assign(process.env, { LOG_LEVEL: 'silent', ...env });
+  let loaded: Serverless | undefined;
+  await jest.isolateModulesAsync(async () => {
+    loaded = await import('../../src/serverless.js');
+  });
+  if (!loaded) throw new Error('not loaded');
+  return loaded;
+}
+
+const functionUrl: Record<string, unknown> = JSON.parse(
+  readFileSync(join(__dirname, '../fixtures/events/function-url.json'), 'utf8'),
+);
+
+async function get(serverless: Serverless, path: string): Promise<Result> {
+  return (await serverless.handler({ ...functionUrl, rawPath: path, rawQueryString: '' }, {})) as Result;
+}
+
+async function listening(server: Server): Promise<Server> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return server;
+}
+
+function portOf(server: Server): number {
+  return (server.address() as AddressInfo).port; // a TCP server has no other
+}
+
+describe('an instance', () => {
+  let serverless: Serverless;
+
+  beforeAll(async () => {
+    serverless = await load({ METRICS_PORT: '9464' });
+  });
+
+  test('serves the API, and its errors', async () => {
+    const hello = await get(serverless, '/hello/W%C3%B6rld');
+    expect(hello).toMatchObject({ statusCode: 200, body: '{"message":"Hello, Wörld!"}' });
+    const missing = await get(serverless, '/nothing');
+    expect(missing).toMatchObject({ statusCode: 404 });
+    expect(missing.headers['content-type']).toMatch(/^application\/problem\+json/);
+  });
+
+  test('answers /metrics for itself, on the one port that there is', async () => {
+    const { body } = await get(serverless, '/metrics');
+    const families = parseExposition(body);
+    const counts = families
+      .get('flask_app_request_count')
+      ?.samples.map(({ labels, value }) => [labels, value]);
+    expect(counts).toEqual([
+      [{ method: 'GET', endpoint: '/hello/{name}', http_status: '200' }, 1],
+      [{ method: 'GET', endpoint: 'unmatched', http_status: '404' }, 1],
+    ]);
+    expect(families.get('flask_app_requests_in_progress')?.samples[0]?.value).toBe(0);
+    expect(families.has('process_cpu_seconds_total')).toBe(true);
+  });
+
+  test('serves and counts as a listener under a server that is not ours', async () => {
+    const server = await listening(createServer(serverless.listener));
+    const text = async (path: string) => (await fetch(`http://127.0.0.1:${portOf(server)}${path}`)).text();
+    try {
+      expect(await text('/hello/you')).toBe('{"message":"Hello, you!"}');
+      const samples = parseExposition(await text('/metrics')).get('flask_app_request_count')?.samples;
+      expect(samples?.[0]).toMatchObject({ labels: { endpoint: '/hello/{name}' }, value: 2 });
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
+  });
+});
+
+test('pushes what it has counted after each answer as a listener, too', async () => {
+  const pushed: string[] = [];
+  const gateway = await listening(
+    createServer((req, res) => {
+      let body = '';
+      req.setEncoding('utf8').on('data', (text: string) => (body += text));
+      req.on('end', () => {
+        pushed.push(`${req.method} ${req.url}\n${body}`);
+        res.end();
+      });
+    }),
+  );
+  const serverless = await load({ PUSHGATEWAY_URL: `http://127.0.0.1:${portOf(gateway)}` });
+  const server = await listening(createServer(serverless.listener));
+  try {
+    for (const count of [1, 2]) {
+      await (await fetch(`http://127.0.0.1:${portOf(server)}/hello/you`)).text();
+      const line = `flask_app_request_count{method="GET",endpoint="/hello/{name}",http_status="200"} ${count}\n`;
+      await eventually('the push', 5_000, () => pushed.some((push) => push.includes(line)));
+    }
+    expect(pushed[0]).toMatch(/^PUT \/metrics\/job\/koa-cluster-metrics\/instance\/[\w-]+\n/);
+  } finally {
+    for (const one of [gateway, server]) {
+      one.closeAllConnections();
+      one.close();
+    }
+  }
+});
+
+test('answers in production with the headers that it means', async () => {
+  const serverless = await load({ NODE_ENV: 'production' });
+  const { statusCode, headers, body } = await get(serverless, '/hello/you');
+  expect({ statusCode, body }).toEqual({ statusCode: 200, body: '{"message":"Hello, you!"}' });
+  expect(Object.keys(headers).toSorted()).toEqual([
+    'content-length',
+    'content-type',
+    'x-content-type-options',
+    'x-request-id',
+  ]);
+});
+
+test('has the whole body in the event: no 100 Continue gets into the answer', async () => {
+  const serverless = await load();
+  const given = {
+    ...functionUrl,
+    rawPath: '/echo',
+    rawQueryString: '',
+    requestContext: { http: { method: 'POST' } },
+    headers: { 'content-type': 'application/json', expect: '100-continue' },
+    body: '{"message":"a"}',
+    isBase64Encoded: false,
+  };
+  expect(await serverless.handler(given, {})).toMatchObject({ statusCode: 200, body: '{"message":"a"}' });
+});
+
+test('is built at the first call, and says what is wrong with the configuration then', async () => {
+  const serverless = await load({ PORT: 'http' });
+  await expect(get(serverless, '/')).rejects.toThrow('PORT: expected');
+  process.env['PORT'] = '80';
+  await expect(get(serverless, '/')).resolves.toMatchObject({ statusCode: 200 });
+});
+
+test('is built while it is loaded where that is AWS Lambda', async () => {
+  await expect(load({ AWS_LAMBDA_FUNCTION_NAME: 'f', PORT: 'http' })).rejects.toThrow('PORT: expected');
+});
