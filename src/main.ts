@@ -1,7 +1,7 @@
 import cluster from 'node:cluster';
 import { join } from 'node:path';
 import type { Service } from './cluster/worker.js';
-import { readPlace } from './cluster/worker-place.js';
+import { readAssignment } from './cluster/worker-assignment.js';
 import { ConfigError, readConfig } from './config.js';
 import { handlers } from './generated/handlers.js';
 
@@ -20,10 +20,10 @@ export async function run(service: Service): Promise<void> {
     await runPrimary(config);
     return;
   }
-  const place = readPlace(process.env);
-  if (place) {
+  const assignment = readAssignment(process.env);
+  if (assignment) {
     const { runWorker } = await import('./cluster/worker.js');
-    await runWorker(service, config, place);
+    await runWorker(service, config, assignment);
     return;
   }
   const { runInstance } = await import('./pm2/instance.js');

@@ -93,9 +93,9 @@ class Primary {
   }
 
   #fork(generation: number) {
-    const place = { generation, folder: this.#folder, primary: process.pid };
+    const assignment = { generation, folder: this.#folder, primary: process.pid };
     return forkWorker(
-      place,
+      assignment,
       this.#registry,
       this.#log,
       (event) => this.#enqueue(event),

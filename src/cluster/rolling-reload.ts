@@ -1,10 +1,10 @@
 import type { Logger } from '../log.js';
-import type { Member } from './member.js';
+import type { WorkerRecord } from './worker-record.js';
 
 /** Replaces the workers one at a time: the next when the one before is gone and its replacement is ready. */
 export class RollingReload {
   readonly #log: Logger;
-  /** Members below this generation are to be replaced; undefined when no reload is going on. */
+  /** Workers below this generation are to be replaced; undefined when no reload is going on. */
   #below: number | undefined;
   #again = false;
 
@@ -23,12 +23,12 @@ export class RollingReload {
   }
 
   /** Marks the next worker to be replaced when the service is at full strength. */
-  step(members: readonly Member[], nextGeneration: number): void {
+  step(workers: readonly WorkerRecord[], nextGeneration: number): void {
     const below = this.#below;
     if (below === undefined) return;
-    const old = members.find(({ generation }) => generation < below);
+    const old = workers.find(({ generation }) => generation < below);
     if (old) {
-      if (members.every(({ state, staying }) => state === 'ready' && staying)) old.retiring = 'reloaded';
+      if (workers.every(({ state, staying }) => state === 'ready' && staying)) old.retiring = 'reloaded';
       return;
     }
     this.#log.info('Reloaded: all workers are new');
@@ -38,13 +38,13 @@ export class RollingReload {
   }
 
   /** A new worker did not get ready: the old ones stay. */
-  failed(generation: number, members: readonly Member[]): void {
+  failed(generation: number, workers: readonly WorkerRecord[]): void {
     if (this.#below === undefined || generation < this.#below) return;
     this.#log.error('Reload stopped: a new worker did not get ready; the old workers stay');
     this.#below = undefined;
     this.#again = false;
-    for (const member of members) {
-      if (member.retiring === 'reloaded') member.retiring = undefined;
+    for (const worker of workers) {
+      if (worker.retiring === 'reloaded') worker.retiring = undefined;
     }
   }
 }

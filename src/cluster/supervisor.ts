@@ -1,6 +1,6 @@
 import type { Logger } from '../log.js';
 import { silentBootProblem } from '../server/boot-problem.js';
-import { Member, type WorkerProcess, type WorkerState } from './member.js';
+import { WorkerRecord, type WorkerHandle, type WorkerState } from './worker-record.js';
 import type { WorkerMessage } from './messages.js';
 import { RollingReload } from './rolling-reload.js';
 import { RestartHistory, type ExitReason } from './restart-policy.js';
@@ -24,7 +24,7 @@ export interface SupervisorOptions {
   readonly shutdownTimeoutMs: number;
   readonly log: Logger;
   /** Starts a worker. Its end is reported by an `exit` event, also when it could not be started. */
-  readonly fork: (generation: number) => WorkerProcess;
+  readonly fork: (generation: number) => WorkerHandle;
   /** All workers are ready, for the first time. */
   readonly onReady: (address: string, port: number) => void;
   readonly onExit: (reason: ExitReason) => void;
@@ -49,7 +49,7 @@ const CHECK_MS = 250;
 export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #log: Logger;
-  readonly #members = new Map<number, Member>();
+  readonly #workers = new Map<number, WorkerRecord>();
   readonly #events: SupervisorEvent[] = [];
   readonly #reload: RollingReload;
   readonly #history = new RestartHistory();
@@ -79,19 +79,19 @@ export class Supervisor {
   /** How many workers are in each state. */
   count(): Record<WorkerState, number> {
     const counts = { starting: 0, ready: 0, draining: 0 };
-    for (const { state } of this.#members.values()) counts[state]++;
+    for (const { state } of this.#workers.values()) counts[state]++;
     return counts;
   }
 
   /** The worker that is to get the next connection which another one leaves; undefined when there is none. */
-  nextHeir(): WorkerProcess | undefined {
+  nextHeir(): WorkerHandle | undefined {
     const heirs = this.#all().filter(({ state, staying }) => state === 'ready' && staying);
     return heirs[this.#inherited++ % heirs.length]?.process;
   }
 
   /** Ends all workers at once. */
   killAll(): void {
-    for (const member of this.#members.values()) member.end('drained');
+    for (const worker of this.#workers.values()) worker.end('drained');
   }
 
   /**
@@ -126,25 +126,25 @@ export class Supervisor {
         return this.#reload.start(this.#generation + 1);
       case 'stop':
         this.#stopAt = Math.min(this.#stopAt, now);
-        for (const member of this.#members.values()) member.process.send({ type: 'unready' });
+        for (const worker of this.#workers.values()) worker.process.send({ type: 'unready' });
     }
   }
 
   #hear(generation: number, message: WorkerMessage, now: number): void {
-    const member = this.#members.get(generation);
-    if (!member) return;
-    member.lastHeard = now;
-    if (message.type === 'ready' && member.state === 'starting') {
-      member.state = 'ready';
-      member.readyAt = now;
+    const worker = this.#workers.get(generation);
+    if (!worker) return;
+    worker.lastHeard = now;
+    if (message.type === 'ready' && worker.state === 'starting') {
+      worker.state = 'ready';
+      worker.readyAt = now;
       this.#up = true;
       this.#announce(message.address, message.port);
     } else if (message.type === 'boot-failed') {
-      member.bootError = message.message;
-    } else if (message.type === 'failing' && member.state === 'ready' && member.retiring !== 'failing') {
-      member.retiring = 'failing';
+      worker.bootError = message.message;
+    } else if (message.type === 'failing' && worker.state === 'ready' && worker.retiring !== 'failing') {
+      worker.retiring = 'failing';
       this.#log.warn({ worker: generation, cause: message.message }, 'A worker fails and is being replaced');
-      this.#remember('crashed', member, now);
+      this.#remember('crashed', worker, now);
     }
   }
 
@@ -155,44 +155,44 @@ export class Supervisor {
   }
 
   #bury(generation: number, code: number | null, signal: string | null, now: number): void {
-    const member = this.#members.get(generation);
-    if (!member || !this.#members.delete(generation)) return;
-    const reason = member.exitReason(code, signal);
-    if (!this.#up && this.#stopAt === Infinity) return this.#giveUp(member, code, signal);
+    const worker = this.#workers.get(generation);
+    if (!worker || !this.#workers.delete(generation)) return;
+    const reason = worker.exitReason(code, signal);
+    if (!this.#up && this.#stopAt === Infinity) return this.#giveUp(worker, code, signal);
     const level = reason === 'drained' ? 'info' : 'warn';
     this.#log[level](
-      { worker: generation, workerPid: member.process.pid, reason, code, signal },
+      { worker: generation, workerPid: worker.process.pid, reason, code, signal },
       'A worker ended',
     );
     // A failing one was remembered when it failed.
-    if (member.retiring !== 'failing') this.#remember(reason, member, now);
+    if (worker.retiring !== 'failing') this.#remember(reason, worker, now);
     this.#options.onExit(reason);
     if (reason !== 'boot_failed') return;
-    if (member.bootError !== undefined) this.#log.error({ worker: generation }, member.bootError);
+    if (worker.bootError !== undefined) this.#log.error({ worker: generation }, worker.bootError);
     this.#reload.failed(generation, this.#all());
   }
 
   /** The first worker never got ready: more forks would not help. */
-  #giveUp({ bootError }: Member, code: number | null, signal: string | null): void {
+  #giveUp({ bootError }: WorkerRecord, code: number | null, signal: string | null): void {
     this.#stopAt = -Infinity;
     this.#options.onEnd(1, bootError ?? silentBootProblem(code, signal, this.#options.workerTimeoutMs));
   }
 
-  #remember(reason: ExitReason, member: Member, now: number): void {
-    const readyForMs = member.state === 'starting' ? 0 : now - member.readyAt;
+  #remember(reason: ExitReason, worker: WorkerRecord, now: number): void {
+    const readyForMs = worker.state === 'starting' ? 0 : now - worker.readyAt;
     this.#history.remember({ reason, at: now, readyForMs });
   }
 
   /** The one place that forks. */
   #fork(now: number): void {
     const wanted = this.#up ? this.#options.concurrency : 1;
-    const staying = this.#all().filter((member) => member.staying).length;
+    const staying = this.#all().filter((worker) => worker.staying).length;
     for (let missing = wanted - staying; missing > 0; missing--) {
       const youngest = this.#all().at(-1)?.readyAt;
       const notBefore = this.#history.forkNotBefore(now, youngest);
       if (now < notBefore) return this.#wait(now, notBefore);
       const generation = ++this.#generation;
-      this.#members.set(generation, new Member(generation, now, this.#options.fork(generation)));
+      this.#workers.set(generation, new WorkerRecord(generation, now, this.#options.fork(generation)));
     }
   }
 
@@ -210,24 +210,24 @@ export class Supervisor {
   #retire(now: number): void {
     const ready = this.#all().filter(({ state }) => state === 'ready');
     const spare = ready.length - this.#options.concurrency;
-    const retiring = ready.filter((member) => member.retiring !== undefined);
-    for (const member of retiring.slice(0, Math.max(spare, 0))) {
+    const retiring = ready.filter((worker) => worker.retiring !== undefined);
+    for (const worker of retiring.slice(0, Math.max(spare, 0))) {
       const timeoutMs = this.#options.shutdownTimeoutMs;
-      member.drain(Math.min(RELOAD_GRACE_MS, timeoutMs / 2), timeoutMs, now + timeoutMs + GOODBYE_MS, true);
+      worker.drain(Math.min(RELOAD_GRACE_MS, timeoutMs / 2), timeoutMs, now + timeoutMs + GOODBYE_MS, true);
     }
   }
 
   /** Ends what does not respond. */
   #endOverdue(now: number): void {
-    for (const member of this.#members.values()) {
-      const reason = member.overdue(now, this.#options.workerTimeoutMs);
+    for (const worker of this.#workers.values()) {
+      const reason = worker.overdue(now, this.#options.workerTimeoutMs);
       if (reason === undefined) continue;
-      const { generation, process, state } = member;
+      const { generation, process, state } = worker;
       this.#log.error(
         { worker: generation, workerPid: process.pid, state },
         'A worker does not respond and is killed',
       );
-      member.end(reason);
+      worker.end(reason);
     }
   }
 
@@ -237,20 +237,20 @@ export class Supervisor {
     const restMs = shutdownTimeoutMs - shutdownDelayMs;
     const drainBy = drainAt + 0.97 * restMs;
     this.#wakeBy(now < drainAt ? drainAt : drainBy, now);
-    for (const member of this.#members.values()) {
-      if (member.state === 'starting') member.end('boot_failed');
-      else if (member.state === 'draining') member.drainSooner(drainBy);
+    for (const worker of this.#workers.values()) {
+      if (worker.state === 'starting') worker.end('boot_failed');
+      else if (worker.state === 'draining') worker.drainSooner(drainBy);
       else if (now >= drainAt)
-        member.drain(Math.min(STOP_GRACE_MS, restMs / 2), drainAt + 0.9 * restMs - now, drainBy, false);
+        worker.drain(Math.min(STOP_GRACE_MS, restMs / 2), drainAt + 0.9 * restMs - now, drainBy, false);
     }
-    if (this.#members.size === 0 && this.#stopAt > -Infinity) {
+    if (this.#workers.size === 0 && this.#stopAt > -Infinity) {
       this.#stopAt = -Infinity;
       this.#options.onEnd(0);
     }
   }
 
-  #all(): Member[] {
-    return [...this.#members.values()];
+  #all(): WorkerRecord[] {
+    return [...this.#workers.values()];
   }
 
   /** Has no effect for a time that has passed, or waiting for an exit would be a busy loop. */

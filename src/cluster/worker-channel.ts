@@ -1,13 +1,13 @@
-import cluster, { type Worker } from 'node:cluster';
+import cluster, { type Worker as ForkedProcess } from 'node:cluster';
 import { type ConnectionHandle, isConnectionHandle } from '../server/connection-handle.js';
 import type { Logger } from '../log.js';
 import type { ClusterRegistry } from '../metrics/exposition/cluster-registry.js';
 import { sendConnection } from './connection-channel.js';
 import { sendExposition } from './exposition-relay.js';
-import type { WorkerProcess } from './member.js';
+import type { WorkerHandle } from './worker-record.js';
 import { parseWorkerMessage, type PrimaryMessage, type WorkerMessage } from './messages.js';
 import type { SupervisorEvent } from './supervisor.js';
-import { placeVariables, type WorkerPlace } from './worker-place.js';
+import { assignmentVariables, type WorkerAssignment } from './worker-assignment.js';
 
 type Sent = (err: Error | null) => void;
 
@@ -16,14 +16,14 @@ type Sent = (err: Error | null) => void;
  * Nothing that a worker sends can throw here.
  */
 export function forkWorker(
-  place: WorkerPlace,
+  assignment: WorkerAssignment,
   registry: ClusterRegistry,
   log: Logger,
   enqueue: (event: SupervisorEvent) => void,
   inherit: (connection: ConnectionHandle) => void,
-): WorkerProcess {
-  const { generation } = place;
-  const worker = fork(place, log);
+): WorkerHandle {
+  const { generation } = assignment;
+  const worker = fork(assignment, log);
   if (!worker) {
     enqueue({ type: 'exit', generation, code: 1, signal: null });
     return { pid: undefined, send() {}, give: (connection) => connection.close(), kill() {} };
@@ -72,11 +72,11 @@ export function forkWorker(
 }
 
 /** Most failures to start are reported by an event, but those that Node does not know are thrown: no memory, for one. */
-function fork(place: WorkerPlace, log: Logger): Worker | undefined {
+function fork(assignment: WorkerAssignment, log: Logger): ForkedProcess | undefined {
   try {
-    return cluster.fork(placeVariables(place));
+    return cluster.fork(assignmentVariables(assignment));
   } catch (err) {
-    log.warn({ worker: place.generation, err }, 'A worker could not be started');
+    log.warn({ worker: assignment.generation, err }, 'A worker could not be started');
     return undefined;
   }
 }

@@ -15,7 +15,7 @@ import { sendConnection } from './connection-channel.js';
 import { RemoteGatherer } from './exposition-relay.js';
 import { parsePrimaryMessage, type PrimaryMessage, type WorkerMessage } from './messages.js';
 import { dieWithParent } from './parent-death.js';
-import type { WorkerPlace } from './worker-place.js';
+import type { WorkerAssignment } from './worker-assignment.js';
 
 /** What is served. */
 export interface Service {
@@ -31,10 +31,14 @@ export interface Service {
 const GOODBYE_MS = 1_000;
 
 /** A worker's life: boot, listen, ready, answer, drain, goodbye. */
-export async function runWorker(service: Service, config: Config, place: WorkerPlace): Promise<void> {
-  obeyOnlyThePrimary(place.primary);
-  const log = createLog(config.logLevel).child({ worker: place.generation });
-  const worker = new Worker(config, place, log);
+export async function runWorker(
+  service: Service,
+  config: Config,
+  assignment: WorkerAssignment,
+): Promise<void> {
+  obeyOnlyThePrimary(assignment.primary);
+  const log = createLog(config.logLevel).child({ worker: assignment.generation });
+  const worker = new Worker(config, assignment, log);
   try {
     await worker.boot(service);
   } catch (err) {
@@ -60,7 +64,7 @@ class Worker {
   #booted = false;
   #draining = false;
 
-  constructor(config: Config, { folder, generation }: WorkerPlace, log: Logger) {
+  constructor(config: Config, { folder, generation }: WorkerAssignment, log: Logger) {
     this.#config = config;
     this.#log = log;
     const buckets = config.metricsBuckets;

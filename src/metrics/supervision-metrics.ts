@@ -1,6 +1,6 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import { SERVICE_METRICS } from './service-metrics.js';
-import { WORKER_STATES, type WorkerState } from '../cluster/member.js';
+import { WORKER_STATES, type WorkerState } from '../cluster/worker-record.js';
 import { EXIT_REASONS, type ExitReason } from '../cluster/restart-policy.js';
 
 /**

@@ -1,7 +1,7 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { parseSnapshot } from '../metrics/snapshot/snapshot-parser.js';
 import type { Snapshot } from '../metrics/snapshot/snapshot.js';
-import { WORKER_STATES, type WorkerState } from '../cluster/member.js';
+import { WORKER_STATES, type WorkerState } from '../cluster/worker-record.js';
 import { EXIT_REASONS, type ExitReason } from '../cluster/restart-policy.js';
 
 /** What an instance says of itself. */

@@ -10,7 +10,7 @@ import { ownSeries } from '../metrics/service-metrics.js';
 import { Slices } from '../metrics/exposition/slices.js';
 import { takeSnapshot, type Snapshot } from '../metrics/snapshot/snapshot.js';
 import { TextBuffer } from '../metrics/exposition/text-buffer.js';
-import type { WorkerState } from '../cluster/member.js';
+import type { WorkerState } from '../cluster/worker-record.js';
 import { registerWorkerExits, registerWorkers } from '../metrics/supervision-metrics.js';
 import { EXIT_REASONS, type ExitReason } from '../cluster/restart-policy.js';
 import { type Archive, countsOf, SiblingArchive } from './sibling-archive.js';

@@ -3,7 +3,7 @@ import type { PrimaryMessage } from './messages.js';
 import type { ExitReason } from './restart-policy.js';
 
 /** A forked process, as far as the supervisor is concerned. */
-export interface WorkerProcess {
+export interface WorkerHandle {
   readonly pid: number | undefined;
   send(message: PrimaryMessage): void;
   /** Gives it a connection to serve. */
@@ -26,7 +26,7 @@ const OWN_SIGNALS: ReadonlySet<string> = new Set([
 ]);
 
 /** One worker as the supervisor knows it. All times are monotonic milliseconds. */
-export class Member {
+export class WorkerRecord {
   state: WorkerState = 'starting';
   /** Infinity before it is ready. */
   readyAt = Infinity;
@@ -40,7 +40,7 @@ export class Member {
   constructor(
     readonly generation: number,
     readonly forkedAt: number,
-    readonly process: WorkerProcess,
+    readonly process: WorkerHandle,
   ) {
     this.lastHeard = forkedAt;
   }
