@@ -16,7 +16,7 @@ if (existsSync(compiler)) {
     stdio: 'inherit',
   });
   if (status !== 0) process.exit(status ?? 1);
-  precompile();
+  compileDescription();
 } else if (!ifNeeded || !existsSync(path('dist/main.js'))) {
   console.error(
     'Cannot build: the TypeScript compiler is not installed. Run "npm ci" (with development dependencies) first.',
@@ -25,9 +25,11 @@ if (existsSync(compiler)) {
 }
 
 /** A description that can't be served is the user's to mend, and no fault of this program that needs a stack. */
-function precompile() {
+function compileDescription() {
   try {
-    createRequire(import.meta.url)('../dist/openapi/precompile.js').precompile(path('swagger/swagger.yaml'));
+    createRequire(import.meta.url)('../dist/openapi/compile-description.js').compileDescription(
+      path('swagger/swagger.yaml'),
+    );
   } catch (error) {
     if (error.name !== 'ContractError') throw error;
     stop(error);

@@ -5,7 +5,7 @@ import type Koa from 'koa';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { readConfig } from './config.js';
 import { createApp } from './http/app.js';
-import { loadContract } from './openapi/contract.js';
+import { loadContract } from './http/contract.js';
 import { handlers } from './generated/handlers.js';
 import { lambdaHandler, type LambdaHandler } from './serverless/lambda.js';
 import { createLog } from './log.js';

@@ -5,7 +5,7 @@ import { ServerResponse } from 'node:http';
 import { createRequire } from 'node:module';
 import { readConfig } from '../../dist/config.js';
 import { createApp } from '../../dist/http/app.js';
-import { loadContract } from '../../dist/openapi/contract.js';
+import { loadContract } from '../../dist/http/contract.js';
 import { Server } from '../../dist/server/http-server.js';
 import { createLog } from '../../dist/log.js';
 import { Ledger } from '../../dist/metrics/ledger/ledger.js';

@@ -1,7 +1,7 @@
 import { collectDefaultMetrics, register } from 'prom-client';
 import type { Config } from '../config.js';
 import { createApp } from '../http/app.js';
-import { loadContract } from '../openapi/contract.js';
+import { loadContract } from '../http/contract.js';
 import type { Handlers } from '../http/handler.js';
 import { isConnectionHandle } from '../server/connection-handle.js';
 import { type DrainOptions, Server } from '../server/http-server.js';

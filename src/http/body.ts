@@ -2,17 +2,14 @@ import { isUtf8 } from 'node:buffer';
 import bodyParser from 'koa-bodyparser';
 import type { Context, Middleware, Next } from 'koa';
 import { MeasuredResponse } from '../server/measured-response.js';
-import { parseMediaType } from '../openapi/media-type.js';
+import { type BodyKind, parseMediaType } from '../openapi/media-type.js';
 import { Problem } from './problem.js';
 
 /** Turns the text of a body into its value. Throws a 400 if it is not of this format. */
-export type BodyFormat = (text: string) => unknown;
+type BodyFormat = (text: string) => unknown;
 
-/** The format that bodies of a media type have; `undefined` if this service can't read it. */
-export function bodyFormat(mediaType: string): BodyFormat | undefined {
-  if (mediaType === 'application/json' || /^[^/*]+\/[^/*]+\+json$/.test(mediaType)) return parseJson;
-  return mediaType === 'text/plain' ? (text) => text : undefined;
-}
+/** What makes a value of each kind of body. */
+export const FORMATS: Readonly<Record<BodyKind, BodyFormat>> = { json: parseJson, text: (text) => text };
 
 /** Content codings (RFC 9110 section 8.4.1) that are undone. */
 const CODINGS = ['gzip', 'deflate', 'br'];

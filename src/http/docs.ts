@@ -3,7 +3,6 @@ import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import helmet from 'helmet';
 import type { Context } from 'koa';
-import type { Contract } from '../openapi/contract.js';
 import { Problem } from './problem.js';
 
 const PAGE = `<!doctype html>
@@ -78,8 +77,14 @@ export async function docsAsset(
   return fresh(ctx, type, await readFile(join(SWAGGER_UI, path.asset)));
 }
 
+/** A description as it was written, and as what it says. */
+export interface Described {
+  readonly text: string;
+  readonly document: Readonly<Record<string, unknown>>;
+}
+
 /** Handlers of the description itself. */
-export function createOpenapi({ document, text }: Contract) {
+export function createOpenapi({ document, text }: Described) {
   const json = JSON.stringify(document);
   return {
     openapiJson: (_request: unknown, ctx: Context) =>

@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import { CONTENT_TYPE } from '../metrics/exposition/text-format.js';
 import { excludeFromInProgress } from './measure.js';
 import { Problem, sendProblem } from './problem.js';
-import { pathOf } from '../openapi/parameter-values.js';
+import { pathOf } from './request-target.js';
 
 interface ScrapeOptions {
   /** Makes the whole exposition. */

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import type { Context } from 'koa';
 import { replyWith } from './application.js';
 import type { Operation } from '../openapi/operation.js';
+import type { ResponseCheck } from './response-check.js';
 
 /** Makes what a handler returned the answer. A promise only where there is something to wait for. */
 type Reply = (ctx: Context, value: unknown) => Promise<void> | undefined;
@@ -10,7 +11,10 @@ type Reply = (ctx: Context, value: unknown) => Promise<void> | undefined;
 const BODILESS = new Set([204, 205, 304]);
 
 /** Throws an error if the handler gave no answer, or one that the description does not have where that is checked. */
-export function replier({ id, success: { status, type }, check }: Operation): Reply {
+export function replier(
+  { id, success: { status, type } }: Operation,
+  check: ResponseCheck | undefined,
+): Reply {
   const isJson = type !== undefined && /[/+]json$/.test(type);
   const header = type && (isJson || type.startsWith('text/')) ? `${type}; charset=utf-8` : type;
   const reply: Reply = (ctx, value) => {

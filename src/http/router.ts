@@ -2,12 +2,12 @@ import { Router } from '@koa/router';
 import type { Context, Middleware } from 'koa';
 import { type RequestMetrics, type Endpoint } from '../metrics/request-metrics.js';
 import { setEndpoint } from './measure.js';
-import type { Contract } from '../openapi/contract.js';
+import type { Contract } from './contract.js';
 import { PathIndex } from './path-index.js';
 import { Problem } from './problem.js';
 import { serveOperation } from './serve.js';
 import { type ServiceDeps, serviceHandlers } from './service-operations.js';
-import { pathOf, percentDecoded } from '../openapi/parameter-values.js';
+import { pathOf, percentDecoded } from './request-target.js';
 
 export interface RouterDeps extends ServiceDeps {
   readonly contract: Contract;
@@ -51,7 +51,10 @@ function registered(deps: RouterDeps): Router {
   for (const operation of contract.operations) {
     const handler = contract.handlers[operation.id] ?? own[operation.id];
     if (handler) {
-      const serve = serveOperation(operation, handler, deps.config.bodyLimit);
+      const serve = serveOperation(operation, handler, {
+        bodyLimit: deps.config.bodyLimit,
+        validateResponses: contract.validateResponses,
+      });
       router.register(routePath(operation.path), [operation.method], serve, { name: operation.path });
     }
   }

@@ -1,23 +1,35 @@
 import type { Context, Middleware } from 'koa';
-import { bodyMiddleware } from './body.js';
+import { FORMATS, bodyMiddleware } from './body.js';
 import type { AnyHandler } from './handler.js';
 import type { Operation } from '../openapi/operation.js';
+import { parameterReaders } from './parameter-readers.js';
 import { Problem, asProblem } from './problem.js';
 import { replier } from './reply.js';
-import type { ResponseCheck } from '../openapi/response-check.js';
+import { type ResponseCheck, responseCheck } from './response-check.js';
 import type { Fault, Validator } from '../openapi/validation.js';
 
 type Handle = (request: object, ctx: Context) => unknown;
 type Serve = (ctx: Context, body: unknown) => unknown;
 
+interface ServeOptions {
+  readonly bodyLimit: number;
+  readonly validateResponses: boolean;
+}
+
 /** The middleware of one operation: reads what is declared, validates it, and answers what the handler returns. */
-export function serveOperation(operation: Operation, handler: AnyHandler, bodyLimit: number): Middleware {
+export function serveOperation(
+  operation: Operation,
+  handler: AnyHandler,
+  { bodyLimit, validateResponses }: ServeOptions,
+): Middleware {
+  const check = validateResponses ? responseCheck(operation.id, operation.responses) : undefined;
   if (!operation.body) {
-    const serve = server(operation, handler, operation.validate);
+    const serve = server(operation, handler, operation.validate, check);
     return (ctx) => serve(ctx, undefined);
   }
-  const readers = [...operation.body].map(([type, { format, validate }]) => {
-    const serve = server(operation, handler, validate);
+  const readers = [...operation.body].map(([type, { kind, validate }]) => {
+    const serve = server(operation, handler, validate, check);
+    const format = FORMATS[kind];
     const read = (ctx: Context, text: string | undefined) =>
       serve(ctx, text === undefined ? text : format(text));
     return [type, read] as const;
@@ -26,12 +38,17 @@ export function serveOperation(operation: Operation, handler: AnyHandler, bodyLi
 }
 
 /** Made at boot, with nothing to decide for a request that was known then: most operations need few of the steps. */
-function server(operation: Operation, handler: AnyHandler, validate: Validator | undefined): Serve {
-  const { path, query, header, cookie } = operation.readers;
+function server(
+  operation: Operation,
+  handler: AnyHandler,
+  validate: Validator | undefined,
+  check: ResponseCheck | undefined,
+): Serve {
+  const { path, query, header, cookie } = parameterReaders(operation.parameters);
   // What the generated types promise to the handler is what the validator has checked.
   const bare = handler as Handle;
-  const handle = operation.check ? checked(bare, operation.check) : bare;
-  const reply = replier(operation);
+  const handle = check ? checked(bare, check) : bare;
+  const reply = replier(operation, check);
   const { status } = operation.success;
   return (ctx, body) => {
     const request = { path: path(ctx), query: query(ctx), header: header(ctx), cookie: cookie(ctx), body };

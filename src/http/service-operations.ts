@@ -1,6 +1,5 @@
 import type { Config } from '../config.js';
-import type { Contract } from '../openapi/contract.js';
-import { createOpenapi, docs, docsAsset } from './docs.js';
+import { type Described, createOpenapi, docs, docsAsset } from './docs.js';
 import type { AnyHandler } from './handler.js';
 import { createReadyz, livez } from './health.js';
 import { createMetricsHandler } from './metrics-route.js';
@@ -20,7 +19,7 @@ export type ServiceOperation = (typeof SERVICE_OPERATIONS)[number];
 
 export interface ServiceDeps {
   readonly config: Pick<Config, 'bodyLimit' | 'docs' | 'metricsPort' | 'metricsToken'>;
-  readonly contract: Contract;
+  readonly contract: Described;
   /** Makes the whole exposition. */
   readonly gather: () => Promise<Buffer>;
   /** Does this process want work? */

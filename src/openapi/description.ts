@@ -1,14 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { ContractError } from './contract-error.js';
-import { type Precompiled, findPrecompiled } from './precompiled.js';
+import { type Artifact, findArtifact } from './artifact.js';
 import type { YamlSource } from './yaml-source.js';
+
+/** The name by which a schema that is compiled refers to the description. */
+export const DESCRIPTION = 'description';
 
 /** An API description in memory: the text as it was written, and what it says. */
 export class Description {
   readonly text: string;
   readonly document: Readonly<Record<string, unknown>>;
   /** What the build made of this very text. */
-  readonly precompiled: Precompiled | undefined;
+  readonly artifact: Artifact | undefined;
   #source: YamlSource | undefined;
 
   /** Reads an OpenAPI 3.1 description. Throws ContractError when it can't be read or is not YAML. */
@@ -18,9 +21,9 @@ export class Description {
     } catch (error) {
       throw new ContractError(file, '1:1', `cannot be read: ${(error as NodeJS.ErrnoException).code}`);
     }
-    this.precompiled = findPrecompiled(this.text);
-    this.document = this.precompiled?.document ?? this.#yaml.document;
-    if (!this.precompiled) this.#checkReferences(this.root);
+    this.artifact = findArtifact(this.text);
+    this.document = this.artifact?.document ?? this.#yaml.document;
+    if (!this.artifact) this.#checkReferences(this.root);
   }
 
   /** Not read before it is needed: loading the parser takes longer than all else in a cold start. */
@@ -78,9 +81,11 @@ export class Place {
     readonly value: unknown,
   ) {}
 
-  /** The reference to it, for a JSON Schema. */
-  get reference(): string {
-    return `#${this.path.map((key) => `/${encodeURIComponent(escape(key))}`).join('')}`;
+  /** The schema that stands here, to be used in another one. */
+  get asSchema(): object {
+    return {
+      $ref: `${DESCRIPTION}#${this.path.map((key) => `/${encodeURIComponent(escape(key))}`).join('')}`,
+    };
   }
 
   /** What is under a key, through references. */

@@ -28,3 +28,12 @@ export function parseMediaType(header: string): MediaType | undefined {
   }
   return { essence: start[1].toLowerCase(), charset };
 }
+
+/** What a body is read as. */
+export type BodyKind = 'json' | 'text';
+
+/** What bodies of a media type are read as; `undefined` if this service can't read them. */
+export function bodyKind(mediaType: string): BodyKind | undefined {
+  if (mediaType === 'application/json' || /^[^/*]+\/[^/*]+\+json$/.test(mediaType)) return 'json';
+  return mediaType === 'text/plain' ? 'text' : undefined;
+}

@@ -1,16 +1,8 @@
-import { type BodyFormat, bodyFormat } from '../http/body.js';
 import type { Place } from './description.js';
-import {
-  LOCATIONS,
-  type Location,
-  type Parameter,
-  type ParameterReader,
-  declaredParameter,
-  parameterReaders,
-  valuesSchema,
-} from './parameters.js';
-import { type ResponseCheck, responseCheck } from './response-check.js';
-import { Schemas } from './schemas.js';
+import { type BodyKind, bodyKind } from './media-type.js';
+import { LOCATIONS, type Parameter, declaredParameter, valuesSchema } from './parameters.js';
+import { type DeclaredResponses, declaredResponses } from './responses.js';
+import type { Schemas } from './schemas.js';
 import type { Validator } from './validation.js';
 
 /** One operation of the API description, ready to be served. */
@@ -21,18 +13,17 @@ export interface Operation {
   /** The template, such as `/hello/{name}`. */
   readonly path: string;
   readonly place: Place;
-  readonly readers: Readonly<Record<Location, ParameterReader>>;
+  readonly parameters: readonly Parameter[];
   /** Of a request without body: `{ path, query, header, cookie }`. Not there if there is nothing to validate. */
   readonly validate: Validator | undefined;
   readonly body: BodyContents | undefined;
   /** The status of a success, and its media type if it has content. */
   readonly success: { readonly status: number; readonly type: string | undefined };
-  /** Not there unless answers are to be checked. */
-  readonly check: ResponseCheck | undefined;
+  readonly responses: DeclaredResponses;
 }
 
-/** By media type: the format of such a body, and the validator of a request that has it. */
-type BodyContents = ReadonlyMap<string, { readonly format: BodyFormat; readonly validate: Validator }>;
+/** By media type: what such a body is, and the validator of a request that has it. */
+type BodyContents = ReadonlyMap<string, { readonly kind: BodyKind; readonly validate: Validator }>;
 
 interface OperationOptions {
   readonly path: string;
@@ -41,12 +32,11 @@ interface OperationOptions {
   /** Of the path. */
   readonly item: Place;
   readonly schemas: Schemas;
-  readonly validateResponses: boolean;
 }
 
 /** Compiles an operation. Throws ContractError for what is wrong with it or not supported. */
 export function compileOperation(options: OperationOptions): Operation {
-  const { path, method, place, item, schemas, validateResponses } = options;
+  const { path, method, place, item, schemas } = options;
   const id = place.at('operationId').string() ?? place.fail('has no operationId');
   const parameters = parametersOf(place, item, path);
   const body = bodyOf(place, parameters, schemas);
@@ -55,11 +45,11 @@ export function compileOperation(options: OperationOptions): Operation {
     method: method.toUpperCase(),
     path,
     place,
-    readers: parameterReaders(parameters),
+    parameters,
     validate: parameters.length > 0 ? schemas.compile(place, requestSchema(parameters)) : undefined,
     body,
     success: successOf(place),
-    check: validateResponses ? responseCheck(id, place.at('responses'), schemas) : undefined,
+    responses: declaredResponses(place.at('responses'), schemas),
   };
 }
 
@@ -69,7 +59,7 @@ function parametersOf(place: Place, item: Place, path: string): Parameter[] {
   const shared = declaredParameters(item.at('parameters')).filter(
     (one) => !own.some((other) => isSame(one, other)),
   );
-  const parameters = [...shared, ...own].filter(({ in: location, name }) => !isIgnored(location, name));
+  const parameters = [...shared, ...own];
   const inPath = parameters.filter((parameter) => parameter.in === 'path');
   for (const { place: declared, name } of inPath) {
     if (!path.split('/').includes(`{${name}}`)) declared.fail(`path parameter "${name}" is not in ${path}`);
@@ -82,7 +72,10 @@ function parametersOf(place: Place, item: Place, path: string): Parameter[] {
 }
 
 function declaredParameters(list: Place): Parameter[] {
-  const parameters = list.entries().map(([, place]) => declaredParameter(place));
+  const parameters = list
+    .entries()
+    .filter(([, place]) => !isIgnored(place))
+    .map(([, place]) => declaredParameter(place));
   for (const [index, one] of parameters.entries()) {
     if (parameters.slice(0, index).some((other) => isSame(one, other)))
       one.place.fail(`"${one.name}" is declared twice`);
@@ -95,13 +88,16 @@ function isSame(one: Parameter, other: Parameter): boolean {
 }
 
 /** OpenAPI 3.1 section 4.8.12.1: these are described elsewhere. */
-function isIgnored(location: Location, name: string): boolean {
-  return location === 'header' && ['accept', 'content-type', 'authorization'].includes(name.toLowerCase());
+function isIgnored(parameter: Place): boolean {
+  const name = parameter.at('name').value;
+  return parameter.at('in').value === 'header' && ELSEWHERE.includes(String(name).toLowerCase());
 }
+
+const ELSEWHERE = ['accept', 'content-type', 'authorization'];
 
 function requestSchema(parameters: readonly Parameter[], body?: Place, required = false): object {
   const locations = LOCATIONS.map((location) => [location, valuesSchema(parameters, location)] as const);
-  const properties = { ...Object.fromEntries(locations), ...(body && { body: Schemas.at(body) }) };
+  const properties = { ...Object.fromEntries(locations), ...(body && { body: body.asSchema }) };
   return { type: 'object', properties, required: required ? ['body'] : [] };
 }
 
@@ -113,12 +109,12 @@ function bodyOf(place: Place, parameters: readonly Parameter[], schemas: Schemas
     .at('content')
     .entries()
     .map(([type, content]) => {
-      const format = bodyFormat(type) ?? content.fail(`a body of type ${type} is not supported`);
+      const kind = bodyKind(type) ?? content.fail(`a body of type ${type} is not supported`);
       const schema = content.at('schema');
       if (schema.value === undefined) content.fail('has no schema: nothing would be validated');
       return [
         type,
-        { format, validate: schemas.compile(content, requestSchema(parameters, schema, required)) },
+        { kind, validate: schemas.compile(content, requestSchema(parameters, schema, required)) },
       ] as const;
     });
   if (contents.length === 0) declared.fail('has no content');

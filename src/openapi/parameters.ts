@@ -1,7 +1,5 @@
-import type { Context } from 'koa';
 import type { Place } from './description.js';
-import { Schemas } from './schemas.js';
-import { convert, itemTypesOf, percentDecoded, queryOf, typesOf } from './parameter-values.js';
+import { type JsonType, itemTypesOf, typesOf } from './json-types.js';
 
 export const LOCATIONS = ['path', 'query', 'header', 'cookie'] as const;
 export type Location = (typeof LOCATIONS)[number];
@@ -13,6 +11,14 @@ export interface Parameter {
   readonly in: Location;
   readonly required: boolean;
   readonly schema: Place;
+  /** What its text may stand for. */
+  readonly types: ReadonlySet<JsonType>;
+  /** Of a list: what each item may stand for. */
+  readonly items: ReadonlySet<JsonType> | undefined;
+  /** Each item of a list is a field of its own. */
+  readonly explode: boolean;
+  /** In place of a parameter that is not there. */
+  readonly fallback: unknown;
 }
 
 /** Reads a parameter that an operation and its path have in common; what cannot be served is refused by name. */
@@ -28,141 +34,32 @@ export function declaredParameter(place: Place): Parameter {
   const style = place.at('style').value;
   const plain = location === 'query' || location === 'cookie' ? 'form' : 'simple';
   if (style !== undefined && style !== plain) place.at('style').fail(`only "${plain}" is supported here`);
-  return { place, name, in: location, required, schema };
-}
-
-/** Values by the name of the parameter. A value that can't be converted stays the text that it was. */
-type Values = Readonly<Record<string, unknown>>;
-
-/** Reads the declared parameters of one location from a request. */
-export type ParameterReader = (ctx: Context) => Values;
-
-const NOTHING: Values = Object.freeze({});
-
-/** Makes the readers of an operation. A location without parameters costs nothing to read. */
-export function parameterReaders(parameters: readonly Parameter[]): Record<Location, ParameterReader> {
-  const of = (location: Location) => parameters.filter((parameter) => parameter.in === location);
   return {
-    path: pathReader(of('path')),
-    query: reader(of('query').map(queryField), (ctx) => fields(queryOf(ctx.req.url ?? ''), '&')),
-    header: reader(of('header').map(headerField), (ctx) => ctx.req.headers),
-    cookie: reader(of('cookie').map(cookieField), (ctx) => fields(ctx.req.headers.cookie ?? '', ';')),
+    place,
+    name,
+    in: location,
+    required,
+    schema,
+    types: typesOf(schema),
+    items: itemsOf(location, schema),
+    explode: place.at('explode').value !== false,
+    fallback: schema.at('default').value,
   };
 }
 
-/** The schema of what the readers of these parameters return for one location. */
+function itemsOf(location: Location, schema: Place): ReadonlySet<JsonType> | undefined {
+  const items = itemTypesOf(schema);
+  if (items && location === 'path') schema.fail('a list in the path is not supported');
+  if (items && location === 'cookie') schema.fail('a list in a cookie is not supported');
+  return items;
+}
+
+/** The schema of all values of one location. */
 export function valuesSchema(parameters: readonly Parameter[], location: Location): object {
   const here = parameters.filter((parameter) => parameter.in === location);
   return {
     type: 'object',
-    properties: Object.fromEntries(here.map(({ name, schema }) => [name, Schemas.at(schema)])),
+    properties: Object.fromEntries(here.map(({ name, schema }) => [name, schema.asSchema])),
     required: here.filter(({ required }) => required).map(({ name }) => name),
   };
-}
-
-/** The router has matched and decoded path parameters already; most of them are text and are taken as they are. */
-function pathReader(parameters: readonly Parameter[]): ParameterReader {
-  if (parameters.length === 0) return () => NOTHING;
-  const conversions = parameters.flatMap(({ name, schema }) => {
-    const types = typesOf(schema);
-    if (types.has('array')) schema.fail('a list in the path is not supported');
-    return types.size === 1 && types.has('string') ? [] : [{ name, types }];
-  });
-  if (conversions.length === 0) return (ctx) => ctx['params'] as Values;
-  return (ctx) => {
-    const values: Record<string, unknown> = { ...(ctx['params'] as Values) };
-    for (const { name, types } of conversions) values[name] = convert(String(values[name]), types);
-    return values;
-  };
-}
-
-/** Takes the value of one parameter out of the fields of its location. */
-interface Field<Fields> {
-  readonly name: string;
-  readonly fallback: unknown;
-  read(fields: Fields): unknown;
-}
-
-function reader<Fields>(
-  declared: readonly Field<Fields>[],
-  split: (ctx: Context) => Fields,
-): ParameterReader {
-  if (declared.length === 0) return () => NOTHING;
-  return (ctx) => {
-    const found = split(ctx);
-    const values: Record<string, unknown> = {};
-    for (const field of declared) {
-      const value = field.read(found) ?? field.fallback;
-      if (value !== undefined) values[field.name] = value;
-    }
-    return values;
-  };
-}
-
-function queryField({ name, place, schema }: Parameter): Field<Map<string, string[]>> {
-  const types = typesOf(schema);
-  const items = itemTypesOf(schema);
-  const separated = place.at('explode').value === false;
-  const read = (all: Map<string, string[]>) => {
-    const texts = all.get(name);
-    if (!texts) return undefined;
-    if (items)
-      return (separated ? texts.flatMap((text) => text.split(',')) : texts).map((text) =>
-        convert(text, items),
-      );
-    // More than one value where one is meant: no reader is asked to guess which. The schema refuses the list.
-    return texts.length > 1 ? texts : convert(texts[0] ?? '', types);
-  };
-  return { name, fallback: schema.at('default').value, read };
-}
-
-function headerField({ name, schema }: Parameter): Field<Context['req']['headers']> {
-  const types = typesOf(schema);
-  const items = itemTypesOf(schema);
-  const key = name.toLowerCase();
-  const read = (headers: Context['req']['headers']) => {
-    const text = headers[key]?.toString();
-    if (text === undefined) return undefined;
-    return items ? text.split(',').map((item) => convert(item.trim(), items)) : convert(text, types);
-  };
-  return { name, fallback: schema.at('default').value, read };
-}
-
-function cookieField({ name, schema }: Parameter): Field<Map<string, string[]>> {
-  const types = typesOf(schema);
-  if (types.has('array')) schema.fail('a list in a cookie is not supported');
-  // Of cookies with the same name the first belongs to the longest path (RFC 6265 section 5.4).
-  const read = (all: Map<string, string[]>) => {
-    const text = all.get(name)?.[0];
-    return text === undefined ? undefined : convert(text, types);
-  };
-  return { name, fallback: schema.at('default').value, read };
-}
-
-/** `name=value` pairs, decoded. */
-function fields(text: string, separator: '&' | ';'): Map<string, string[]> {
-  const decode = separator === '&' ? decodeQuery : decodeCookie;
-  const found = new Map<string, string[]>();
-  for (const pair of text.split(separator)) {
-    const equals = pair.indexOf('=');
-    const name = decode(equals < 0 ? pair : pair.slice(0, equals));
-    const value = equals < 0 ? '' : decode(pair.slice(equals + 1));
-    const values = found.get(name);
-    if (values) values.push(value);
-    else found.set(name, [value]);
-  }
-  return found;
-}
-
-function decodeQuery(text: string): string {
-  return percentDecoded(text.replaceAll('+', ' '), 'query');
-}
-
-/** Most cookies were not made for this API, and a "%" means nothing in them (RFC 6265 section 4.1.1). */
-function decodeCookie(text: string): string {
-  try {
-    return decodeURIComponent(text.trim());
-  } catch {
-    return text.trim();
-  }
 }

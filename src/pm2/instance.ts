@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import { collectDefaultMetrics, register } from 'prom-client';
 import type { Config } from '../config.js';
 import { createApp } from '../http/app.js';
-import { loadContract } from '../openapi/contract.js';
+import { loadContract } from '../http/contract.js';
 import { createMetricsListener } from '../http/metrics-route.js';
 import { Server } from '../server/http-server.js';
 import { createLog, type Logger } from '../log.js';

@@ -5,7 +5,7 @@ import { pino } from 'pino';
 import { stringify } from 'yaml';
 import { readConfig } from '../../src/config';
 import { createApp } from '../../src/http/app';
-import { type Contract, loadContract } from '../../src/openapi/contract';
+import { type Contract, loadContract } from '../../src/http/contract';
 import { handlers as ownHandlers } from '../../src/generated/handlers';
 import type { Handlers } from '../../src/http/handler';
 import { Server } from '../../src/server/http-server';

@@ -1,4 +1,4 @@
-import { loadContract } from '../../src/openapi/contract';
+import { loadContract } from '../../src/http/contract';
 import { ContractError } from '../../src/openapi/contract-error';
 import { describeText } from '../http/service-under-test';
 

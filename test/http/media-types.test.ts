@@ -1,5 +1,5 @@
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
-import { ServiceUnderTest, json, operation } from '../http/service-under-test';
+import { ServiceUnderTest, json, operation } from './service-under-test';
 
 const seen: unknown[] = [];
 const echo = ({ body }: { body: unknown }) => {

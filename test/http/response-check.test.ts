@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import type { Context } from 'koa';
 import { Problem } from '../../src/http/problem';
-import { ServiceUnderTest, json } from '../http/service-under-test';
+import { ServiceUnderTest, json } from './service-under-test';
 
 const item = {
   type: 'object',

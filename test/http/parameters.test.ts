@@ -1,4 +1,4 @@
-import { ServiceUnderTest, json, operation } from '../http/service-under-test';
+import { ServiceUnderTest, json, operation } from './service-under-test';
 
 const parameter = (where: string, name: string, schema: object, more: object = {}) => ({
   in: where,

@@ -1,16 +1,16 @@
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { Description } from './description.js';
-import { compileOperations } from './contract.js';
-import { PRECOMPILED, digestOf } from './precompiled.js';
+import { compileOperations } from './operations.js';
+import { ARTIFACT, digestOf } from './artifact.js';
 import { Schemas } from './schemas.js';
 
 /** Run by the build: compiles an API description, so that no process has to when it starts. Throws ContractError. */
-export function precompile(file: string): void {
-  rmSync(PRECOMPILED, { force: true });
+export function compileDescription(file: string): void {
+  rmSync(ARTIFACT, { force: true });
   const description = new Description(file);
   const schemas = new Schemas(description);
-  compileOperations(description, schemas, true);
-  const unfinished = `${PRECOMPILED}.${process.pid}`;
+  compileOperations(description, schemas);
+  const unfinished = `${ARTIFACT}.${process.pid}`;
   writeFileSync(
     unfinished,
     `${schemas.moduleCode()}
@@ -19,5 +19,5 @@ exports.document = ${JSON.stringify(description.document)};
 `,
   );
   // A process that starts meanwhile must not load half of it.
-  renameSync(unfinished, PRECOMPILED);
+  renameSync(unfinished, ARTIFACT);
 }

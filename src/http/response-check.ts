@@ -1,10 +1,9 @@
 import { Readable } from 'node:stream';
 import type { Context } from 'koa';
-import type { Place } from './description.js';
-import { parseMediaType } from './media-type.js';
-import type { Problem } from '../http/problem.js';
-import { Schemas } from './schemas.js';
-import type { Validator } from './validation.js';
+import { parseMediaType } from '../openapi/media-type.js';
+import type { DeclaredResponse, DeclaredResponses } from '../openapi/responses.js';
+import type { Validator } from '../openapi/validation.js';
+import type { Problem } from './problem.js';
 
 /** Each throws an error that names the operation if an answer is not what the description declares. */
 export interface ResponseCheck {
@@ -14,17 +13,8 @@ export interface ResponseCheck {
   problem(problem: Problem): void;
 }
 
-interface Response {
-  /** By media type or range. A response without any has no content. */
-  readonly contents: ReadonlyMap<string, Validator>;
-  readonly headers: readonly string[];
-}
-
-/** Compiles the check of the answers of one operation: status, media type, required headers, and content. */
-export function responseCheck(id: string, responses: Place, schemas: Schemas): ResponseCheck {
-  const declared = new Map(
-    responses.entries().map(([status, place]) => [status, compileResponse(place, schemas)]),
-  );
+/** Makes the check of the answers of one operation: status, media type, required headers, and content. */
+export function responseCheck(id: string, declared: DeclaredResponses): ResponseCheck {
   const mismatch = (status: number, reason: string, cause?: Problem) =>
     new Error(`Operation "${id}" answers ${status} but ${reason}`, { cause });
   const find = (status: number, cause?: Problem) => {
@@ -44,7 +34,7 @@ export function responseCheck(id: string, responses: Place, schemas: Schemas): R
   };
 }
 
-function disagreement(response: Response, ctx: Context): string | undefined {
+function disagreement(response: DeclaredResponse, ctx: Context): string | undefined {
   const missing = response.headers.find((name) => !ctx.res.hasHeader(name));
   if (missing) return `without the header ${missing}`;
   // Koa's redirect brings a note for people.
@@ -58,25 +48,7 @@ function disagreement(response: Response, ctx: Context): string | undefined {
   return complaint && `"${complaint.path}" of the body ${complaint.message}`;
 }
 
-function compileResponse(place: Place, schemas: Schemas): Response {
-  const contents = place
-    .at('content')
-    .entries()
-    .map(([type, content]) => {
-      const schema = content.at('schema');
-      return [
-        type,
-        schema.value === undefined ? () => undefined : schemas.compile(schema, Schemas.at(schema)),
-      ] as const;
-    });
-  const headers = place
-    .at('headers')
-    .entries()
-    .filter(([, header]) => header.at('required').boolean());
-  return { contents: new Map(contents), headers: headers.map(([name]) => name) };
-}
-
-function validatorFor({ contents }: Response, header: string): Validator | undefined {
+function validatorFor({ contents }: DeclaredResponse, header: string): Validator | undefined {
   const essence = parseMediaType(header)?.essence ?? '';
   return contents.get(essence) ?? contents.get(`${essence.split('/')[0]}/*`) ?? contents.get('*/*');
 }

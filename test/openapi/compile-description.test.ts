@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { loadContract } from '../../src/openapi/contract';
+import { loadContract } from '../../src/http/contract';
 import { handlers } from '../../src/generated/handlers';
 import { describeText } from '../http/service-under-test';
 
@@ -18,7 +18,7 @@ const REQUESTS: readonly unknown[] = [
 /** Loads a description with the built program: what its validators say, and whether a compiler was loaded for it. */
 function loadBuilt(description: string): { loaded: boolean; said: unknown; operations: string[] } {
   const program = `
-    const { loadContract } = require(${JSON.stringify(join(DIST, 'openapi/contract.js'))});
+    const { loadContract } = require(${JSON.stringify(join(DIST, 'http/contract.js'))});
     const { handlers } = require(${JSON.stringify(join(DIST, 'generated/handlers.js'))});
     const { operations } = loadContract({ description: process.argv[1], handlers, validateResponses: true });
     const validate = operations.find(({ id }) => id === 'hello').validate;

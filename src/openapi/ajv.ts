@@ -1,7 +1,7 @@
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import standaloneCode from 'ajv/dist/standalone';
 import addFormats from 'ajv-formats';
-import { DESCRIPTION } from './schemas.js';
+import { DESCRIPTION } from './description.js';
 
 /** Words that OpenAPI adds to JSON Schema and that say nothing about validity. */
 const ANNOTATIONS = ['example', 'xml', 'externalDocs'];
