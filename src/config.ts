@@ -36,11 +36,21 @@ function table(env: Env, read: Reader) {
     shutdownDelayMs: read('SHUTDOWN_DELAY_MS', whole(0, 3_600_000), Math.min(500, shutdownTimeoutMs / 4)),
     /** A worker that is silent for so long, or not ready after so long, is killed. */
     workerTimeoutMs: read('WORKER_TIMEOUT_MS', whole(200, 3_600_000), 30_000),
+    /** From the first byte of a request until its last one has arrived. */
+    requestTimeoutMs: read('REQUEST_TIMEOUT_MS', whole(100, 86_400_000), 30_000),
+    /**
+     * Above the 60 s after which common load balancers give up an idle connection: whoever closes first must not be us, or the
+     * balancer's next request meets a closed connection.
+     */
+    keepAliveTimeoutMs: read('KEEP_ALIVE_TIMEOUT_MS', whole(1, 86_400_000), 65_000),
+    /** In bytes, of a request's header. Unset: Node's own (`--max-http-header-size`, 16 KiB). */
+    maxHeaderSize: read('MAX_HEADER_SIZE', SIZE, undefined),
     /** In bytes, of the inflated body. */
     bodyLimit: read('BODY_LIMIT', SIZE, 100 * 1024),
     logLevel: read('LOG_LEVEL', LEVEL, 'info'),
     docs: read('DOCS', SWITCH, true),
-    trustProxy: read('TRUST_PROXY', SWITCH, false),
+    /** How many proxies in front of this service add to `X-Forwarded-*`; 0: what such a header says is not believed. */
+    trustProxy: read('TRUST_PROXY', HOPS, 0),
     validateResponses: read('VALIDATE_RESPONSES', SWITCH, env['NODE_ENV'] !== 'production'),
     pushgatewayUrl: read('PUSHGATEWAY_URL', WEB_ADDRESS, undefined),
     /** Memory-backed where there is such a folder: the workers' counts are written there. */
@@ -134,6 +144,11 @@ const HOST: Kind<string> = {
 const SWITCH: Kind<boolean> = {
   expected: 'on or off',
   parse: (text) => (text === 'on' ? true : text === 'off' ? false : undefined),
+};
+
+const HOPS: Kind<number> = {
+  expected: 'off, on (1) or a number of proxies from 1 to 16',
+  parse: (text) => (text === 'off' ? 0 : text === 'on' ? 1 : whole(1, 16).parse(text)),
 };
 
 const LEVEL: Kind<(typeof LOG_LEVELS)[number]> = {

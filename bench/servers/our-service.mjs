@@ -39,7 +39,7 @@ export function serve({ description, handlers, instrumented = true, rows = 0 }) 
     // The first is the one that measures.
     app.middleware.shift();
   }
-  announce(new Server(app.callback(), metrics).http);
+  announce(new Server(app.callback(), metrics, config).http);
 }
 
 /** The responses are Node's own, for which the rest of the program takes them, and nobody is told the endpoint. */

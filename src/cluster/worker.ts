@@ -103,7 +103,7 @@ class Worker {
     });
     this.#registerMetrics();
     const handle = app.callback();
-    this.#server = new Server((req, res) => void handle(req, res), this.#metrics);
+    this.#server = new Server((req, res) => void handle(req, res), this.#metrics, config);
     const { address, port } = await this.#server.listen(config.port, config.host);
     this.#ready = true;
     this.#booted = true;

@@ -1,6 +1,7 @@
 import type Koa from 'koa';
 import type { Logger } from 'pino';
 import type { Config } from '../config.js';
+import { trustProxies } from './forwarded.js';
 import { measure } from './measure.js';
 import { Application } from './application.js';
 import { renderErrors } from './problem.js';
@@ -13,7 +14,8 @@ export interface AppDeps extends RouterDeps {
 
 /** The app: what a request goes through, in this order. It does not listen. */
 export function createApp(deps: AppDeps): Koa {
-  const app = new Application({ proxy: deps.config.trustProxy });
+  const app = new Application();
+  trustProxies(app, deps.config.trustProxy);
   renderErrors(app, deps.log);
   app.use(measure(deps.metrics));
   app.use(createRouter(deps));

@@ -26,8 +26,8 @@ export class Application extends Koa {
   /** Koa's; @types/koa does not have it. */
   declare compose: (middleware: Middleware[]) => Run;
 
-  constructor(options: { readonly proxy: boolean }) {
-    super(options);
+  constructor() {
+    super();
     const { compose } = this;
     this.compose = (middleware) => (this.#hasOnlyOwn() ? nested(middleware) : compose(middleware));
   }

@@ -132,7 +132,7 @@ class Instance {
     const contract = loadContract({ description, handlers, validateResponses: config.validateResponses });
     const ready = () => !this.#stopping;
     const handle = createApp({ config, log: this.#log, contract, metrics, gather, ready }).callback();
-    return new Server((req, res) => void handle(req, res), metrics);
+    return new Server((req, res) => void handle(req, res), metrics, config);
   }
 
   async #serveMetrics(gather: () => Promise<Buffer>): Promise<void> {

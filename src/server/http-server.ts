@@ -5,7 +5,6 @@ import { MeasuredResponse, measuredResponse } from './measured-response.js';
 import type { RequestMetrics } from '../metrics/request-metrics.js';
 import { attach, type ConnectionHandle, detach, readNow } from './connection-handle.js';
 import {
-  HEADERS_TIMEOUT_MS,
   MAX_HEADER_FIELDS,
   refusalOfRequest,
   refuseClientError,
@@ -13,20 +12,24 @@ import {
   refuseRequest,
 } from './refusals.js';
 
-const LIMITS = {
-  headersTimeout: HEADERS_TIMEOUT_MS,
-  requestTimeout: 30_000,
+/** A header is small: one that takes longer is an attack, or a broken client. */
+const HEADERS_TIMEOUT_MS = 10_000;
+
+const FIXED = {
   connectionsCheckingInterval: 1_000,
-  maxHeaderSize: 16_384,
-  // Above the 60 s after which common load balancers give up an idle connection: whoever closes first must not be
-  // us, or the balancer's next request meets a closed connection.
-  keepAliveTimeout: 65_000,
   // Two Host fields become one value with a comma in it, which is refused; by default Node drops the second.
   joinDuplicateHeaders: true,
 } as const;
 
 /** Of a connection: never the number of bytes that were read. */
 const USED = -1;
+
+/** See the fields of the same names in `Config`. */
+export interface ServerLimits {
+  readonly requestTimeoutMs: number;
+  readonly keepAliveTimeoutMs: number;
+  readonly maxHeaderSize: number | undefined;
+}
 
 /** How often a draining server looks for connections that have become idle. */
 const SWEEP_MS = 50;
@@ -52,12 +55,15 @@ export class Server {
   readonly #sockets = new Set<Socket>();
   /** Those of another process before, with what had been read then; and those that Node does not know to be used. */
   readonly #adopted = new WeakMap<Socket, number>();
+  readonly #keepAliveTimeoutMs: number;
   /** The next answer on each connection is to be its last. */
   #closing = false;
 
-  constructor(handler: RequestListener, metrics: RequestMetrics) {
+  constructor(handler: RequestListener, metrics: RequestMetrics, limits: ServerLimits) {
+    this.#keepAliveTimeoutMs = limits.keepAliveTimeoutMs;
     this.http = http.createServer({
-      ...LIMITS,
+      ...FIXED,
+      ...optionsOf(limits),
       ServerResponse: measuredResponse(metrics, () => this.#closing),
     });
     // Node drops the fields above this number and says nothing; one more than allowed is enough to notice.
@@ -73,7 +79,7 @@ export class Server {
     this.http.on('connect', (_req: http.IncomingMessage, socket: Socket) => refuseConnect(socket, metrics));
     this.http.on('clientError', (error, socket) => {
       if (isTimeout(error) && this.#adopted.has(socket as Socket) && this.#isUnused(socket as Socket)) return;
-      refuseClientError(error, socket as Socket, metrics); // of a plain server, so it is a net.Socket
+      refuseClientError(error, socket as Socket, metrics, this.http.headersTimeout); // of a plain server, so it is a net.Socket
     });
     this.http.on('connection', (socket) => this.#track(socket));
   }
@@ -96,7 +102,7 @@ export class Server {
     // To Node it is a new connection, whose first request has to come soon. It is an idle one, and may stay as long as any.
     const idle = setTimeout(() => {
       if (this.#isUnused(socket)) socket.destroy();
-    }, LIMITS.keepAliveTimeout);
+    }, this.#keepAliveTimeoutMs);
     socket.once('close', () => clearTimeout(idle));
     this.http.emit('connection', socket);
   }
@@ -190,6 +196,21 @@ export class Server {
       MeasuredResponse.closed(socket);
     });
   }
+}
+
+function optionsOf({
+  requestTimeoutMs,
+  keepAliveTimeoutMs,
+  maxHeaderSize,
+}: ServerLimits): http.ServerOptions {
+  return {
+    requestTimeout: requestTimeoutMs,
+    // Node refuses one that is above the whole request's.
+    headersTimeout: Math.min(HEADERS_TIMEOUT_MS, requestTimeoutMs),
+    keepAliveTimeout: keepAliveTimeoutMs,
+    // Where it is left out, Node's own option holds.
+    ...(maxHeaderSize !== undefined && { maxHeaderSize }),
+  };
 }
 
 /** By connection: how much had been read when something last happened on it, and when that was. */

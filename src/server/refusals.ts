@@ -5,7 +5,6 @@ import type { RequestMetrics } from '../metrics/request-metrics.js';
 
 /** Time for the client to read the refusal before the connection is destroyed: a reset would discard it. */
 const LINGER_MS = 1_000;
-export const HEADERS_TIMEOUT_MS = 10_000;
 export const MAX_HEADER_FIELDS = 100;
 
 const refused = Symbol('this connection got its refusal');
@@ -21,8 +20,16 @@ const VERSION_NOT_SUPPORTED: Refusal = {
   detail: 'The HTTP version of the request is not supported.',
 };
 
-/** Answers what Node's HTTP parser refused, counts it once, and ends the connection. */
-export function refuseClientError(error: Error, socket: Socket, metrics: RequestMetrics): void {
+/**
+ * Answers what Node's HTTP parser refused, counts it once, and ends the connection.
+ * @param headersTimeoutMs how long a header may take
+ */
+export function refuseClientError(
+  error: Error,
+  socket: Socket,
+  metrics: RequestMetrics,
+  headersTimeoutMs: number,
+): void {
   const connection: Connection = socket;
   // Node can report one broken connection several times, and goes on to parse what comes after the fault.
   if (connection[refused]) return;
@@ -36,7 +43,7 @@ export function refuseClientError(error: Error, socket: Socket, metrics: Request
   // What follows a last request is not a request: Node closes the connection after the answer.
   if (latest?.shouldKeepAlive === false) return;
   afterAnswers(socket, () => {
-    metrics.endpoint(MALFORMED).observe('OTHER', refusal.status, secondsSpent(refusal));
+    metrics.endpoint(MALFORMED).observe('OTHER', refusal.status, secondsSpent(refusal, headersTimeoutMs));
     endWith(socket, refusal);
   });
 }
@@ -96,7 +103,8 @@ export function refusalOfRequest(req: IncomingMessage): Refusal | undefined {
 const HOST = /^(?:\[[0-9a-f:.]+\]|[\w.~!$&'()*+;=%-]*)(?::\d*)?$/i;
 let latestValidHost = '';
 
-function isHost(host: string): boolean {
+/** Whether it can be what a Host header says. */
+export function isHost(host: string): boolean {
   if (host === latestValidHost) return true;
   if (!HOST.test(host)) return false;
   latestValidHost = host;
@@ -130,8 +138,8 @@ function endWith(socket: Socket, refusal: Refusal): void {
 }
 
 /** A request that is too slow to have a start is known to have lasted as long as it was allowed to. */
-function secondsSpent(refusal: Refusal): number {
-  return refusal.status === 408 ? HEADERS_TIMEOUT_MS / 1000 : 0;
+function secondsSpent(refusal: Refusal, headersTimeoutMs: number): number {
+  return refusal.status === 408 ? headersTimeoutMs / 1000 : 0;
 }
 
 /** A well-formed request line (RFC 9112 section 3): method, target, version. */

@@ -51,7 +51,7 @@ export const forwardedHeaders: FaultCase = {
       changed.length === 0,
     );
     await service.dispose();
-    const [off, on] = [await whoami(context, 'off'), await whoami(context, 'on')];
+    const [off, on] = [await whoami(context, 'off'), await whoami(context, '2')];
     context.check(
       'what a handler sees without TRUST_PROXY',
       off,

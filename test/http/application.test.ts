@@ -4,7 +4,7 @@ import { Application } from '../../src/http/application';
 let app: Application;
 
 beforeEach(() => {
-  app = new Application({ proxy: false });
+  app = new Application();
   app.silent = true;
 });
 

@@ -49,7 +49,7 @@ export class ServiceUnderTest {
       ready: options.ready ?? (() => true),
     });
     const handle = this.app.callback();
-    this.#server = new Server((req, res) => void handle(req, res), this.metrics);
+    this.#server = new Server((req, res) => void handle(req, res), this.metrics, config);
   }
 
   /** It ends with `ServiceUnderTest.closeAll()`, to be called after the tests. */

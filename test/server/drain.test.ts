@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import timers from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
+import { readConfig } from '../../src/config';
 import { Server } from '../../src/server/http-server';
 import { RequestMetrics } from '../../src/metrics/request-metrics';
 
@@ -46,7 +47,7 @@ const flags = new Int32Array(new SharedArrayBuffer(8));
 
 beforeEach(() => {
   flags.fill(0);
-  server = new Server((_req, res) => res.end('ok'), new RequestMetrics([1]));
+  server = new Server((_req, res) => res.end('ok'), new RequestMetrics([1]), readConfig({}));
 });
 
 afterEach(async () => {

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { ConnectionHandle } from '../../src/server/connection-handle';
+import { readConfig } from '../../src/config';
 import { type DrainOptions, Server } from '../../src/server/http-server';
 import { RequestMetrics } from '../../src/metrics/request-metrics';
 import { eventually } from '../support/eventually';
@@ -16,11 +17,15 @@ class Named {
   readonly sockets: Socket[] = [];
 
   constructor(name: string) {
-    this.server = new Server((req, res) => {
-      const answer = () => res.end(name);
-      if (req.url === '/slow') this.slow.push(answer);
-      else answer();
-    }, this.metrics);
+    this.server = new Server(
+      (req, res) => {
+        const answer = () => res.end(name);
+        if (req.url === '/slow') this.slow.push(answer);
+        else answer();
+      },
+      this.metrics,
+      readConfig({}),
+    );
     this.server.http.on('connection', (socket) => this.sockets.push(socket));
   }
 }

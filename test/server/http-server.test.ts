@@ -3,6 +3,7 @@ import net from 'node:net';
 import { PassThrough, Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import Koa from 'koa';
+import { readConfig } from '../../src/config';
 import { Server } from '../../src/server/http-server';
 import { measure } from '../../src/http/measure';
 import { RequestMetrics } from '../../src/metrics/request-metrics';
@@ -19,7 +20,7 @@ beforeEach(async () => {
   app.silent = true;
   app.use(measure(metrics));
   app.use(answer);
-  server = new Server((req, res) => void app.callback()(req, res), metrics);
+  server = new Server((req, res) => void app.callback()(req, res), metrics, readConfig({}));
   ({ port } = await server.listen(0, '127.0.0.1'));
 });
 
@@ -193,15 +194,19 @@ test.each([
   ['a reason and headers', ['Fine', { 'content-length': 5 }]],
 ])('an answer with its length in writeHead is counted before its last byte: %s', async (_name, given) => {
   let counted: unknown;
-  const own = new Server((_req, res) => {
-    const write = res.socket!.write.bind(res.socket);
-    res.socket!.write = (...args: unknown[]) => {
-      counted = counts();
-      return Reflect.apply(write, undefined, args);
-    };
-    res.writeHead(200, ...(given as [OutgoingHttpHeaders]));
-    res.write('whole');
-  }, metrics);
+  const own = new Server(
+    (_req, res) => {
+      const write = res.socket!.write.bind(res.socket);
+      res.socket!.write = (...args: unknown[]) => {
+        counted = counts();
+        return Reflect.apply(write, undefined, args);
+      };
+      res.writeHead(200, ...(given as [OutgoingHttpHeaders]));
+      res.write('whole');
+    },
+    metrics,
+    readConfig({}),
+  );
   const { port: ownPort } = await own.listen(0, '127.0.0.1');
   await rawExchange(ownPort, get('/'), { answers: 1 });
   await own.drain({ timeoutMs: 0, graceMs: 0 });
@@ -275,6 +280,6 @@ test('a drain ends at its deadline, and counts as 503 what got no answer', async
 });
 
 test('a port in use rejects with its cause', async () => {
-  const other = new Server(() => {}, metrics);
+  const other = new Server(() => {}, metrics, readConfig({}));
   await expect(other.listen(port, '127.0.0.1')).rejects.toMatchObject({ code: 'EADDRINUSE' });
 });
