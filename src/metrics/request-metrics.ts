@@ -1,3 +1,5 @@
+import { detailWords, RowDetail, type Trace } from './row-detail.js';
+
 /** What identifies a row. `endpoint` is a path template of the API description, `unmatched` or `malformed`. */
 export interface RowLabels {
   readonly method: string;
@@ -10,19 +12,32 @@ export interface Row {
   readonly labels: RowLabels;
   /** `buckets.length + 1` counts, not cumulative, the last one for +Inf; then the sum in seconds. */
   readonly cells: Float64Array;
-  /** To be called after each change of `cells`: makes it outlive the process, where the store can. */
+  /** The native counts of the same observations, their exemplars, and since when there are any. */
+  readonly detail: RowDetail;
+  /** To be called after each change: makes it outlive the process, where the store can. */
   commit(): void;
 }
 
 /** Where rows are kept. `append` does not throw: a store that can't persist keeps the row in memory. */
 export interface RowStore {
-  append(labels: RowLabels): Row;
+  /** @param start when the row's first request arrived, in ms since 1970 */
+  append(labels: RowLabels, start: number): Row;
 }
 
 /** A store for a process that nobody outlives: serverless, tests. */
 export function memoryRows(buckets: readonly number[]): RowStore {
+  return { append: (labels, start) => memoryRow(labels, start, buckets) };
+}
+
+/** A row that is in no file. */
+export function memoryRow(labels: RowLabels, start: number, buckets: readonly number[]): Row {
+  const words = new Float64Array(detailWords(buckets));
+  words[0] = start;
   return {
-    append: (labels) => ({ labels, cells: new Float64Array(buckets.length + 2), commit() {} }),
+    labels,
+    cells: new Float64Array(buckets.length + 2),
+    detail: new RowDetail(words),
+    commit() {},
   };
 }
 
@@ -50,14 +65,14 @@ export class RequestMetrics {
   endpoint(template: string): Endpoint {
     let endpoint = this.#endpoints.get(template);
     if (!endpoint) {
-      endpoint = new Endpoint(template, this.buckets, (labels) => this.#append(labels));
+      endpoint = new Endpoint(template, this.buckets, (labels, start) => this.#append(labels, start));
       this.#endpoints.set(template, endpoint);
     }
     return endpoint;
   }
 
-  #append(labels: RowLabels): Row {
-    const row = this.#store.append(labels);
+  #append(labels: RowLabels, start: number): Row {
+    const row = this.#store.append(labels, start);
     this.#rows.push(row);
     return row;
   }
@@ -73,35 +88,42 @@ const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPT
 export class Endpoint {
   readonly template: string;
   readonly #buckets: readonly number[];
-  readonly #append: (labels: RowLabels) => Row;
+  readonly #append: RowStore['append'];
   /** By method, then by status. */
   readonly #rows = new Map<string, Map<number, Row>>();
 
-  constructor(template: string, buckets: readonly number[], append: (labels: RowLabels) => Row) {
+  constructor(template: string, buckets: readonly number[], append: RowStore['append']) {
     this.template = template;
     this.#buckets = buckets;
     this.#append = append;
   }
 
-  /** Counts one answer. It is persisted when this returns, where the store can. */
-  observe(method: string, status: number, seconds: number): void {
-    const row =
-      this.#rows.get(method)?.get(status) ?? this.#row(METHODS.has(method) ? method : 'OTHER', status);
-    const { cells } = row;
+  /**
+   * Counts one answer. It is persisted when this returns, where the store can.
+   * @param trace of a request that is sampled: it becomes an exemplar
+   */
+  observe(method: string, status: number, seconds: number, trace?: Trace): void {
+    const row = this.#rows.get(method)?.get(status) ?? this.#row(method, status, seconds);
+    const { cells, detail } = row;
+    // First: who reads the cells and then this must not find less of it.
+    detail.count(seconds);
     const buckets = this.#buckets;
     let bucket = 0;
     // Beyond the last bound both sides of the comparison are false: the loop ends at the +Inf cell.
     while (seconds > (buckets[bucket] ?? Infinity)) bucket++;
     cells[bucket]! += 1;
     cells[buckets.length + 1]! += seconds;
+    if (trace) detail.note(bucket, trace, seconds);
     row.commit();
   }
 
-  #row(method: string, status: number): Row {
+  #row(given: string, status: number, seconds: number): Row {
+    const method = METHODS.has(given) ? given : 'OTHER';
+    const start = Date.now() - Math.ceil(1000 * seconds);
     let byStatus = this.#rows.get(method);
     if (!byStatus) this.#rows.set(method, (byStatus = new Map()));
     let row = byStatus.get(status);
-    if (!row) byStatus.set(status, (row = this.#append({ method, endpoint: this.template, status })));
+    if (!row) byStatus.set(status, (row = this.#append({ method, endpoint: this.template, status }, start)));
     return row;
   }
 }

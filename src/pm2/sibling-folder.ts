@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { lstatSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { detailPath } from '../metrics/ledger/detail-file.js';
 import { ledgerPath } from '../metrics/ledger/ledger.js';
 
 /**
@@ -52,6 +53,7 @@ export class SiblingFolder {
 
   /** Removes what a dead instance has left; its socket last, so that it is there until all is gone. */
   remove(id: number): void {
-    for (const path of [this.ledger(id), this.report(id), this.socket(id)]) rmSync(path, { force: true });
+    const paths = [detailPath(this.path, id), this.ledger(id), this.report(id), this.socket(id)];
+    for (const path of paths) rmSync(path, { force: true });
   }
 }

@@ -33,9 +33,9 @@ test('a row is committed after each change, and never before', () => {
   const buckets = [1];
   const memory = memoryRows(buckets);
   const committed: number[][] = [];
-  const append = (labels: RowLabels) => {
-    const { cells } = memory.append(labels);
-    return { labels, cells, commit: () => committed.push([...cells]) };
+  const append = (labels: RowLabels, start: number) => {
+    const row = memory.append(labels, start);
+    return { ...row, commit: () => committed.push([...row.cells]) };
   };
   const metrics = new RequestMetrics(buckets, { append });
   metrics.endpoint('/').observe('GET', 200, 0.5);

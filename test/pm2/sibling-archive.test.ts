@@ -26,7 +26,7 @@ function leave(id: number, requests: number, exit?: string): void {
     onError: () => {},
     map: false,
   });
-  const row = ledger.append({ method: 'GET', endpoint: '/', status: 200 });
+  const row = ledger.append({ method: 'GET', endpoint: '/', status: 200 }, 0);
   row.cells.set([requests, 0, requests / 10]);
   row.commit();
   ledger.close();

@@ -1,4 +1,5 @@
 import { rmSync } from 'node:fs';
+import { detailPath } from '../ledger/detail-file.js';
 import { LedgerReader } from '../ledger/ledger-reader.js';
 import { ledgerPath } from '../ledger/ledger.js';
 import { MetricSource } from './merged-metrics.js';
@@ -51,7 +52,8 @@ export class WorkerMetrics {
     this.#removed = true;
     try {
       this.#ledger?.close();
-      rmSync(ledgerPath(this.folder, this.generation), { force: true });
+      for (const path of [ledgerPath, detailPath])
+        rmSync(path(this.folder, this.generation), { force: true });
     } catch {
       // Its counts are in. The file goes with the folder; it must not take the primary along.
     }

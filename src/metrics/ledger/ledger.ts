@@ -1,9 +1,11 @@
 import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { detailAt, detailPath, encodeDetailHeader } from './detail-file.js';
 import { cellsPerRow, encodeHeader, encodeRow, MAX_BYTES } from './ledger-format.js';
 import { mapFile, type Mapping } from './ledger-mapping.js';
 import { startTime } from './process-identity.js';
-import type { Row, RowLabels, RowStore } from '../request-metrics.js';
+import { memoryRow, type Row, type RowLabels, type RowStore } from '../request-metrics.js';
+import { detailWords, RowDetail } from '../row-detail.js';
 
 export interface LedgerOptions {
   /** The service's ledger folder, as `prepareLedgerFolder` made it. */
@@ -19,20 +21,21 @@ export interface LedgerOptions {
 }
 
 /**
- * A worker's request counts in a file that outlives it: what was counted is there when the process is killed the next
- * moment. Where the file cannot be made or written, rows stay in memory, `memoryOnly` lists them, and nothing throws.
+ * A worker's request counts in files that outlive it: what was counted is there when the process is killed the next
+ * moment. Where the files cannot be made or written, rows stay in memory, `memoryOnly` lists them, and nothing throws.
  */
 export class Ledger implements RowStore {
   readonly path: string;
   /** Times that something could not be written. */
   errors = 0;
   readonly #options: LedgerOptions;
-  readonly #file: OpenFile = { fd: undefined };
+  readonly #files: OpenFiles = { rows: undefined, details: undefined };
   readonly #memory: Row[] = [];
-  #mapping: Mapping | undefined;
+  #mapping: { readonly rows: Mapping; readonly details: Mapping } | undefined;
+  #rows = 0;
   #end = 0;
 
-  /** Creates the worker's file. Does not throw. */
+  /** Creates the worker's files. Does not throw. */
   static open(options: LedgerOptions): Ledger {
     const ledger = new Ledger(options);
     try {
@@ -54,13 +57,14 @@ export class Ledger implements RowStore {
     return this.#mapping !== undefined;
   }
 
-  append(labels: RowLabels): Row {
+  append(labels: RowLabels, start: number): Row {
+    const { rows, details } = this.#files;
     try {
-      if (this.#file.fd !== undefined) return this.#appendTo(this.#file.fd, labels);
+      if (rows !== undefined && details !== undefined) return this.#appendTo(rows, details, labels, start);
     } catch (err) {
       this.#failed(err);
     }
-    const row = { labels, cells: new Float64Array(cellsPerRow(this.#options.buckets)), commit() {} };
+    const row = memoryRow(labels, start, this.#options.buckets);
     this.#memory.push(row);
     return row;
   }
@@ -70,36 +74,48 @@ export class Ledger implements RowStore {
     return this.#memory;
   }
 
-  /** Ends the writing. The file stays, for the primary to read; rows go on counting in memory. */
+  /** Ends the writing. The files stay, for the primary to read; rows go on counting in memory. */
   close(): void {
-    if (this.#file.fd !== undefined) closeSync(this.#file.fd);
-    this.#file.fd = undefined;
+    for (const name of ['rows', 'details'] as const) {
+      const fd = this.#files[name];
+      if (fd !== undefined) closeSync(fd);
+      this.#files[name] = undefined;
+    }
   }
 
   #create(): void {
-    const { generation, buckets } = this.#options;
-    const { O_CREAT, O_EXCL, O_RDWR, O_NOFOLLOW } = constants;
-    const fd = openSync(this.path, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW, 0o600);
-    this.#file.fd = fd;
-    const pid = process.pid;
-    const header = encodeHeader({ generation, pid, startTime: startTime(pid) ?? 0, buckets });
-    writeAll(fd, header, 0);
-    this.#end = header.length;
-    if (this.#options.map ?? true) this.#mapping = mapFile(fd, this.path);
+    const { folder, generation, buckets } = this.#options;
+    const header = { generation, pid: process.pid, startTime: startTime(process.pid) ?? 0, buckets };
+    const rows = (this.#files.rows = create(this.path));
+    const details = (this.#files.details = create(detailPath(folder, generation)));
+    writeAll(details, encodeDetailHeader(header), 0);
+    const bytes = encodeHeader(header);
+    writeAll(rows, bytes, 0);
+    this.#end = bytes.length;
+    if (this.#options.map === false) return;
+    const mapped = { rows: mapFile(rows, this.path), details: mapFile(details, this.path) };
+    if (mapped.rows && mapped.details) this.#mapping = { rows: mapped.rows, details: mapped.details };
   }
 
-  #appendTo(fd: number, labels: RowLabels): Row {
-    const { bytes, cellsAt } = encodeRow(labels, cellsPerRow(this.#options.buckets));
+  #appendTo(rows: number, details: number, labels: RowLabels, start: number): Row {
+    const { buckets } = this.#options;
+    const { bytes, cellsAt } = encodeRow(labels, cellsPerRow(buckets));
     const at = this.#end;
+    const detail = { at: detailAt(this.#rows, buckets), words: new Float64Array(detailWords(buckets)) };
     if (at + bytes.length > MAX_BYTES) throw new RangeError('ledger is full');
+    detail.words[0] = start;
+    writeAll(details, bytesOf(detail.words), detail.at);
     // The first word last: until it is there a reader sees the end of the file. Zeros are written, not skipped, because
     // a store to a hole would end the process with SIGBUS when the storage is full.
-    writeAll(fd, bytes.subarray(8), at + 8);
-    writeAll(fd, bytes.subarray(0, 8), at);
+    writeAll(rows, bytes.subarray(8), at + 8);
+    writeAll(rows, bytes.subarray(0, 8), at);
     this.#end += bytes.length;
-    const mapped = this.#mapping?.cells(at + cellsAt, cellsPerRow(this.#options.buckets));
-    if (mapped) return { labels, cells: mapped, commit() {} };
-    return new WrittenRow(labels, bytes.subarray(cellsAt), at + cellsAt, this.#file, (row, err) => {
+    this.#rows += 1;
+    const cells = this.#mapping?.rows.cells(at + cellsAt, cellsPerRow(buckets));
+    const words = this.#mapping?.details.cells(detail.at, detail.words.length);
+    if (cells && words) return { labels, cells, detail: new RowDetail(words), commit() {} };
+    const place = { cells: at + cellsAt, detail: detail.at };
+    return new WrittenRow(labels, bytes.subarray(cellsAt), detail.words, place, this.#files, (row, err) => {
       this.#memory.push(row);
       this.#failed(err);
     });
@@ -112,30 +128,36 @@ export class Ledger implements RowStore {
 }
 
 /** Shared by a ledger and its rows: a closed descriptor's number may belong to somebody else. */
-interface OpenFile {
-  fd: number | undefined;
+interface OpenFiles {
+  rows: number | undefined;
+  details: number | undefined;
 }
 
-/** A row that reaches its file by a write. When that fails it is in memory for good. */
+/** A row that reaches its files by writes. When one fails it is in memory for good. */
 class WrittenRow implements Row {
   readonly cells: Float64Array;
+  readonly detail: RowDetail;
   #lost = false;
 
   constructor(
     readonly labels: RowLabels,
     private readonly bytes: Uint8Array,
-    private readonly position: number,
-    private readonly file: OpenFile,
+    words: Float64Array,
+    private readonly place: { readonly cells: number; readonly detail: number },
+    private readonly files: OpenFiles,
     private readonly onLost: (row: Row, err: unknown) => void,
   ) {
     this.cells = new Float64Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 8);
+    this.detail = new RowDetail(words);
   }
 
   commit(): void {
     if (this.#lost) return;
     try {
-      if (this.file.fd === undefined) throw new Error('the ledger is closed');
-      writeAll(this.file.fd, this.bytes, this.position);
+      const { rows, details } = this.files;
+      if (rows === undefined || details === undefined) throw new Error('the ledger is closed');
+      writeAll(details, bytesOf(this.detail.words), this.place.detail);
+      writeAll(rows, this.bytes, this.place.cells);
     } catch (err) {
       this.#lost = true;
       this.onLost(this, err);
@@ -146,6 +168,15 @@ class WrittenRow implements Row {
 /** The file of a generation. */
 export function ledgerPath(folder: string, generation: number): string {
   return join(folder, `${generation}.ledger`);
+}
+
+function create(path: string): number {
+  const { O_CREAT, O_EXCL, O_RDWR, O_NOFOLLOW } = constants;
+  return openSync(path, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW, 0o600);
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Float64Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 function writeAll(fd: number, bytes: Uint8Array, position: number): void {

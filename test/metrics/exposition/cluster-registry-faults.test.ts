@@ -124,7 +124,7 @@ it('takes no ledger of another generation, with other buckets, or damaged', asyn
   for (const generation of [2, 3]) primary.addWorker(generation, () => false);
   expect(await values(primary, 'p_request_count', 'p_scrape_workers_missing')).toEqual([0, 0]);
   for (const generation of [2, 3]) primary.removeWorker(generation);
-  expect(readdirSync(folder)).toEqual(['1.ledger']);
+  expect(readdirSync(folder)).toEqual(['1.details', '1.ledger']);
 });
 
 it('ignores rows in a snapshot that have other buckets', async () => {

@@ -8,6 +8,7 @@ import {
 import { LedgerReader } from '../../../src/metrics/ledger/ledger-reader';
 import { monotonicTime } from '../../../src/metrics/exposition/monotonic-time';
 import { rest } from '../../../src/metrics/exposition/slices';
+import { RequestMetrics } from '../../../src/metrics/request-metrics';
 import { snapshotText } from '../../../src/metrics/snapshot/snapshot';
 import { eventually } from '../../support/eventually';
 import { parseExposition, total } from '../../support/exposition';
@@ -209,8 +210,9 @@ describe('scrapes that come often', () => {
 
   it('are waited for where a ledger has failed, because they bring its counts', async () => {
     const primary = clusterRegistry({ timeoutMs: 60_000 });
-    const cells = Float64Array.of(1, 0, 0, 0.05);
-    const rows = [{ labels: { method: 'GET', endpoint: '/', status: 200 }, cells, commit() {} }];
+    const metrics = new RequestMetrics([0.1, 1]);
+    metrics.endpoint('/').observe('GET', 200, 0.05);
+    const { rows } = metrics;
     const answer = async (id: number) => {
       // By then the ledgers would have been read.
       for (let pauses = 1; pauses <= 10; pauses++) await rest();

@@ -61,9 +61,9 @@ interface Outcome {
 
 type Storage = [name: string, run: (mode: string) => Run];
 const storages: Storage[] = [
-  ['under a limit of the file size', (mode) => limited(mode, 16)],
+  ['under a limit of the file size', (mode) => limited(mode, 64)],
   // Mounting needs privileges that not every machine gives; another limit of the file size comes next to it.
-  ['on a small tmpfs', (mode) => onSmallTmpfs(mode) ?? limited(mode, 8)],
+  ['on a small tmpfs', (mode) => onSmallTmpfs(mode) ?? limited(mode, 32)],
 ];
 
 describe.each(modes)('a %s ledger on storage that gets full', (mode) => {
@@ -95,7 +95,7 @@ function limited(mode: string, blocks: number): Run {
 
 function onSmallTmpfs(mode: string): Run | undefined {
   try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=16k', 'tmpfs', folder], { stdio: 'ignore' });
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', folder], { stdio: 'ignore' });
   } catch {
     return undefined;
   }

@@ -49,7 +49,7 @@ describe.each(modes)('a %s ledger', (mode) => {
 
   it(`needs ${map ? 'no' : 'a'} commit for a count to reach the file`, () => {
     const ledger = open({ map });
-    const row = ledger.append({ method: 'GET', endpoint: '/', status: 200 });
+    const row = ledger.append({ method: 'GET', endpoint: '/', status: 200 }, 0);
     row.cells.set([1, 2, 3, 0.5]);
     expect(counts(ledger.path)).toEqual([['GET', '/', 200, ...(map ? [1, 2, 3, 0.5] : [0, 0, 0, 0])]]);
     row.commit();

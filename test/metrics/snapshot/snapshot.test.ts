@@ -159,7 +159,7 @@ describe('a snapshot as text', () => {
     const gauge = new Gauge({ name: 'g', help: 'h', labelNames: ['x'], registers: [registry] });
     gauge.set({ x: 'a' }, 2);
     gauge.set({ x: 'b' }, NaN);
-    const kept = memoryRows([1]).append(row.labels);
+    const kept = memoryRows([1]).append(row.labels, 0);
     kept.cells.set(row.cells);
     const snapshot = new SnapshotReader().read(await snapshotText(registry, [kept]));
     expect(snapshot?.rows).toEqual([row]);
@@ -257,7 +257,7 @@ describe('a snapshot of this process', () => {
     const registry = new Registry();
     new Gauge({ name: 'g', help: 'h', registers: [registry] }).set(2);
     new Histogram({ name: 'h', help: 'h', buckets: [1], registers: [registry] }).observe(0.5);
-    const kept = memoryRows([1]).append(row.labels);
+    const kept = memoryRows([1]).append(row.labels, 0);
     kept.cells.set(row.cells);
     const snapshot = await takeSnapshot(registry, [kept]);
     expect(snapshot.metrics.map((metric) => [metric.name, metric.values.length])).toEqual([
