@@ -36,6 +36,12 @@ function table(env: Env, read: Reader) {
     shutdownDelayMs: read('SHUTDOWN_DELAY_MS', whole(0, 3_600_000), Math.min(500, shutdownTimeoutMs / 4)),
     /** A worker that is silent for so long, or not ready after so long, is killed. */
     workerTimeoutMs: read('WORKER_TIMEOUT_MS', whole(200, 3_600_000), 30_000),
+    /** A worker that has answered so many requests is replaced. Unset, as the two below: never. */
+    workerMaxRequests: read('WORKER_MAX_REQUESTS', whole(1, 1e12), undefined),
+    /** A worker whose resident memory has reached so many bytes is replaced. */
+    workerMaxRss: read('WORKER_MAX_RSS', size('tb'), undefined),
+    /** A worker that is so old is replaced. */
+    workerMaxAgeMs: read('WORKER_MAX_AGE', DURATION, undefined),
     /** From the first byte of a request until its last one has arrived. */
     requestTimeoutMs: read('REQUEST_TIMEOUT_MS', whole(100, 86_400_000), 30_000),
     /**
@@ -44,9 +50,9 @@ function table(env: Env, read: Reader) {
      */
     keepAliveTimeoutMs: read('KEEP_ALIVE_TIMEOUT_MS', whole(1, 86_400_000), 65_000),
     /** In bytes, of a request's header. Unset: Node's own (`--max-http-header-size`, 16 KiB). */
-    maxHeaderSize: read('MAX_HEADER_SIZE', SIZE, undefined),
+    maxHeaderSize: read('MAX_HEADER_SIZE', size('gb'), undefined),
     /** In bytes, of the inflated body. */
-    bodyLimit: read('BODY_LIMIT', SIZE, 100 * 1024),
+    bodyLimit: read('BODY_LIMIT', size('gb'), 100 * 1024),
     logLevel: read('LOG_LEVEL', LEVEL, 'info'),
     docs: read('DOCS', SWITCH, true),
     /** How many proxies in front of this service add to `X-Forwarded-*`; 0: what such a header says is not believed. */
@@ -156,16 +162,42 @@ const LEVEL: Kind<(typeof LOG_LEVELS)[number]> = {
   parse: (text) => LOG_LEVELS.find((level) => level === text),
 };
 
-const UNITS: Readonly<Record<string, number>> = { b: 1, kb: 1024, mb: 1024 ** 2, gb: 1024 ** 3 };
+const BYTES: Readonly<Record<string, number>> = {
+  b: 1,
+  kb: 1024,
+  mb: 1024 ** 2,
+  gb: 1024 ** 3,
+  tb: 1024 ** 4,
+};
 
-const SIZE: Kind<number> = {
-  expected: 'a size such as 100kb (units b, kb, mb, gb; at most 1gb)',
+/** Up to one of the largest unit. */
+function size(largest: 'gb' | 'tb'): Kind<number> {
+  const max = BYTES[largest] ?? 0;
+  const units = Object.keys(BYTES).filter((unit) => (BYTES[unit] ?? 0) <= max);
+  return {
+    expected: `a size such as 100kb (units ${units.join(', ')}; at most 1${largest})`,
+    parse: (text) => {
+      const bytes = amountIn(text, BYTES, 'b');
+      return bytes > 0 && bytes <= max ? bytes : undefined;
+    },
+  };
+}
+
+const MILLISECONDS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+const DURATION: Kind<number> = {
+  expected: 'a time such as 6h (units s, m, h, d; at most 365d)',
   parse: (text) => {
-    const [, amount = '', unit = 'b'] = /^(\d{1,10})(b|kb|mb|gb)?$/i.exec(text) ?? [];
-    const bytes = Number(amount) * (UNITS[unit.toLowerCase()] ?? 1);
-    return bytes > 0 && bytes <= 1024 ** 3 ? bytes : undefined;
+    const ms = amountIn(text, MILLISECONDS);
+    return ms > 0 && ms <= 365 * 86_400_000 ? ms : undefined;
   },
 };
+
+/** NaN where it is no whole number with one of the units, or without one where there is no default. */
+function amountIn(text: string, units: Readonly<Record<string, number>>, defaultUnit = ''): number {
+  const [, amount = '', unit = ''] = /^(\d{1,15})([a-z]*)$/i.exec(text) ?? [];
+  return Number(amount === '' ? NaN : amount) * (units[unit.toLowerCase() || defaultUnit] ?? NaN);
+}
 
 const BUCKETS: Kind<readonly number[]> = {
   expected: 'at most 100 positive numbers of seconds in ascending order, separated by commas',

@@ -1,3 +1,5 @@
+import { WEAR_LIMITS, type WearLimit } from './worker-wear.js';
+
 /** What a worker says to the primary. */
 export type WorkerMessage =
   | { readonly type: 'ready'; readonly address: string; readonly port: number }
@@ -6,6 +8,8 @@ export type WorkerMessage =
   | { readonly type: 'heartbeat' }
   /** An exception that nobody caught: replace me; I go on serving until the replacement is ready. */
   | { readonly type: 'failing'; readonly message: string }
+  /** I have reached a limit of my life: replace me when it suits. */
+  | { readonly type: 'worn'; readonly limit: WearLimit }
   /** Request counts are in memory from now on: ask me for them at every scrape. */
   | { readonly type: 'ledger-failed' }
   | { readonly type: 'snapshot'; readonly id: number; readonly snapshot: string }
@@ -60,6 +64,10 @@ export function parseWorkerMessage(value: unknown): WorkerMessage | undefined {
     case 'failing': {
       const { message } = value;
       return isText(message) ? { type, message } : undefined;
+    }
+    case 'worn': {
+      const limit = WEAR_LIMITS.find((name) => name === value['limit']);
+      return limit && { type, limit };
     }
     case 'scrape': {
       const { id } = value;

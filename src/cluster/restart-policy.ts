@@ -1,8 +1,9 @@
 /** Why a worker is no more: the values of the label `reason`. */
-export const EXIT_REASONS = ['drained', 'crashed', 'killed', 'hung', 'boot_failed'] as const;
+export const EXIT_REASONS = ['drained', 'recycled', 'crashed', 'killed', 'hung', 'boot_failed'] as const;
 
 /**
  * - `drained`: it was asked to go and went
+ * - `recycled`: so it was, because it had reached a limit of its life (`WORKER_MAX_…`)
  * - `crashed`: it failed by itself: an exit that nobody asked for, an exception, an abort
  * - `killed`: somebody else's signal, which may be the kernel's for want of memory
  * - `hung`: it was silent for too long and we killed it
@@ -27,6 +28,7 @@ const MEMORY_MS = 60_000;
 /** A worker that was ready for less than this made a rapid exit. */
 const STABLE_MS: Readonly<Record<ExitReason, number>> = {
   drained: 0,
+  recycled: 0,
   // What fails by itself is expected to fail again.
   crashed: 10_000,
   // What was ended from outside tells nothing about the next one; and to be found silent takes its time.

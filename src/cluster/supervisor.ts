@@ -2,6 +2,7 @@ import type { Logger } from '../log.js';
 import { silentBootProblem } from '../server/boot-problem.js';
 import { WorkerRecord, type WorkerHandle, type WorkerState } from './worker-record.js';
 import type { WorkerMessage } from './messages.js';
+import { Recycling } from './recycling.js';
 import { RollingReload } from './rolling-reload.js';
 import { RestartHistory, type ExitReason } from './restart-policy.js';
 
@@ -52,6 +53,7 @@ export class Supervisor {
   readonly #workers = new Map<number, WorkerRecord>();
   readonly #events: SupervisorEvent[] = [];
   readonly #reload: RollingReload;
+  readonly #recycling: Recycling;
   readonly #history = new RestartHistory();
   readonly #checkMs: number;
   #generation = 0;
@@ -68,6 +70,7 @@ export class Supervisor {
     this.#options = options;
     this.#log = options.log;
     this.#reload = new RollingReload(options.log);
+    this.#recycling = new Recycling(options.log);
     this.#checkMs = Math.min(options.workerTimeoutMs / 4, CHECK_MS);
   }
 
@@ -108,6 +111,7 @@ export class Supervisor {
       this.#stop(now);
     } else {
       if (this.#up) this.#reload.step(this.#all(), this.#generation + 1);
+      this.#recycling.step(this.#all(), now);
       this.#fork(now);
       this.#retire(now);
     }
@@ -141,6 +145,9 @@ export class Supervisor {
       this.#announce(message.address, message.port);
     } else if (message.type === 'boot-failed') {
       worker.bootError = message.message;
+    } else if (message.type === 'worn' && worker.wornBy === undefined) {
+      worker.wornBy = message.limit;
+      worker.wornAt = now;
     } else if (message.type === 'failing' && worker.state === 'ready' && worker.retiring !== 'failing') {
       worker.retiring = 'failing';
       this.#log.warn({ worker: generation, cause: message.message }, 'A worker fails and is being replaced');
@@ -159,7 +166,7 @@ export class Supervisor {
     if (!worker || !this.#workers.delete(generation)) return;
     const reason = worker.exitReason(code, signal);
     if (!this.#up && this.#stopAt === Infinity) return this.#giveUp(worker, code, signal);
-    const level = reason === 'drained' ? 'info' : 'warn';
+    const level = reason === 'drained' || reason === 'recycled' ? 'info' : 'warn';
     this.#log[level](
       { worker: generation, workerPid: worker.process.pid, reason, code, signal },
       'A worker ended',

@@ -1,6 +1,7 @@
 import type { ConnectionHandle } from '../server/connection-handle.js';
 import type { PrimaryMessage } from './messages.js';
 import type { ExitReason } from './restart-policy.js';
+import type { WearLimit } from './worker-wear.js';
 
 /** A forked process, as far as the supervisor is concerned. */
 export interface WorkerHandle {
@@ -32,7 +33,10 @@ export class WorkerRecord {
   readyAt = Infinity;
   lastHeard: number;
   /** It is to go, and serves on until its replacement is ready. */
-  retiring: 'reloaded' | 'failing' | undefined;
+  retiring: 'reloaded' | 'failing' | 'recycled' | undefined;
+  /** The limit of its life that it has reached, and when. */
+  wornBy: WearLimit | undefined;
+  wornAt = Infinity;
   bootError: string | undefined;
   #drainBy = Infinity;
   #ended: ExitReason | undefined;
@@ -86,6 +90,7 @@ export class WorkerRecord {
     if (this.retiring === 'failing') return 'crashed';
     if (this.#ended !== undefined) return this.#ended;
     if (signal !== null) return OWN_SIGNALS.has(signal) ? 'crashed' : 'killed';
-    return this.state === 'draining' && code === 0 ? 'drained' : 'crashed';
+    if (this.state !== 'draining' || code !== 0) return 'crashed';
+    return this.retiring === 'recycled' ? 'recycled' : 'drained';
   }
 }

@@ -16,6 +16,7 @@ import { RemoteGatherer } from './exposition-relay.js';
 import { parsePrimaryMessage, type PrimaryMessage, type WorkerMessage } from './messages.js';
 import { dieWithParent } from './parent-death.js';
 import type { WorkerAssignment } from './worker-assignment.js';
+import { watchWear } from './worker-wear.js';
 
 /** What is served. */
 export interface Service {
@@ -108,7 +109,14 @@ class Worker {
     this.#ready = true;
     this.#booted = true;
     send({ type: 'ready', address, port });
-    setInterval(() => send({ type: 'heartbeat' }), Math.min(config.workerTimeoutMs / 4, 1_000));
+    const wear = watchWear(config, () => this.#metrics.answered());
+    setInterval(
+      () => {
+        const limit = wear?.();
+        send(limit ? { type: 'worn', limit } : { type: 'heartbeat' });
+      },
+      Math.min(config.workerTimeoutMs / 4, 1_000),
+    );
   }
 
   /** Tells why, and exits. */

@@ -71,6 +71,13 @@ export class RequestMetrics {
     return endpoint;
   }
 
+  /** How many requests have been answered. */
+  answered(): number {
+    let count = 0;
+    for (const { cells } of this.#rows) for (let i = 0; i <= this.buckets.length; i++) count += cells[i] ?? 0;
+    return count;
+  }
+
   #append(labels: RowLabels, start: number): Row {
     const row = this.#store.append(labels, start);
     this.#rows.push(row);

@@ -18,7 +18,7 @@ export interface Archive {
 const EMPTY: Archive = {
   version: 1,
   folded: [],
-  exits: { drained: 0, crashed: 0, killed: 0, hung: 0, boot_failed: 0 },
+  exits: { drained: 0, recycled: 0, crashed: 0, killed: 0, hung: 0, boot_failed: 0 },
   counts: NOTHING,
 };
 
@@ -83,5 +83,8 @@ export function countsOf(folder: SiblingFolder, id: number, report: Report | und
 /** Only instances of this app can write here, so that what is of this version is whole. */
 function parseArchive(value: unknown): Archive {
   const isOurs = typeof value === 'object' && value !== null && 'version' in value && value.version === 1;
-  return isOurs ? (value as Archive) : EMPTY;
+  if (!isOurs) return EMPTY;
+  const archive = value as Archive; // as above
+  // One of an earlier release has fewer reasons.
+  return { ...archive, exits: { ...EMPTY.exits, ...archive.exits } };
 }

@@ -291,3 +291,49 @@ test('messages and exits of workers that are no more are ignored', () => {
   expect(bench.exits).toEqual([]);
   expect(bench.supervisor.count()).toEqual({ starting: 0, ready: 1, draining: 0 });
 });
+
+const wears = (bench: Bench, generation: number) =>
+  bench.say(generation, { type: 'worn', limit: 'WORKER_MAX_AGE' }).step();
+
+/** Two workers that have been ready for longer than a minute. */
+const aged = () => running(2).pass(50_000);
+
+describe('recycling', () => {
+  test('a worn worker goes when its replacement is ready, and counts as recycled', () => {
+    const bench = wears(aged(), 1);
+    expect(bench.forked).toEqual([1, 2, 3]);
+    expect(bench.drains(1)).toBe(false);
+    expect(bench.getsReady(3).drains(1)).toBe(true);
+    expect(bench.exitsWith(1, 0).exits).toEqual(['recycled']);
+  });
+
+  test('workers that are worn at the same time go one after the other', () => {
+    const bench = wears(wears(aged(), 1), 2).getsReady(3);
+    expect(bench.pass(5_000).forked).toEqual([1, 2, 3]);
+    expect(bench.exitsWith(1, 0).forked).toEqual([1, 2, 3, 4]);
+    bench.getsReady(4).exitsWith(2, 0);
+    expect(bench.exits).toEqual(['recycled', 'recycled']);
+    expect(bench.logged.join('')).not.toContain('too low');
+  });
+
+  test('workers that are worn within a minute of their start go once a minute, and the log says so', () => {
+    const bench = wears(wears(running(2), 1), 2)
+      .getsReady(3)
+      .exitsWith(1, 0);
+    expect(bench.logged.join('')).toContain('WORKER_MAX_AGE is reached within a minute');
+    expect(bench.pass(59_000).forked).toEqual([1, 2, 3]);
+    expect(bench.pass(1_000).forked).toEqual([1, 2, 3, 4]);
+  });
+
+  test('a worn worker serves on while its replacement cannot start', () => {
+    const bench = wears(aged(), 1).exitsWith(3, 1);
+    expect(bench.drains(1)).toBe(false);
+    expect(bench.pass(1_000).forked).toEqual([1, 2, 3, 4]);
+    expect(bench.getsReady(4).drains(1)).toBe(true);
+  });
+
+  test('a worn worker that is killed while it drains counts as killed', () => {
+    const bench = wears(aged(), 1).getsReady(3);
+    expect(bench.exitsWith(1, null, 'SIGKILL').exits).toEqual(['killed']);
+  });
+});

@@ -77,7 +77,14 @@ test('knows why instances ended: their last word, killed without one, not booted
   const archive = new SiblingArchive(folder);
   archive.fold([1, 2]);
   archive.fold([3, 4]);
-  expect(archive.read().exits).toEqual({ drained: 1, crashed: 1, killed: 1, hung: 0, boot_failed: 1 });
+  expect(archive.read().exits).toEqual({
+    drained: 1,
+    recycled: 0,
+    crashed: 1,
+    killed: 1,
+    hung: 0,
+    boot_failed: 1,
+  });
 });
 
 test('begins anew, unless somebody has added to it in the meantime', () => {
