@@ -26,7 +26,7 @@ export function bind(core, [program = '', ...args]) {
 }
 
 /**
- * @typedef {{ core?: number | undefined, env?: Record<string, string> }} StartOptions
+ * @typedef {{ core?: number | undefined, env?: Record<string, string | undefined> }} StartOptions  an `undefined` variable is not passed on
  */
 
 /**
@@ -125,11 +125,16 @@ export async function cpuTime(child) {
  * @returns {number}
  */
 export function treeTime(pid) {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
-    .split(' ')
-    .filter(Boolean)
-    .map(Number);
-  return children.reduce((sum, child) => sum + treeTime(child), schedulerTime(pid));
+  return childrenOf(pid).reduce((sum, child) => sum + treeTime(child), schedulerTime(pid));
+}
+
+/**
+ * The ids of a process' children. Only where there is a /proc.
+ * @param {number} pid
+ */
+export function childrenOf(pid) {
+  const list = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
+  return list.split(' ').filter(Boolean).map(Number);
 }
 
 /** @param {number} pid */

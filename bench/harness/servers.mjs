@@ -6,10 +6,11 @@ import { interleave } from './rounds.mjs';
 
 /**
  * @typedef {{ cpu: number, perSecond: number }} RequestCost  CPU in µs a request
- * @typedef {{ program: string, args?: string[], paths: readonly string[] }} Contestant
+ * @typedef {import('../servers/api.mjs').Job} Job
+ * @typedef {{ program: string, args?: string[], env?: Record<string, string | undefined>, jobs: Record<string, Job> }} Contestant
  */
 
-const WARM_UP_SECONDS = 3;
+const WARM_UP_SECONDS = 1;
 /**
  * Then all are started anew: of two processes of one program one is a few percent faster for as long as they live (what the
  * compiler takes for hot, and where memory lies, differs).
@@ -19,28 +20,29 @@ const file = (/** @type {string} */ name) => fileURLToPath(new URL(`../servers/$
 
 /**
  * Starts a server program of the bench and waits until it listens.
- * @param {string} program
- * @param {string[]} [args]
+ * @param {Pick<Contestant, 'program' | 'args' | 'env'>} contestant
  */
-export async function startServer(program, args = []) {
-  const child = startNode([file(program), ...args], { core: SERVER_CORE });
+export async function startServer({ program, args = [], env = {} }) {
+  const child = startNode([file(program), ...args], { core: SERVER_CORE, env });
   const { port } = await ask(child);
   return { child, port: Number(port) };
 }
 
 /**
- * What a request costs each of the servers, all of them running at the same time and loaded in turn. Throws unless the answers
- * to their first paths are the same.
+ * What each job costs each of the servers, all of them running at the same time and loaded in turn, one job after the other. Throws
+ * unless all answer a job with its status and, where that is a success, with the same bytes.
  * @param {Record<string, Contestant>} contestants
  * @param {number} rounds
- * @returns {Promise<Record<string, RequestCost[]>>}
+ * @returns {Promise<Record<string, Record<string, RequestCost[]>>>} by job and contestant
  */
 export async function requestCosts(contestants, rounds) {
-  /** @type {Record<string, RequestCost[]>} */
+  /** @type {Record<string, Record<string, RequestCost[]>>} */
   const costs = {};
   for (let left = rounds; left > 0; left -= ROUNDS_OF_A_PROCESS) {
     const some = await costsOfProcesses(contestants, Math.min(left, ROUNDS_OF_A_PROCESS));
-    for (const [name, figures] of Object.entries(some)) (costs[name] ??= []).push(...figures);
+    for (const [job, byName] of Object.entries(some))
+      for (const [name, figures] of Object.entries(byName))
+        ((costs[job] ??= {})[name] ??= []).push(...figures);
   }
   return costs;
 }
@@ -48,37 +50,66 @@ export async function requestCosts(contestants, rounds) {
 /**
  * @param {Record<string, Contestant>} contestants
  * @param {number} rounds
- * @returns {Promise<Record<string, RequestCost[]>>}
  */
 async function costsOfProcesses(contestants, rounds) {
-  /** @type {Record<string, () => Promise<RequestCost>>} */
-  const measures = {};
-  /** @type {import('node:child_process').ChildProcess[]} */
-  const children = [];
-  const answers = new Set();
+  const servers = [];
   try {
-    for (const [name, { program, args, paths }] of Object.entries(contestants)) {
-      const { child, port } = await startServer(program, args);
-      children.push(child);
-      await load({ port, paths, seconds: WARM_UP_SECONDS });
-      answers.add(await (await fetch(`http://127.0.0.1:${port}${paths[0]}`)).text());
-      measures[name] = () => requestCost(child, port, paths);
+    for (const [name, contestant] of Object.entries(contestants)) {
+      const server = { name, jobs: contestant.jobs, ...(await startServer(contestant)) };
+      servers.push(server);
+      for (const job of Object.values(server.jobs))
+        await load({ port: server.port, seconds: WARM_UP_SECONDS, ...job });
     }
-    if (answers.size > 1) throw new Error(`Not the same work: ${[...answers].join(' ')}`);
-    return await interleave(measures, rounds);
+    /** @type {Record<string, Record<string, RequestCost[]>>} */
+    const costs = {};
+    for (const name of new Set(servers.flatMap(({ jobs }) => Object.keys(jobs)))) {
+      await compareAnswers(servers, name);
+      const measures = servers.map((server) => [server.name, () => requestCost(server, name)]);
+      costs[name] = await interleave(Object.fromEntries(measures), rounds);
+    }
+    return costs;
   } finally {
-    for (const child of children) await stop(child);
+    for (const { child } of servers) await stop(child);
   }
 }
 
+/** @typedef {{ child: import('node:child_process').ChildProcess, port: number, jobs: Record<string, Job> }} Server */
+
 /**
- * @param {import('node:child_process').ChildProcess} child
- * @param {number} port
- * @param {readonly string[]} paths
+ * @param {readonly Server[]} servers
+ * @param {string} name
+ */
+async function compareAnswers(servers, name) {
+  const answers = new Set();
+  for (const { port, jobs } of servers) {
+    const job = jobOf(jobs, name);
+    const [{ path, ...init } = { path: '' }] = job.requests;
+    const response = await fetch(`http://127.0.0.1:${port}${path}`, init);
+    const { status = 200 } = job;
+    if (response.status !== status) throw new Error(`${name}: ${response.status} instead of ${status}`);
+    const text = await response.text();
+    if (status < 400) answers.add(text);
+  }
+  if (answers.size > 1) throw new Error(`${name}: not the same work: ${[...answers].join(' ')}`);
+}
+
+/**
+ * @param {Record<string, Job>} jobs
+ * @param {string} name
+ */
+function jobOf(jobs, name) {
+  const job = jobs[name];
+  if (!job) throw new Error(`One of the contestants has no job "${name}"`);
+  return job;
+}
+
+/**
+ * @param {Server} server
+ * @param {string} name
  * @returns {Promise<RequestCost>}
  */
-async function requestCost(child, port, paths) {
+async function requestCost({ child, port, jobs }, name) {
   const before = await cpuTime(child);
-  const { requests, perSecond } = await load({ port, paths, seconds: 1 });
+  const { requests, perSecond } = await load({ port, seconds: 1, ...jobOf(jobs, name) });
   return { cpu: ((await cpuTime(child)) - before) / requests, perSecond };
 }

@@ -1,23 +1,34 @@
 // @ts-check
 import { createServer } from 'node:net';
+import { readFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { load } from './load.mjs';
-import { SERVER_CORE, startProgram, stop, treeTime } from './process.mjs';
+import { childrenOf, SERVER_CORE, startProgram, stop, treeTime } from './process.mjs';
 import { interleave } from './rounds.mjs';
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 const READY_MS = 30_000;
+const POLL_MS = 10;
 
 /**
- * Starts the whole service, primary and workers, and waits until it is ready.
+ * Starts the whole service, primary and workers, and waits until all workers are ready.
  * @param {number} workers
+ * @param {number} [core]  that all its processes are bound to
  */
-export async function startService(workers) {
+export async function startService(workers, core = SERVER_CORE) {
   const port = await freePort();
-  const env = { HOST: '127.0.0.1', PORT: String(port), WEB_CONCURRENCY: String(workers), LOG_LEVEL: 'warn' };
-  const child = startProgram([MAIN], { core: SERVER_CORE, env });
-  for (const deadline = performance.now() + READY_MS; !(await isReady(port)); await setTimeout(50)) {
+  const env = {
+    HOST: '127.0.0.1',
+    PORT: String(port),
+    WEB_CONCURRENCY: String(workers),
+    LOG_LEVEL: 'warn',
+    METRICS_KEEP: 'off',
+    NODE_ENV: undefined,
+  };
+  const child = startProgram([MAIN], { core, env });
+  const deadline = performance.now() + READY_MS;
+  for (; (await readyWorkers(port)) < workers; await setTimeout(POLL_MS)) {
     if (performance.now() < deadline && child.exitCode === null) continue;
     await stop(child);
     throw new Error(`the service is not ready within ${READY_MS} ms`);
@@ -38,19 +49,41 @@ export async function serviceCosts(workerCounts, rounds) {
     for (const workers of workerCounts) {
       const service = await startService(workers);
       services.push(service);
-      const { port, child } = service;
-      const paths = ['/'];
-      await load({ port, paths, seconds: 3 });
-      measures[workers] = async () => {
-        const before = treeTime(child.pid ?? 0);
-        const { requests } = await load({ port, paths, seconds: 1 });
-        return (treeTime(child.pid ?? 0) - before) / requests;
-      };
+      await load({ port: service.port, requests: [{ path: '/' }], seconds: 3 });
+      measures[workers] = async () => (await treeCost(service)).cpu;
     }
     return await interleave(measures, rounds);
   } finally {
     for (const { child } of services) await stop(child);
   }
+}
+
+/**
+ * What a small request costs all processes of a program together, under a load of a second.
+ * @param {{ child: import('node:child_process').ChildProcess, port: number, core?: number | undefined }} target  `core` is the load's
+ */
+export async function treeCost({ child, port, ...where }) {
+  const before = treeTime(child.pid ?? 0);
+  const { requests, perSecond } = await load({ port, requests: [{ path: '/' }], seconds: 1, ...where });
+  return { cpu: (treeTime(child.pid ?? 0) - before) / requests, perSecond };
+}
+
+/**
+ * Resident memory of a process and of the median of its children, in MB.
+ * @param {import('node:child_process').ChildProcess} child
+ */
+export function residentMemory({ pid = 0 }) {
+  const sizes = childrenOf(pid).map(residentSize);
+  return {
+    primary: residentSize(pid),
+    worker: sizes.toSorted((a, b) => a - b)[Math.floor(sizes.length / 2)] ?? NaN,
+  };
+}
+
+/** @param {number} pid */
+function residentSize(pid) {
+  const [, kilobytes] = /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+  return Number(kilobytes) / 1024;
 }
 
 /** @returns {Promise<number>} a port that nothing listens on */
@@ -63,10 +96,11 @@ async function freePort() {
 }
 
 /** @param {number} port */
-async function isReady(port) {
+async function readyWorkers(port) {
   try {
-    return (await fetch(`http://127.0.0.1:${port}/readyz`)).ok;
+    const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    return Number(/^flask_app_workers\{state="ready"\} (\d+)$/m.exec(text)?.[1] ?? 0);
   } catch {
-    return false;
+    return 0;
   }
 }

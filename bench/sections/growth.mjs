@@ -9,8 +9,7 @@ import { scrapeCosts } from './scrape.mjs';
 
 export const title = 'Growth';
 
-const FEW_ROUTES = 5;
-const MANY_ROUTES = 500;
+const ROUTES = [5, 500, 5000];
 const ROWS = [10, 10_000];
 const WORKERS = [1, 2, 4, 8];
 const SCRAPE_HEAD = ['scrape: ms', 'CPU ms', 'block ms'];
@@ -30,25 +29,39 @@ export async function run(rounds) {
  * @param {number} rounds
  */
 async function routeGrowth(rounds) {
-  const rows = [];
-  const bars = [];
-  const kinds = { 'last static': lastStatic, 'last templated': lastTemplated, 'all in turn': everyPath };
-  for (const [kind, pathsOf] of Object.entries(kinds)) {
-    const contestant = (/** @type {number} */ routes) => ({
+  const contestants = ROUTES.map((routes) => [
+    routes,
+    {
       program: 'ours-grown.mjs',
       args: [String(routes)],
-      paths: pathsOf(routes),
-    });
-    const costs = await requestCosts({ few: contestant(FEW_ROUTES), many: contestant(MANY_ROUTES) }, rounds);
-    const [few = [], many = []] = [costs['few'], costs['many']].map((all) => all?.map(({ cpu }) => cpu));
-    const { median: times, floors } = ratio(many, few);
-    rows.push([kind, floor(few), median(few), floor(many), median(many), times, floors]);
-    bars.push({ what: `${MANY_ROUTES} ÷ ${FEW_ROUTES} routes, ${kind}`, measured: times, limit: 1.1 });
+      jobs: {
+        'last static': get(lastStatic(routes)),
+        'last templated': get(lastTemplated(routes)),
+        'all in turn': get(everyPath(routes)),
+      },
+    },
+  ]);
+  const costs = await requestCosts(Object.fromEntries(contestants), rounds);
+  const rows = [];
+  const bars = [];
+  const [few = 0, ...more] = ROUTES;
+  for (const [kind, byRoutes] of Object.entries(costs)) {
+    const cpu = (/** @type {number} */ routes) => (byRoutes[routes] ?? []).map((cost) => cost.cpu);
+    const cells = [kind, floor(cpu(few)), median(cpu(few))];
+    for (const routes of more) {
+      const { median: times, floors } = ratio(cpu(routes), cpu(few));
+      cells.push(floor(cpu(routes)), median(cpu(routes)), times, floors);
+      bars.push({ what: `${routes} ÷ ${few} routes, ${kind}`, measured: times, limit: 1.1 });
+    }
+    rows.push(cells);
   }
-  const head = ['route', `${FEW_ROUTES} routes: CPU µs, floor`, 'median'];
-  const text = table([...head, `${MANY_ROUTES} routes: floor`, 'median', 'ratio', 'of floors'], rows);
-  return { text: `CPU of a request:\n\n${text}`, bars };
+  const head = ['route', `${few} routes: CPU µs, floor`, 'median'];
+  for (const routes of more) head.push(`${routes} routes: floor`, 'median', 'ratio', 'of floors');
+  return { text: `CPU of a request:\n\n${table(head, rows)}`, bars };
 }
+
+/** @param {string[]} paths */
+const get = (paths) => ({ requests: paths.map((path) => ({ path })) });
 
 /** @param {number} routes */
 function lastStatic(routes) {
@@ -74,9 +87,13 @@ function everyPath(routes) {
 async function seriesGrowth(rounds) {
   const contestants = ROWS.map((rows) => [
     rows,
-    { program: 'ours-grown.mjs', args: [String(FEW_ROUTES), String(rows)], paths: lastTemplated(FEW_ROUTES) },
+    {
+      program: 'ours-grown.mjs',
+      args: [String(ROUTES[0]), String(rows)],
+      jobs: { last: get(lastTemplated(ROUTES[0] ?? 0)) },
+    },
   ]);
-  const requests = await requestCosts(Object.fromEntries(contestants), rounds);
+  const requests = (await requestCosts(Object.fromEntries(contestants), rounds))['last'] ?? {};
   const costs = await scrapeCosts(1, [10, 100, 1000, 10_000], ['ours'], rounds);
   const rows = costs.map(({ routes, figures: { ours = [] } }) => {
     const cpu = (requests[routes] ?? []).map((cost) => cost.cpu);

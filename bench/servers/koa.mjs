@@ -3,23 +3,24 @@ import { Router } from '@koa/router';
 import Koa from 'koa';
 import { createServer } from 'node:http';
 import { announce } from './announce.mjs';
-import { hello, root } from './answers.mjs';
+import { answers } from './api.mjs';
+import { koaMetrics } from './koa-metrics.mjs';
 
-// koa.mjs [prom-client]: Koa and @koa/router, bare or with the metrics middleware that everyone writes.
+// koa.mjs [prom-client|@prometheus-io/client]: Koa and @koa/router, bare or with the metrics middleware that everyone writes.
+const [client] = process.argv.slice(2);
 const app = new Koa();
 const router = new Router();
 
-if (process.argv[2] === 'prom-client') {
-  // Loaded here: its default metrics would cost the bare one something too.
-  const { measure, metrics } = await import('./koa-prom-client.mjs');
+if (client === 'prom-client' || client === '@prometheus-io/client') {
+  const { measure, metrics } = await koaMetrics(client);
   app.use(measure);
   router.get('/metrics', metrics);
 }
 router.get('/', (ctx) => {
-  ctx.body = root();
+  ctx.body = answers.greet();
 });
 router.get('/hello/:name', (ctx) => {
-  ctx.body = hello(ctx.params['name'] ?? '');
+  ctx.body = answers.hello(ctx.params['name'] ?? '');
 });
 app.use(router.routes());
 app.use(router.allowedMethods());

@@ -1,9 +1,10 @@
 // @ts-check
 import { createServer } from 'node:http';
 import { announce } from './announce.mjs';
-import { hello, root } from './answers.mjs';
+import { answers } from './api.mjs';
 
-const answer = (/** @type {string} */ url) => (url === '/' ? root() : hello(url.slice('/hello/'.length)));
+const answer = (/** @type {string} */ url) =>
+  url === '/' ? answers.greet() : answers.hello(url.slice('/hello/'.length));
 
 announce(
   createServer((req, res) => {

@@ -1,8 +1,9 @@
 // @ts-check
 import { collectDefaultMetrics } from 'prom-client';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { ServerResponse } from 'node:http';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
 import { readConfig } from '../../dist/config.js';
 import { createApp } from '../../dist/http/app.js';
 import { loadContract } from '../../dist/http/contract.js';
@@ -13,16 +14,18 @@ import { RequestMetrics } from '../../dist/metrics/request-metrics.js';
 import { announce } from './announce.mjs';
 
 /**
- * Serves a description in this process as one worker of the service does, its counts in a ledger; or without what measures,
- * and with all the rest.
- * @param {{ description: string, handlers: object, instrumented?: boolean, rows?: number }} options
- *   `rows`: how many others have been counted before
+ * Serves a description in this process as one worker of the service does, configured by the environment as that is, its counts in a ledger;
+ * or without what measures, and with all the rest.
+ * @param {{ document: object, handlers: Record<string, (request: any) => unknown>, middleware?: import('koa').Middleware[],
+ *   instrumented?: boolean, rows?: number }} options  `rows`: how many others have been counted before
  */
-export function serve({ description, handlers, instrumented = true, rows = 0 }) {
-  const config = readConfig({ NODE_ENV: 'production', LOG_LEVEL: 'error' });
+export function serve({ document, handlers, middleware = [], instrumented = true, rows = 0 }) {
+  const config = readConfig({ ...process.env, LOG_LEVEL: 'error' });
   const metrics = new RequestMetrics(config.metricsBuckets, openLedger(config));
   for (let row = 0; row < rows; row++) metrics.endpoint(`/counted-before/${row}`).observe('GET', 200, 0.01);
-  const contract = loadContract({ description, handlers, validateResponses: config.validateResponses });
+  const contract = withFile(document, (description) =>
+    loadContract({ description, handlers, validateResponses: config.validateResponses }),
+  );
   const log = createLog(config.logLevel);
   const app = createApp({
     config,
@@ -32,6 +35,7 @@ export function serve({ description, handlers, instrumented = true, rows = 0 }) 
     gather: async () => Buffer.alloc(0),
     ready: () => true,
   });
+  app.middleware.splice(1, 0, ...middleware);
   if (instrumented) {
     collectDefaultMetrics();
   } else {
@@ -42,15 +46,32 @@ export function serve({ description, handlers, instrumented = true, rows = 0 }) 
   announce(new Server(app.callback(), metrics, config).http);
 }
 
+/**
+ * @template Result
+ * @param {object} document
+ * @param {(file: string) => Result} use
+ */
+function withFile(document, use) {
+  const folder = mkdtempSync(`${tmpdir()}/bench-`);
+  try {
+    const file = `${folder}/description.yaml`;
+    // JSON is YAML.
+    writeFileSync(file, JSON.stringify(document));
+    return use(file);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
 /** The responses are Node's own, for which the rest of the program takes them, and nobody is told the endpoint. */
 function removeInstrumentation() {
   Object.assign(ServerResponse.prototype, { count() {} });
   const load = createRequire(import.meta.url);
-  Object.assign(load('../../dist/metrics/measured-response.js'), {
+  Object.assign(load('../../dist/server/measured-response.js'), {
     MeasuredResponse: Object.assign(ServerResponse, { pending: () => [], closed() {} }),
     measuredResponse: () => ServerResponse,
   });
-  Object.assign(load('../../dist/metrics/middleware.js'), { setEndpoint() {} });
+  Object.assign(load('../../dist/http/measure.js'), { setEndpoint() {} });
 }
 
 /** @param {ReturnType<typeof readConfig>} config */

@@ -1,6 +1,4 @@
 // @ts-check
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { staticPath, templatedPath } from './grown-paths.mjs';
 import { serve } from './our-service.mjs';
 
@@ -23,11 +21,5 @@ for (let i = 0; i < (routes ?? 0); i++) {
   else paths[templatedPath(i, '{id}')] = { get: { ...operation, parameters } };
   handlers[operationId] = handler;
 }
-
-const folder = mkdtempSync(`${tmpdir()}/bench-`);
-const description = `${folder}/description.yaml`;
-// JSON is YAML.
 const document = { openapi: '3.1.0', info: { title: 'Grown', version: '1.0.0' }, paths };
-writeFileSync(description, JSON.stringify(document));
-serve({ description, handlers, rows: rows ?? 0 });
-rmSync(folder, { recursive: true });
+serve({ document, handlers, rows: rows ?? 0 });

@@ -1,8 +1,21 @@
 // @ts-check
-import { fileURLToPath } from 'node:url';
-import { handlers } from '../../dist/generated/handlers.js';
+import { answers, describe } from './api.mjs';
 import { serve } from './our-service.mjs';
 
-// ours.mjs [uninstrumented]: our service with the API that it comes with.
-const description = fileURLToPath(new URL('../../swagger/swagger.yaml', import.meta.url));
-serve({ description, handlers, instrumented: process.argv[2] !== 'uninstrumented' });
+// ours.mjs [uninstrumented|middleware]: the API with our service; without what measures; with a middleware that does nothing.
+const [variant] = process.argv.slice(2);
+
+serve({
+  document: describe('3.1.0'),
+  handlers: {
+    greet: () => answers.greet(),
+    hello: ({ path }) => answers.hello(path.name),
+    findItem: ({ path, query }) => answers.findItem({ ...path, ...query }),
+    createItem: ({ body }) => answers.createItem(body),
+    importItems: ({ body }) => answers.importItems(body),
+    report: () => answers.report(),
+    download: () => answers.download(),
+  },
+  instrumented: variant !== 'uninstrumented',
+  middleware: variant === 'middleware' ? [(_ctx, next) => next()] : [],
+});

@@ -5,14 +5,15 @@ import { existsSync, openSync, readSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
-// scrape-primary.mjs ours|prom-client WORKERS [CORE]: a primary whose workers hold series. The bench says how many routes
+// scrape-primary.mjs ours|prom-client|@prometheus-io/client WORKERS [CORE]: a primary whose workers hold series. The bench says how many routes
 // they have (`{ type: 'routes' }`) and asks for a scrape (`{ type: 'scrape' }`).
 const SCHEDSTAT = '/proc/self/schedstat';
 const schedstat = existsSync(SCHEDSTAT) ? openSync(SCHEDSTAT, 'r') : undefined;
 const buffer = Buffer.alloc(64);
 
 const [flavour = '', workers, core] = process.argv.slice(2);
-const primary = (await import(`./scrape-${flavour}.mjs`)).createPrimary();
+const program = flavour === 'ours' ? './scrape-ours.mjs' : './scrape-aggregator.mjs';
+const primary = await (await import(program)).createPrimary(flavour);
 
 cluster.setupPrimary({
   exec: fileURLToPath(new URL('scrape-worker.mjs', import.meta.url)),

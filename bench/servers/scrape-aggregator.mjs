@@ -1,15 +1,20 @@
 // @ts-check
 import cluster from 'node:cluster';
-import { AggregatorRegistry, collectDefaultMetrics, Counter, Histogram } from 'prom-client';
 import { BUCKETS, latency, routeName } from './scrape-series.mjs';
 
-/** As prom-client's cluster example does it. */
-export function createPrimary() {
+/**
+ * As the cluster examples of prom-client and @prometheus-io/client do it.
+ * @param {string} client
+ */
+export async function createPrimary(client) {
+  const { AggregatorRegistry } = await import(client);
   const registry = new AggregatorRegistry();
   return { fork: () => cluster.fork(), gather: () => registry.clusterMetrics() };
 }
 
-export function createWorker() {
+/** @param {string} client */
+export async function createWorker(client) {
+  const { AggregatorRegistry, collectDefaultMetrics, Counter, Histogram } = await import(client);
   // Makes this process answer the primary.
   void new AggregatorRegistry();
   collectDefaultMetrics();

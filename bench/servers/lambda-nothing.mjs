@@ -1,0 +1,4 @@
+// @ts-check
+
+/** What Node itself needs. */
+export const handler = () => ({ statusCode: 200 });

@@ -1,0 +1,2 @@
+// @ts-check
+export { handler } from '../../dist/serverless.js';
