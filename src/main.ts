@@ -1,6 +1,7 @@
 import cluster from 'node:cluster';
 import { join } from 'node:path';
 import type { Service } from './cluster/worker.js';
+import { obeyOnlyThePrimary } from './cluster/primary-bond.js';
 import { readAssignment } from './cluster/worker-assignment.js';
 import { ConfigError, readConfig } from './config.js';
 import { handlers } from './generated/handlers.js';
@@ -13,6 +14,8 @@ const BAD_CONFIGURATION = 78;
  * program of the workers: each runs it again from the start. In a cluster that is not ours, such as PM2's, it is one instance.
  */
 export async function run(service: Service): Promise<void> {
+  // Before anything else is loaded: a SIGHUP that comes before there is anything to reload would end the service.
+  process.on('SIGHUP', () => {});
   const config = configuration();
   // Each process loads its own half: a primary without an HTTP stack is up in half the time and the memory.
   if (cluster.isPrimary) {
@@ -22,6 +25,7 @@ export async function run(service: Service): Promise<void> {
   }
   const assignment = readAssignment(process.env);
   if (assignment) {
+    obeyOnlyThePrimary(assignment.primary);
     const { runWorker } = await import('./cluster/worker.js');
     await runWorker(service, config, assignment);
     return;

@@ -11,6 +11,9 @@ import { prepareLedgerFolder } from '../metrics/ledger/ledger-folder.js';
 import { listenProblem } from '../server/boot-problem.js';
 import { MetricsServer } from '../server/metrics-server.js';
 import { registerWorkerExits, registerWorkers } from '../metrics/supervision-metrics.js';
+import { onEndOfNpm } from './npm-parent.js';
+import { processorsAllowed } from './processors.js';
+import { findProgram, folderFor } from './program.js';
 import { Supervisor, type SupervisorEvent } from './supervisor.js';
 import { forkWorker } from './worker-channel.js';
 
@@ -31,6 +34,7 @@ class Primary {
   readonly #folder: string;
   readonly #registry: ClusterRegistry;
   readonly #supervisor: Supervisor;
+  readonly #program = findProgram();
   #metricsServer: MetricsServer | undefined;
   #metricsPort: number | undefined;
   #stepping = false;
@@ -54,6 +58,7 @@ class Primary {
     const countExit = registerWorkerExits(registry, config.metricsPrefix);
     this.#supervisor = new Supervisor({
       ...config,
+      bootsAtOnce: processorsAllowed(),
       log: this.#log,
       fork: (generation) => this.#fork(generation),
       onReady: (address, port) => this.#announce(address, port),
@@ -64,14 +69,15 @@ class Primary {
     // Node's own round robin would leave a connection open for ever that was handed to a worker which dies before it
     // takes it. The workers accept by themselves; `advanced` sends long texts three times as cheaply as JSON.
     cluster.schedulingPolicy = cluster.SCHED_NONE;
-    // The program is named because argv is PM2's own under PM2, whose wrapper each worker would run again.
-    const exec = require.main?.filename ?? process.argv[1] ?? '';
-    cluster.setupPrimary({ exec, serialization: 'advanced' });
+    cluster.setupPrimary({ exec: this.#program.exec, serialization: 'advanced' });
   }
 
   async start(): Promise<void> {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => this.#stop(signal));
     process.on('SIGHUP', () => this.#enqueue({ type: 'reload' }));
+    onEndOfNpm(() => {
+      if (this.#stoppedAt === undefined) this.#stop('SIGTERM', 'npm, which started the service, has ended. ');
+    });
     if (await this.#serveMetrics()) this.#step();
   }
 
@@ -93,6 +99,7 @@ class Primary {
   }
 
   #fork(generation: number) {
+    cluster.setupPrimary({ cwd: folderFor(this.#program) });
     const assignment = { generation, folder: this.#folder, primary: process.pid };
     return forkWorker(
       assignment,
@@ -136,11 +143,11 @@ class Primary {
     process.send?.('ready', undefined, {}, () => {});
   }
 
-  #stop(signal: StopSignal): void {
+  #stop(signal: StopSignal, why = ''): void {
     const now = performance.now();
     if (this.#stoppedAt === undefined) {
       this.#stoppedAt = now;
-      this.#log.info({ signal }, 'Stopping: finishing what is in flight; a second signal ends at once');
+      this.#log.info({ signal }, `${why}Stopping: finishing what is in flight; a second signal ends at once`);
       this.#enqueue({ type: 'stop' });
     } else if (now - this.#stoppedAt > SAME_SIGNAL_MS) {
       this.#log.warn({ signal }, 'Ended by a second signal; requests in flight are cut off');

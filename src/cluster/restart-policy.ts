@@ -17,6 +17,8 @@ export interface Exit {
   readonly at: number;
   /** For how long it had been ready. */
   readonly readyForMs: number;
+  /** Whether it had requests in flight, one of which may be to blame. */
+  readonly serving: boolean;
 }
 
 const FIRST_DELAY_MS = 250;
@@ -29,8 +31,8 @@ const MEMORY_MS = 60_000;
 const STABLE_MS: Readonly<Record<ExitReason, number>> = {
   drained: 0,
   recycled: 0,
-  // What fails by itself is expected to fail again.
-  crashed: 10_000,
+  // What fails by itself so soon is expected to fail again.
+  crashed: 2_000,
   // What was ended from outside tells nothing about the next one; and to be found silent takes its time.
   killed: 0,
   hung: 0,
@@ -41,8 +43,9 @@ const STABLE_MS: Readonly<Record<ExitReason, number>> = {
 const PROBATION_MS = 1_000;
 
 /**
- * When the next worker may be forked: at once while workers live long; after rapid exits an exponential backoff, and
- * then one at a time. It is global, not per worker, because the workers of one service die of the same cause: four
+ * When the next worker may be forked: at once while workers live long or die of a request; after rapid exits an
+ * exponential backoff, and then one at a time. Who dies of its first request is replaced without a delay, one at a time: a
+ * request that ends its worker, sent again and again, must not keep the others from being served. It is global, not per worker, because the workers of one service die of the same cause: four
  * that loop are not four times as many forks. A worker that dies at once is forked at most 6 times in 10 s.
  * @param exits the history, oldest first
  * @param youngest the worker forked last: when it got ready, Infinity before, undefined when there is none
@@ -56,7 +59,8 @@ export function forkNotBefore(
   jitter: number,
 ) {
   const { streak, last } = rapidStreak(exits, now);
-  if (streak === 0) return 0;
+  const latest = exits.at(-1);
+  if (streak === 0) return latest && isEarly(latest) ? (youngest ?? 0) : 0;
   const delay = Math.min(FIRST_DELAY_MS * 2 ** (streak - 1), MAX_DELAY_MS) * (1 + jitter / 4);
   return Math.max(last + delay, youngest === undefined ? 0 : youngest + PROBATION_MS);
 }
@@ -75,8 +79,12 @@ function rapidStreak(exits: readonly Exit[], now: number): { streak: number; las
   return { streak, last };
 }
 
-function isRapid({ reason, readyForMs }: Exit): boolean {
+function isEarly({ reason, readyForMs }: Exit): boolean {
   return readyForMs < STABLE_MS[reason];
+}
+
+function isRapid(exit: Exit): boolean {
+  return isEarly(exit) && !exit.serving;
 }
 
 /** Exits that are remembered: more than a backoff ever looks at. */

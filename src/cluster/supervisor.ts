@@ -20,6 +20,8 @@ export type SupervisorEvent =
 
 export interface SupervisorOptions {
   readonly concurrency: number;
+  /** How many workers may boot at a time: more would starve each other. */
+  readonly bootsAtOnce: number;
   readonly workerTimeoutMs: number;
   readonly shutdownDelayMs: number;
   readonly shutdownTimeoutMs: number;
@@ -64,7 +66,6 @@ export class Supervisor {
   #announced = false;
   #stopAt = Infinity;
   #wakeAt = Infinity;
-  #lenientUntil = 0;
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
@@ -102,11 +103,12 @@ export class Supervisor {
    * @returns the time at which to call it again if no event comes before
    */
   step(now: number): number {
-    // This process was itself stopped or starved: what the workers said meanwhile has yet to be read.
-    if (now - this.#wakeAt > this.#checkMs) this.#lenientUntil = now + this.#checkMs;
+    // While this process is itself stopped or starved, nobody is heard; a stop of the whole host may end here first.
+    const late = now - this.#wakeAt;
+    if (late > 0) for (const worker of this.#workers.values()) worker.excuse(late);
     this.#wakeAt = now + this.#checkMs;
     for (let event = this.#events.shift(); event; event = this.#events.shift()) this.#takeIn(event, now);
-    if (now >= this.#lenientUntil) this.#endOverdue(now);
+    this.#endOverdue(now);
     if (this.#stopAt < Infinity) {
       this.#stop(now);
     } else {
@@ -137,7 +139,6 @@ export class Supervisor {
   #hear(generation: number, message: WorkerMessage, now: number): void {
     const worker = this.#workers.get(generation);
     if (!worker) return;
-    worker.lastHeard = now;
     if (message.type === 'ready' && worker.state === 'starting') {
       worker.state = 'ready';
       worker.readyAt = now;
@@ -153,6 +154,8 @@ export class Supervisor {
       this.#log.warn({ worker: generation, cause: message.message }, 'A worker fails and is being replaced');
       this.#remember('crashed', worker, now);
     }
+    // What a worker says while it boots does not prolong that.
+    if (worker.state !== 'starting') worker.lastHeard = now;
   }
 
   #announce(address: string, port: number): void {
@@ -166,13 +169,21 @@ export class Supervisor {
     if (!worker || !this.#workers.delete(generation)) return;
     const reason = worker.exitReason(code, signal);
     if (!this.#up && this.#stopAt === Infinity) return this.#giveUp(worker, code, signal);
+    const inFlight = worker.process.inFlight();
     const level = reason === 'drained' || reason === 'recycled' ? 'info' : 'warn';
     this.#log[level](
-      { worker: generation, workerPid: worker.process.pid, reason, code, signal },
+      {
+        worker: generation,
+        workerPid: worker.process.pid,
+        reason,
+        code,
+        signal,
+        ...(inFlight.length > 0 && { inFlight }),
+      },
       'A worker ended',
     );
     // A failing one was remembered when it failed.
-    if (worker.retiring !== 'failing') this.#remember(reason, worker, now);
+    if (worker.retiring !== 'failing') this.#remember(reason, worker, now, inFlight.length > 0);
     this.#options.onExit(reason);
     if (reason !== 'boot_failed') return;
     if (worker.bootError !== undefined) this.#log.error({ worker: generation }, worker.bootError);
@@ -185,16 +196,17 @@ export class Supervisor {
     this.#options.onEnd(1, bootError ?? silentBootProblem(code, signal, this.#options.workerTimeoutMs));
   }
 
-  #remember(reason: ExitReason, worker: WorkerRecord, now: number): void {
+  #remember(reason: ExitReason, worker: WorkerRecord, now: number, serving = false): void {
     const readyForMs = worker.state === 'starting' ? 0 : now - worker.readyAt;
-    this.#history.remember({ reason, at: now, readyForMs });
+    this.#history.remember({ reason, at: now, readyForMs, serving });
   }
 
   /** The one place that forks. */
   #fork(now: number): void {
     const wanted = this.#up ? this.#options.concurrency : 1;
     const staying = this.#all().filter((worker) => worker.staying).length;
-    for (let missing = wanted - staying; missing > 0; missing--) {
+    const missing = Math.min(wanted - staying, this.#options.bootsAtOnce - this.count().starting);
+    for (let forks = 0; forks < missing; forks++) {
       const youngest = this.#all().at(-1)?.readyAt;
       const notBefore = this.#history.forkNotBefore(now, youngest);
       if (now < notBefore) return this.#wait(now, notBefore);
@@ -227,6 +239,7 @@ export class Supervisor {
   /** Ends what does not respond. */
   #endOverdue(now: number): void {
     for (const worker of this.#workers.values()) {
+      if (worker.state === 'starting') worker.excuseStarvation();
       const reason = worker.overdue(now, this.#options.workerTimeoutMs);
       if (reason === undefined) continue;
       const { generation, process, state } = worker;

@@ -5,7 +5,9 @@ import type { ClusterRegistry } from '../metrics/exposition/cluster-registry.js'
 import { sendConnection } from './connection-channel.js';
 import { sendExposition } from './exposition-relay.js';
 import type { WorkerHandle } from './worker-record.js';
+import { takeRequestsInFlight } from '../metrics/ledger/requests-in-flight.js';
 import { parseWorkerMessage, type PrimaryMessage, type WorkerMessage } from './messages.js';
+import { waitedForProcessor } from './processors.js';
 import type { SupervisorEvent } from './supervisor.js';
 import { assignmentVariables, type WorkerAssignment } from './worker-assignment.js';
 
@@ -26,7 +28,14 @@ export function forkWorker(
   const worker = fork(assignment, log);
   if (!worker) {
     enqueue({ type: 'exit', generation, code: 1, signal: null });
-    return { pid: undefined, send() {}, give: (connection) => connection.close(), kill() {} };
+    return {
+      pid: undefined,
+      waitedForProcessor: () => 0,
+      inFlight: () => [],
+      send() {},
+      give: (connection) => connection.close(),
+      kill() {},
+    };
   }
   const child = worker.process;
   const send = (message: PrimaryMessage, sent: Sent = () => {}): void => {
@@ -68,7 +77,14 @@ export function forkWorker(
     log.warn({ worker: generation, err }, 'A worker could not be started, ended or told something');
     if (child.pid === undefined) end(1, null);
   });
-  return { pid: child.pid, send, give, kill: () => void child.kill('SIGKILL') };
+  return {
+    pid: child.pid,
+    waitedForProcessor: () => (child.pid === undefined ? 0 : waitedForProcessor(child.pid)),
+    inFlight: () => takeRequestsInFlight(assignment.folder, generation),
+    send,
+    give,
+    kill: () => void child.kill('SIGKILL'),
+  };
 }
 
 /** Most failures to start are reported by an event, but those that Node does not know are thrown: no memory, for one. */

@@ -1,4 +1,5 @@
 import type { ConnectionHandle } from '../server/connection-handle.js';
+import type { RequestInFlight } from '../metrics/ledger/requests-in-flight.js';
 import type { PrimaryMessage } from './messages.js';
 import type { ExitReason } from './restart-policy.js';
 import type { WearLimit } from './worker-wear.js';
@@ -6,6 +7,10 @@ import type { WearLimit } from './worker-wear.js';
 /** A forked process, as far as the supervisor is concerned. */
 export interface WorkerHandle {
   readonly pid: number | undefined;
+  /** Milliseconds that it was ready to run and had no processor; never falls. */
+  waitedForProcessor(): number;
+  /** The requests that it had not answered when it ended. */
+  inFlight(): readonly RequestInFlight[];
   send(message: PrimaryMessage): void;
   /** Gives it a connection to serve. */
   give(connection: ConnectionHandle): void;
@@ -38,15 +43,32 @@ export class WorkerRecord {
   wornBy: WearLimit | undefined;
   wornAt = Infinity;
   bootError: string | undefined;
+  #waited = 0;
   #drainBy = Infinity;
   #ended: ExitReason | undefined;
 
   constructor(
     readonly generation: number,
-    readonly forkedAt: number,
+    forkedAt: number,
     readonly process: WorkerHandle,
   ) {
     this.lastHeard = forkedAt;
+  }
+
+  /** Moves its deadlines by the time in which it could not have been heard, whatever it did. */
+  excuse(ms: number): void {
+    this.lastHeard += ms;
+    this.#drainBy += ms;
+  }
+
+  /**
+   * Excuses the time in which it waited for a processor while it boots. Many that boot on a host with few processors
+   * starve each other, and would be killed in turn for it.
+   */
+  excuseStarvation(): void {
+    const waited = this.process.waitedForProcessor();
+    this.excuse(waited - this.#waited);
+    this.#waited = waited;
   }
 
   /** It needs no replacement. One that has been ended does when its exit is known: that may have to wait for a backoff. */
@@ -79,9 +101,10 @@ export class WorkerRecord {
   /** Why it has to be ended now, if it has to. */
   overdue(now: number, workerTimeoutMs: number): ExitReason | undefined {
     if (this.#ended !== undefined) return undefined;
-    if (this.state === 'starting') return now - this.forkedAt > workerTimeoutMs ? 'boot_failed' : undefined;
+    const silent = now - this.lastHeard > workerTimeoutMs;
+    if (this.state === 'starting') return silent ? 'boot_failed' : undefined;
     // A worker keeps its own, earlier deadline for draining: it missed that because its event loop is stuck.
-    return now - this.lastHeard > workerTimeoutMs || now > this.#drainBy ? 'hung' : undefined;
+    return silent || now > this.#drainBy ? 'hung' : undefined;
   }
 
   /** What its exit counts as. */

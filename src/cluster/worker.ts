@@ -7,6 +7,7 @@ import { isConnectionHandle } from '../server/connection-handle.js';
 import { type DrainOptions, Server } from '../server/http-server.js';
 import { createLog, type Logger } from '../log.js';
 import { Ledger } from '../metrics/ledger/ledger.js';
+import { RequestsInFlight } from '../metrics/ledger/requests-in-flight.js';
 import { RequestMetrics } from '../metrics/request-metrics.js';
 import { snapshotText } from '../metrics/snapshot/snapshot.js';
 import { registerLedgerErrors, registerRequestsInProgress } from '../metrics/service-metrics.js';
@@ -14,7 +15,6 @@ import { bootProblem } from '../server/boot-problem.js';
 import { sendConnection } from './connection-channel.js';
 import { RemoteGatherer } from './exposition-relay.js';
 import { parsePrimaryMessage, type PrimaryMessage, type WorkerMessage } from './messages.js';
-import { dieWithParent } from './parent-death.js';
 import type { WorkerAssignment } from './worker-assignment.js';
 import { watchWear } from './worker-wear.js';
 
@@ -37,7 +37,6 @@ export async function runWorker(
   config: Config,
   assignment: WorkerAssignment,
 ): Promise<void> {
-  obeyOnlyThePrimary(assignment.primary);
   const log = createLog(config.logLevel).child({ worker: assignment.generation });
   const worker = new Worker(config, assignment, log);
   try {
@@ -45,13 +44,6 @@ export async function runWorker(
   } catch (err) {
     worker.failBoot(err);
   }
-}
-
-/** A terminal's ^C and PM2's stop reach every process of the group: the primary decides what they mean. */
-function obeyOnlyThePrimary(primary: number): void {
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
-  process.once('disconnect', () => process.exit(0));
-  dieWithParent(primary);
 }
 
 class Worker {
@@ -82,7 +74,7 @@ class Worker {
         );
       },
     });
-    this.#metrics = new RequestMetrics(buckets, this.#ledger);
+    this.#metrics = new RequestMetrics(buckets, this.#ledger, RequestsInFlight.open(folder, generation));
   }
 
   async boot({ description, handlers }: Service): Promise<void> {

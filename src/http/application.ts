@@ -47,6 +47,7 @@ export class Application extends Koa {
     if (!(res instanceof MeasuredResponse)) {
       return koa.handleRequest.call(this, ctx, (c) => run(c).then(() => setCommonHeaders(c)));
     }
+    res.identify(String(ctx.state['requestId']));
     res.statusCode = 404;
     return run(ctx)
       .then(() => (res.writableEnded ? undefined : this.#respond(ctx)))

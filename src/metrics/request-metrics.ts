@@ -1,3 +1,4 @@
+import type { RequestsInFlight } from './ledger/requests-in-flight.js';
 import { detailWords, RowDetail, type Trace } from './row-detail.js';
 
 /** What identifies a row. `endpoint` is a path template of the API description, `unmatched` or `malformed`. */
@@ -52,7 +53,12 @@ export class RequestMetrics {
   readonly #rows: Row[] = [];
   readonly #endpoints = new Map<string, Endpoint>();
 
-  constructor(buckets: readonly number[], store: RowStore = memoryRows(buckets)) {
+  /** @param inFlight where the requests in progress are noted, for whoever outlives this process */
+  constructor(
+    buckets: readonly number[],
+    store: RowStore = memoryRows(buckets),
+    readonly inFlight?: RequestsInFlight,
+  ) {
     this.buckets = buckets;
     this.#store = store;
   }

@@ -35,11 +35,12 @@ interface Stream {
  * it in the next scrape, even if this process is killed in between.
  */
 export class MeasuredResponse extends ServerResponse {
-  /** What the request is counted under; `malformed` until it reaches the app. */
-  endpoint: Endpoint;
+  #endpoint: Endpoint;
   #inProgress = true;
   readonly #metrics: RequestMetrics;
   readonly #arrived = performance.now();
+  /** Where the request is noted among those in flight. */
+  readonly #slot: number;
   #counted = false;
   #brokenOff = false;
   /** The headers that `writeHead` was given; `getHeader` does not know of them. */
@@ -50,12 +51,28 @@ export class MeasuredResponse extends ServerResponse {
     // @ts-expect-error Node passes its options on to OutgoingMessage; the type does not declare them.
     super(req, options);
     this.#metrics = metrics;
-    this.endpoint = malformed;
+    this.#endpoint = malformed;
+    this.#slot = metrics.inFlight?.enter(this.#arrived, malformed.template, req.method ?? '') ?? -1;
     metrics.inProgress += 1;
     const connection: Connection = req.socket;
     const previous = connection[LATEST];
     if (previous && !previous.#counted) (connection[EARLIER] ??= new Set()).add(previous);
     connection[LATEST] = this;
+  }
+
+  /** What the request is counted under; `malformed` until it reaches the app. */
+  get endpoint(): Endpoint {
+    return this.#endpoint;
+  }
+
+  set endpoint(endpoint: Endpoint) {
+    this.#endpoint = endpoint;
+    this.#metrics.inFlight?.route(this.#slot, endpoint.template);
+  }
+
+  /** Notes the id of the request, by which a log tells of it should this process die. */
+  identify(requestId: string): void {
+    this.#metrics.inFlight?.identify(this.#slot, requestId);
   }
 
   get counted(): boolean {
@@ -69,7 +86,8 @@ export class MeasuredResponse extends ServerResponse {
     const connection: Connection = this.req.socket;
     connection[EARLIER]?.delete(this);
     this.leaveInProgress();
-    this.endpoint.observe(this.req.method ?? 'OTHER', status, (performance.now() - this.#arrived) / 1000);
+    this.#metrics.inFlight?.leave(this.#slot);
+    this.#endpoint.observe(this.req.method ?? 'OTHER', status, (performance.now() - this.#arrived) / 1000);
   }
 
   /** Takes the request out of the gauge of requests in progress before it is counted. */

@@ -181,6 +181,33 @@ test('requests that crash their worker by an exception: the others are answered,
   expect(Math.max(...generations)).toBeLessThanOrEqual(2 + 6 * Math.ceil(report.sent / 2_000));
 });
 
+test('a request that aborts its worker: it is replaced at once, however often, and the log says which request it was', async () => {
+  const service = await Service.start({ program: FIXTURE });
+  await fullStrength(service, 2);
+  for (let crashes = 1; crashes <= 8; crashes++) {
+    const headers = { 'X-Request-Id': `poison-${crashes}` };
+    await service.get('/abort', { headers }).catch(() => undefined); // it has no answer
+    await eventually('it is counted and replaced', 20_000, async () => {
+      const metrics = await service.scrape().catch(() => undefined); // its own connection may be the dead worker's
+      return metrics && exits(metrics, 'crashed') === crashes && ready(metrics) === 2;
+    });
+  }
+  expect(service.stdout).not.toContain('Workers end too soon');
+  const inFlight = service.stdout
+    .split('\n')
+    .filter((line) => line.includes('A worker ended'))
+    .map((line) => (JSON.parse(line) as { inFlight: object[] }).inFlight); // the log's own format
+  expect(inFlight).toHaveLength(8);
+  inFlight.forEach((requests, n) =>
+    expect(requests).toContainEqual({
+      method: 'GET',
+      endpoint: '/abort',
+      requestId: `poison-${n + 1}`,
+      ms: expect.any(Number),
+    }),
+  );
+});
+
 test('what is no message does not hurt the primary, nor the counts', async () => {
   const service = await Service.start({ program: FIXTURE });
   const before = await fullStrength(service, 2);

@@ -15,7 +15,7 @@ function forksOfALoop({ workers, reason, livesMs, readyForMs }: Loop, untilMs: n
   let alive: { forkedAt: number; readyAt: number }[] = [];
   for (let now = 0; now <= untilMs; now += 10) {
     for (const { forkedAt } of alive.filter((worker) => now - worker.forkedAt >= livesMs)) {
-      exits.push({ reason, at: forkedAt + livesMs, readyForMs });
+      exits.push({ reason, at: forkedAt + livesMs, readyForMs, serving: false });
     }
     alive = alive.filter(({ forkedAt }) => now - forkedAt < livesMs);
     while (alive.length < workers) {
@@ -54,6 +54,7 @@ test('what lived long is replaced at once, however many die', () => {
     reason: reason as ExitReason, // the literals above
     at: 50_000,
     readyForMs: 20_000,
+    serving: false,
   }));
   expect(forkNotBefore(exits, 50_000, undefined, 1)).toBeLessThanOrEqual(50_000);
 });
@@ -61,13 +62,18 @@ test('what lived long is replaced at once, however many die', () => {
 test('a worker that is killed as soon as it is ready is replaced at once', () => {
   const exits: Exit[] = [];
   for (let now = 0; now < 30_000; now += 1_000) {
-    exits.push({ reason: 'killed', at: now, readyForMs: 1 });
+    exits.push({ reason: 'killed', at: now, readyForMs: 1, serving: false });
     expect(forkNotBefore(exits, now, now - 300, 1)).toBeLessThanOrEqual(now);
   }
 });
 
 test('orderly exits never delay', () => {
-  const exits = Array.from({ length: 20 }, (): Exit => ({ reason: 'drained', at: 1_000, readyForMs: 1 }));
+  const exits = Array.from({ length: 20 }, (): Exit => ({
+    reason: 'drained',
+    at: 1_000,
+    readyForMs: 1,
+    serving: false,
+  }));
   expect(forkNotBefore(exits, 1_000, 990, 1)).toBeLessThanOrEqual(1_000);
 });
 
@@ -75,7 +81,7 @@ test('the delay doubles up to half a minute, and jitter only adds to it', () => 
   const exits: Exit[] = [];
   const delays: number[] = [];
   for (let i = 0; i < 10; i++) {
-    exits.push({ reason: 'boot_failed', at: 1_000, readyForMs: 0 });
+    exits.push({ reason: 'boot_failed', at: 1_000, readyForMs: 0, serving: false });
     delays.push(forkNotBefore(exits, 1_000, undefined, 0) - 1_000);
     const jittered = forkNotBefore(exits, 1_000, undefined, 1) - 1_000;
     expect(jittered).toBeCloseTo(delays.at(-1)! * 1.25);
@@ -84,13 +90,18 @@ test('the delay doubles up to half a minute, and jitter only adds to it', () => 
 });
 
 test('a minute without rapid exits is a clean slate', () => {
-  const exits: Exit[] = [0, 1, 2, 3].map((i) => ({ reason: 'crashed', at: i * 100, readyForMs: 0 }));
+  const exits: Exit[] = [0, 1, 2, 3].map((i) => ({
+    reason: 'crashed',
+    at: i * 100,
+    readyForMs: 0,
+    serving: false,
+  }));
   expect(forkNotBefore(exits, 30_000, undefined, 0)).toBeGreaterThan(0);
   expect(forkNotBefore(exits, 60_301, undefined, 0)).toBe(0);
 });
 
 test('after a rapid exit the next worker must last for a second before another is forked', () => {
-  const exits: Exit[] = [{ reason: 'crashed', at: 0, readyForMs: 10 }];
+  const exits: Exit[] = [{ reason: 'crashed', at: 0, readyForMs: 10, serving: false }];
   expect(forkNotBefore(exits, 5_000, Infinity, 0)).toBe(Infinity);
   expect(forkNotBefore(exits, 5_000, 4_500, 0)).toBe(5_500);
 });

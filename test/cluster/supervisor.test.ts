@@ -1,4 +1,5 @@
 import { createLog } from '../../src/log';
+import type { RequestInFlight } from '../../src/metrics/ledger/requests-in-flight';
 import type { PrimaryMessage, WorkerMessage } from '../../src/cluster/messages';
 import { Supervisor } from '../../src/cluster/supervisor';
 
@@ -11,13 +12,17 @@ class Bench {
   readonly killed: number[] = [];
   readonly exits: string[] = [];
   readonly logged: string[] = [];
+  /** What a worker has waited for a processor, in milliseconds, and what it leaves in flight. */
+  waited = 0;
+  inFlight: readonly RequestInFlight[] = [];
   ready: string | undefined;
   end: { code: number; message: string | undefined } | undefined;
   readonly supervisor: Supervisor;
 
-  constructor(concurrency: number) {
+  constructor(concurrency: number, bootsAtOnce = 100) {
     this.supervisor = new Supervisor({
       concurrency,
+      bootsAtOnce,
       workerTimeoutMs: TIMEOUT_MS,
       shutdownDelayMs: 500,
       shutdownTimeoutMs: 10_000,
@@ -35,6 +40,8 @@ class Bench {
     this.told.set(generation, told);
     return {
       pid: generation,
+      waitedForProcessor: () => this.waited,
+      inFlight: () => this.inFlight,
       send: (message: PrimaryMessage) => void told.push(message.type),
       give: () => void told.push('connection'),
       kill: () => void this.killed.push(generation),
@@ -102,6 +109,21 @@ describe('start', () => {
     expect(bench.supervisor.count()).toEqual({ starting: 2, ready: 1, draining: 0 });
     bench.getsReady(2, 3);
     expect(bench.ready).toBe(':::80');
+  });
+
+  test('no more workers boot at a time than the host has processors for', () => {
+    const bench = new Bench(8, 2).getsReady(1);
+    expect(bench.forked).toEqual([1, 2, 3]);
+    expect(bench.pass(1_000, []).forked).toEqual([1, 2, 3]);
+    expect(bench.getsReady(3).forked).toEqual([1, 2, 3, 4]);
+    expect(bench.getsReady(2, 4).forked).toEqual([1, 2, 3, 4, 5, 6]);
+  });
+
+  test('the time that a booting worker waits for a processor does not count against it', () => {
+    const bench = new Bench(1);
+    for (bench.waited = 0; bench.waited < 5 * TIMEOUT_MS; bench.waited += 240) bench.pass(250, []);
+    expect(bench.killed).toEqual([]);
+    expect(bench.pass(TIMEOUT_MS + 300, []).killed).toEqual([1]);
   });
 
   test('a first worker that cannot start costs one fork and ends the service with its reason', () => {
@@ -174,6 +196,40 @@ describe('replacement', () => {
     // One is heard first; the other's heartbeat is still unread.
     bench.say(1, { type: 'heartbeat' }).step(1);
     expect(bench.say(2, { type: 'heartbeat' }).pass(1_000).killed).toEqual([]);
+  });
+
+  test('after a stop of the whole host, a worker has its timeout from when the primary goes on', () => {
+    const bench = running(2)
+      .step(60_000)
+      .pass(TIMEOUT_MS - 600, [1]);
+    expect(bench.killed).toEqual([]);
+    expect(bench.pass(1_200, [1]).killed).toEqual([2]);
+  });
+
+  test('a worker that a request ends is replaced at once, again and again, and the log says which request it was', () => {
+    const bench = running(2);
+    bench.inFlight = [{ method: 'GET', endpoint: '/poison', requestId: 'abc', ms: 3 }];
+    for (let generation = 1; generation < 30; generation++) {
+      bench.exitsWith(generation, null, 'SIGABRT');
+      expect(bench.forked).toHaveLength(generation + 2);
+      bench.getsReady(generation + 2).pass(1_000);
+    }
+    expect(bench.logged.join('')).toContain(
+      '"inFlight":[{"method":"GET","endpoint":"/poison","requestId":"abc","ms":3}]',
+    );
+    expect(bench.logged.join('')).not.toContain('too soon');
+  });
+
+  test('workers that die of their first request boot one at a time', () => {
+    const bench = running(3);
+    bench.inFlight = [{ method: 'GET', endpoint: '/poison', requestId: 'abc', ms: 3 }];
+    for (const generation of [1, 2, 3])
+      bench.supervisor.enqueue({ type: 'exit', generation, code: null, signal: 'SIGABRT' });
+    bench.step().getsReady(4, 5, 6);
+    for (const generation of [4, 5, 6])
+      bench.supervisor.enqueue({ type: 'exit', generation, code: null, signal: 'SIGABRT' });
+    expect(bench.pass(500, []).forked).toEqual([1, 2, 3, 4, 5, 6, 7]);
+    expect(bench.getsReady(7).forked).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
   });
 });
 

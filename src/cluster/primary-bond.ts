@@ -6,12 +6,19 @@ interface Koffi {
   load(library: null): { func(definition: string): (...args: number[]) => number };
 }
 
+/** Leaves it to the primary what a signal means: a terminal's ^C and PM2's stop reach every process of the group. */
+export function obeyOnlyThePrimary(primary: number): void {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
+  process.once('disconnect', () => process.exit(0));
+  dieWithParent(primary);
+}
+
 /**
  * Asks Linux to kill this process when its parent is gone (prctl(2), PR_SET_PDEATHSIG). A busy or stopped event loop does not
  * notice the end of the IPC channel, and without this such a worker would outlive its primary. Where koffi or Linux is not
  * there, only the channel tells.
  */
-export function dieWithParent(parent: number): void {
+function dieWithParent(parent: number): void {
   if (process.platform !== 'linux') return;
   let koffi: Koffi;
   try {

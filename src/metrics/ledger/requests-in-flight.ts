@@ -1,0 +1,152 @@
+import { closeSync, constants, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { mapFile } from './ledger-mapping.js';
+
+/** A request that had arrived and was not answered. */
+export interface RequestInFlight {
+  readonly method: string;
+  /** Path template, or as the label of the same name says. */
+  readonly endpoint: string;
+  /** Empty until the request has one. */
+  readonly requestId: string;
+  /** For how many milliseconds it had been there. */
+  readonly ms: number;
+}
+
+/*
+ * The file has a slot for each request, then the names of the endpoints, a JSON string per line.
+ *
+ *   slot   0  when it arrived, in milliseconds since 1970; 0 where the slot is free (64-bit float)
+ *          8  number of the endpoint
+ *         12  bytes of the method, bytes of the id (8 bit each)
+ *         16  method, id (Latin-1)
+ */
+const SLOTS = 128;
+const SLOT_BYTES = 176;
+const TEXT = 16;
+const MAX_METHOD = 32;
+const NAMES = SLOTS * SLOT_BYTES;
+
+/**
+ * Notes which requests a worker has in flight, in memory that outlives it: what ends a worker at once, such as a full heap,
+ * leaves it no time to tell. A request costs a few stores. Those beyond the first 128 at a time are not noted.
+ */
+export class RequestsInFlight {
+  readonly #fd: number;
+  readonly #bytes: Buffer;
+  readonly #arrivals: Float64Array;
+  readonly #words: Uint32Array;
+  readonly #free = Array.from({ length: SLOTS }, (_, slot) => SLOTS - 1 - slot);
+  readonly #endpoints = new Map<string, number>();
+  #end = NAMES;
+
+  /** Undefined where the file cannot be mapped: writing it would cost each request as much as its answer. */
+  static open(folder: string, generation: number): RequestsInFlight | undefined {
+    const { O_CREAT, O_EXCL, O_RDWR, O_NOFOLLOW } = constants;
+    const path = pathOf(folder, generation);
+    try {
+      const fd = openSync(path, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW, 0o600);
+      writeSync(fd, Buffer.alloc(NAMES), 0, NAMES, 0);
+      const memory = mapFile(fd, path)?.cells(0, NAMES / 8);
+      if (memory) return new RequestsInFlight(fd, memory);
+      closeSync(fd);
+      rmSync(path, { force: true });
+    } catch {
+      // The ledger, which is made in the same folder, says what is wrong with it.
+    }
+    return undefined;
+  }
+
+  private constructor(fd: number, memory: Float64Array) {
+    const { buffer, byteOffset, byteLength } = memory;
+    this.#fd = fd;
+    this.#arrivals = memory;
+    this.#bytes = Buffer.from(buffer, byteOffset, byteLength);
+    this.#words = new Uint32Array(buffer, byteOffset, byteLength / 4);
+  }
+
+  /**
+   * Notes a request.
+   * @param arrived by the clock of `performance.now()`
+   * @returns its slot; -1 when none is free
+   */
+  enter(arrived: number, endpoint: string, method: string): number {
+    const slot = this.#free.pop() ?? -1;
+    if (slot < 0) return slot;
+    const at = slot * SLOT_BYTES;
+    const length = Math.min(method.length, MAX_METHOD);
+    this.#bytes.write(method, at + TEXT, length, 'latin1');
+    this.#bytes[at + 12] = length;
+    this.#bytes[at + 13] = 0;
+    this.route(slot, endpoint);
+    this.#arrivals[at / 8] = performance.timeOrigin + arrived;
+    return slot;
+  }
+
+  /** Notes the endpoint of the request. */
+  route(slot: number, endpoint: string): void {
+    if (slot < 0) return;
+    this.#words[(slot * SLOT_BYTES + 8) / 4] = this.#endpoints.get(endpoint) ?? this.#name(endpoint);
+  }
+
+  /** Notes the id of the request, 128 characters of it at most. */
+  identify(slot: number, id: string): void {
+    if (slot < 0) return;
+    const at = slot * SLOT_BYTES;
+    const method = this.#bytes[at + 12] ?? 0;
+    this.#bytes[at + 13] = this.#bytes.write(id, at + TEXT + method, Math.min(id.length, 128), 'latin1');
+  }
+
+  /** Frees the slot: the request is answered. */
+  leave(slot: number): void {
+    if (slot < 0) return;
+    this.#arrivals[(slot * SLOT_BYTES) / 8] = 0;
+    this.#free.push(slot);
+  }
+
+  #name(endpoint: string): number {
+    const number = this.#endpoints.size;
+    this.#endpoints.set(endpoint, number);
+    try {
+      this.#end += writeSync(this.#fd, `${JSON.stringify(endpoint)}\n`, this.#end);
+    } catch {
+      // The storage is full: the name is missing when the file is read.
+    }
+    return number;
+  }
+}
+
+/** Reads and removes what a worker of this generation, which has ended, left in flight; oldest first. Never throws. */
+export function takeRequestsInFlight(folder: string, generation: number): readonly RequestInFlight[] {
+  const path = pathOf(folder, generation);
+  try {
+    const bytes = readFileSync(path);
+    rmSync(path, { force: true });
+    return bytes.length < NAMES ? [] : requestsIn(bytes);
+  } catch {
+    return [];
+  }
+}
+
+function requestsIn(bytes: Buffer): readonly RequestInFlight[] {
+  const names = bytes.toString('utf8', NAMES).split('\n');
+  const nameOf = (number: number) => (names[number] ? String(JSON.parse(names[number])) : '');
+  return Array.from({ length: SLOTS }, (_, slot) =>
+    bytes.subarray(slot * SLOT_BYTES, (slot + 1) * SLOT_BYTES),
+  )
+    .filter((slot) => slot.readDoubleLE(0) > 0)
+    .map((slot) => {
+      const method = TEXT + slot.readUInt8(12);
+      return {
+        method: slot.toString('latin1', TEXT, method),
+        endpoint: nameOf(slot.readUInt32LE(8)),
+        requestId: slot.toString('latin1', method, method + slot.readUInt8(13)),
+        ms: Math.max(0, Math.round(Date.now() - slot.readDoubleLE(0))),
+      };
+    })
+    .toSorted((a, b) => b.ms - a.ms);
+}
+
+function pathOf(folder: string, generation: number): string {
+  return join(folder, `${generation}.requests`);
+}
