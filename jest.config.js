@@ -1,7 +1,6 @@
-module.exports = {
+const common = {
   testEnvironment: 'node',
   roots: ['<rootDir>/test'],
-  testMatch: ['**/*.test.ts'],
   // Sources import the built name (./x.js), as Node resolves it; here that is ./x.ts.
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   transform: {
@@ -10,5 +9,28 @@ module.exports = {
       { jsc: { target: 'es2023', parser: { syntax: 'typescript' } }, module: { type: 'commonjs' } },
     ],
   },
-  coverageProvider: 'v8',
 };
+
+/** In one process, from the sources: seconds. */
+const unit = {
+  ...common,
+  displayName: 'unit',
+  testMatch: ['**/*.test.ts'],
+  testPathIgnorePatterns: ['\\.process\\.test\\.ts$'],
+};
+
+/** With processes that run what is in dist/. */
+const processes = {
+  ...common,
+  displayName: 'process',
+  testMatch: ['**/*.process.test.ts'],
+  globalSetup: '<rootDir>/test/support/build.ts',
+};
+
+/** With other programs, for real: a browser, Prometheus, PM2. Slow, so one file at a time. */
+const e2e = { ...processes, displayName: 'e2e', testMatch: ['**/*.e2e.ts'], testTimeout: 120_000 };
+
+// What the end-to-end tests need is not on every machine: they are run by who asks for them (npm run test:e2e).
+const projects = process.argv.includes('e2e') ? [e2e] : [unit, processes];
+
+module.exports = { projects, coverageProvider: 'v8' };

@@ -1,42 +1,108 @@
-// Builds dist/: types from the API description, then the TypeScript compiler. With --if-needed (npm start) a package that was installed without
-// development dependencies runs the dist/ that it came with.
-import { createRequire } from 'node:module';
+// Builds dist/ from the sources and the API description, whole or not at all: in a folder beside it, which then takes its place.
+// With --if-needed (npm start) nothing is built where dist/ is of these very sources, nor where it came without the compiler.
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { createRequire } from 'node:module';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { replaceFolder } from './replace-folder.mjs';
 
 const path = (name) => fileURLToPath(new URL(`../${name}`, import.meta.url));
-const ifNeeded = process.argv.includes('--if-needed');
+const dist = path('dist');
 const compiler = path('node_modules/typescript/bin/tsc');
 
-if (existsSync(compiler)) {
-  const { generate } = await import('./generate.mjs');
-  await generate().catch(stop);
-  const { status } = spawnSync(process.execPath, [compiler, '-p', path('tsconfig.build.json')], {
-    stdio: 'inherit',
-  });
-  if (status !== 0) process.exit(status ?? 1);
-  compileDescription();
-} else if (!ifNeeded || !existsSync(path('dist/main.js'))) {
-  console.error(
-    'Cannot build: the TypeScript compiler is not installed. Run "npm ci" (with development dependencies) first.',
-  );
-  process.exit(1);
+/** Where dist/ has the digest of what it was built of. */
+const DIGEST = '.sources';
+
+/** Whatever decides what is built. */
+const INPUTS = ['src', 'swagger', 'scripts', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json'];
+
+/** What is so old was left by a build that was killed. */
+const LEFTOVER_MS = 3_600_000;
+
+async function main(ifNeeded) {
+  if (!existsSync(compiler)) {
+    if (ifNeeded && existsSync(join(dist, 'main.js'))) return;
+    throw new Error(
+      'Cannot build: the TypeScript compiler is not installed. Run "npm ci" (with development dependencies) first.',
+    );
+  }
+  const digest = digestOfInputs();
+  if (!ifNeeded || !isBuiltOf(digest)) await build(digest);
 }
 
-/** A description that can't be served is the user's to mend, and no fault of this program that needs a stack. */
-function compileDescription() {
+function isBuiltOf(digest) {
+  const file = join(dist, DIGEST);
+  return existsSync(file) && readFileSync(file, 'utf8') === digest;
+}
+
+async function build(digest) {
+  const { generate } = await import('./generate.mjs');
+  await generate();
+  removeLeftovers();
+  const next = path(`.dist-${process.pid}`);
+  mkdirSync(next);
   try {
-    createRequire(import.meta.url)('../dist/openapi/compile-description.js').compileDescription(
-      path('swagger/swagger.yaml'),
+    compile(next);
+    cpSync(path('swagger'), join(next, 'generated/swagger'), { recursive: true });
+    const { compileDescription } = createRequire(import.meta.url)(
+      join(next, 'openapi/compile-description.js'),
     );
-  } catch (error) {
-    if (error.name !== 'ContractError') throw error;
-    stop(error);
+    compileDescription(path('swagger/swagger.yaml'));
+    writeFileSync(join(next, DIGEST), digest);
+    replaceFolder(dist, next);
+  } finally {
+    rmSync(next, { recursive: true, force: true });
   }
 }
 
-function stop(error) {
-  console.error(error.message);
-  process.exit(1);
+function removeLeftovers() {
+  for (const name of readdirSync(path(''))) {
+    const isOld = () => Date.now() - statSync(path(name)).mtimeMs > LEFTOVER_MS;
+    if (name.startsWith('.dist-') && isOld()) rmSync(path(name), { recursive: true });
+  }
 }
+
+function compile(folder) {
+  const args = [compiler, '-p', path('tsconfig.build.json'), '--outDir', folder];
+  const { status } = spawnSync(process.execPath, args, { stdio: 'inherit' });
+  if (status !== 0) throw new Error('The sources do not compile: dist/ stays as it was.');
+}
+
+function digestOfInputs() {
+  const hash = createHash('sha256');
+  const files = INPUTS.map(path)
+    .flatMap(filesBelow)
+    .toSorted((a, b) => (a < b ? -1 : 1));
+  for (const file of files) hash.update(`${relative(path(''), file)}\0`).update(readFileSync(file));
+  return hash.digest('hex');
+}
+
+/** Without what `generate` writes: it is made of the others. */
+function filesBelow(file) {
+  if (!statSync(file).isDirectory()) return [file];
+  return readdirSync(file, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && !entry.parentPath.startsWith(path('src/generated')))
+    .map(({ parentPath, name }) => join(parentPath, name));
+}
+
+/** A description that can't be served, or a folder that can't be written, is no fault of this program that needs a stack. */
+function complaint({ code, name, message, stack }) {
+  if (code !== undefined) return `Cannot build: ${message}`;
+  return name === 'ContractError' || name === 'Error' ? message : stack;
+}
+
+await main(process.argv.includes('--if-needed')).catch((error) => {
+  console.error(complaint(error));
+  process.exitCode = 1;
+});

@@ -14,12 +14,41 @@ let service;
 let stopping = false;
 let changed = true;
 let working = false;
+let timer;
 
-/** These folders and all below them, but for the one that the build itself writes to. */
-function folders(...names) {
-  const below = names.flatMap((name) => readdirSync(path(name), { recursive: true, withFileTypes: true }));
-  const nested = below.filter((entry) => entry.isDirectory() && entry.name !== 'generated');
-  return [...names.map(path), ...nested.map(({ parentPath, name }) => join(parentPath, name))];
+let watchers = [];
+
+/**
+ * Watches the folders of the sources and of the description that there are now, each by itself: the recursive watch of Node 20
+ * loses a file that an editor replaces.
+ */
+function watchAll() {
+  const before = watchers;
+  watchers = ['src', 'swagger'].map(path).flatMap(foldersBelow).flatMap(watched);
+  for (const watcher of before) watcher.close();
+}
+
+/** Without the one that the build itself writes to. */
+function foldersBelow(folder) {
+  const nested = readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && entry.name !== 'generated')
+    .map(({ name }) => join(folder, name));
+  return [folder, ...nested.flatMap(foldersBelow)];
+}
+
+function watched(folder) {
+  try {
+    return [watch(folder, notice)];
+  } catch {
+    return []; // It has just been removed.
+  }
+}
+
+/** An editor writes in several steps: the build waits for the last one. */
+function notice() {
+  changed = true;
+  clearTimeout(timer);
+  timer = setTimeout(() => void refresh(), 50);
 }
 
 async function refresh() {
@@ -27,6 +56,8 @@ async function refresh() {
   working = true;
   while (changed) {
     changed = false;
+    // Before the build: it sees what is in a new folder by then, and the watcher what comes later.
+    watchAll();
     if ((await ended(node('scripts/build.mjs'))) === 0 && !stopping) await restart();
   }
   working = false;
@@ -39,14 +70,6 @@ async function restart() {
   }
   // Nobody balances load towards a developer's machine: it stops without delay.
   if (!stopping) service = node('dist/main.js', { SHUTDOWN_DELAY_MS: '0' });
-}
-
-// Folder by folder: the recursive watch of Node 20 loses a file that an editor replaces.
-for (const folder of folders('src/', 'swagger/')) {
-  watch(folder, () => {
-    changed = true;
-    setTimeout(() => void refresh(), 50);
-  });
 }
 
 async function stop(signal) {

@@ -1,6 +1,6 @@
-// Writes src/http/generated: the types of the API description's operations, and the list of the handlers that there
+// Writes src/generated: a copy of the API description, the types of its operations, and the list of the handlers that there
 // are. With both, a handler that disagrees with the description, or is missing, does not compile.
-import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { compile } from 'json-schema-to-typescript';
 import { parse } from 'yaml';
@@ -20,6 +20,7 @@ export async function generate() {
   mkdirSync(at('src/generated/'), { recursive: true });
   update('operations.ts', await typesOf('swagger/swagger.yaml'));
   update('handlers.ts', handlerList());
+  cpSync(at('swagger/'), at('src/generated/swagger/'), { recursive: true });
 }
 
 async function typesOf(name) {

@@ -1,3 +1,5 @@
+// First, so that nothing is loaded before it has seen which build this is.
+import { assertOneBuild } from './one-build.js';
 import cluster from 'node:cluster';
 import { join } from 'node:path';
 import type { Service } from './cluster/worker.js';
@@ -20,6 +22,7 @@ export async function run(service: Service): Promise<void> {
   // Each process loads its own half: a primary without an HTTP stack is up in half the time and the memory.
   if (cluster.isPrimary) {
     const { runPrimary } = await import('./cluster/primary.js');
+    assertOneBuild();
     await runPrimary(config);
     return;
   }
@@ -46,5 +49,5 @@ function configuration() {
 }
 
 if (require.main === module) {
-  void run({ description: join(__dirname, '../swagger/swagger.yaml'), handlers });
+  void run({ description: join(__dirname, 'generated/swagger/swagger.yaml'), handlers });
 }

@@ -57,7 +57,7 @@ function build(): Service {
   collectDefaultMetrics({ register: registry });
   registerRequestsInProgress(registry, config.metricsPrefix, () => metrics.inProgress);
   const gather = processGatherer(config.metricsPrefix, metrics, registry);
-  const description = join(__dirname, '../swagger/swagger.yaml');
+  const description = join(__dirname, 'generated/swagger/swagger.yaml');
   const contract = loadContract({ description, handlers, validateResponses: config.validateResponses });
   const app = createApp({ config, log, contract, metrics, gather, ready: () => true });
   if (config.pushgatewayUrl === undefined) return { app, push: () => Promise.resolve() };

@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { createLog } from '../src/log.js';
 
 function linesOf(write: (log: ReturnType<typeof createLog>) => void, level: 'info' | 'silent' = 'info') {
@@ -22,14 +21,4 @@ test('a line is one JSON object with a readable time and level, and an error wit
 test('the level is kept', () => {
   expect(linesOf((log) => log.debug('no'))).toEqual([]);
   expect(linesOf((log) => log.fatal('no'), 'silent')).toEqual([]);
-});
-
-test('no line is lost when the process exits at once', () => {
-  const program = `
-    const log = require('./dist/log.js').createLog('info');
-    for (let i = 0; i < 1000; i++) log.info({ i }, 'x'.repeat(200));
-    process.exit(3);`;
-  const { stdout, status } = spawnSync(process.execPath, ['-e', program], { encoding: 'utf8' });
-  expect(status).toBe(3);
-  expect(stdout.trimEnd().split('\n')).toHaveLength(1000);
 });

@@ -43,7 +43,8 @@ export function serve({ document, handlers, middleware = [], instrumented = true
     // The first is the one that measures.
     app.middleware.shift();
   }
-  announce(new Server(app.callback(), metrics, config).http);
+  const handle = app.callback();
+  announce(new Server((req, res) => void handle(req, res), metrics, config).http);
 }
 
 /**

@@ -9,6 +9,7 @@ import { createLog, type Logger } from '../log.js';
 import { Ledger } from '../metrics/ledger/ledger.js';
 import { RequestsInFlight } from '../metrics/ledger/requests-in-flight.js';
 import { RequestMetrics } from '../metrics/request-metrics.js';
+import { assertOneBuild } from '../one-build.js';
 import { snapshotText } from '../metrics/snapshot/snapshot.js';
 import { registerLedgerErrors, registerRequestsInProgress } from '../metrics/service-metrics.js';
 import { bootProblem } from '../server/boot-problem.js';
@@ -97,6 +98,7 @@ class Worker {
     this.#registerMetrics();
     const handle = app.callback();
     this.#server = new Server((req, res) => void handle(req, res), this.#metrics, config);
+    assertOneBuild();
     const { address, port } = await this.#server.listen(config.port, config.host);
     this.#ready = true;
     this.#booted = true;

@@ -9,6 +9,7 @@ import { Server } from '../server/http-server.js';
 import { createLog, type Logger } from '../log.js';
 import { Ledger } from '../metrics/ledger/ledger.js';
 import { processGatherer } from '../metrics/exposition/process-gatherer.js';
+import { assertOneBuild } from '../one-build.js';
 import { RequestMetrics } from '../metrics/request-metrics.js';
 import { registerLedgerErrors, registerRequestsInProgress } from '../metrics/service-metrics.js';
 import { takeSnapshot } from '../metrics/snapshot/snapshot.js';
@@ -72,6 +73,7 @@ class Instance {
     const gather = this.#siblings?.gather ?? processGatherer(this.#config.metricsPrefix, metrics, register);
     this.#server = this.#serve(service, metrics, gather);
     await this.#serveMetrics(gather);
+    assertOneBuild();
     await this.#server.listen(port, host);
     await this.#siblings?.announce('ready');
     this.#log.info({ port }, 'Ready');

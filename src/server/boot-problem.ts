@@ -27,13 +27,15 @@ export function listenProblem(
   }
 }
 
+/** Errors that are no fault of the program: a stack would not help. */
+const FOR_A_PERSON: ReadonlySet<string> = new Set(['ContractError', 'BuildReplaced']);
+
 /** What a person is told when a worker can't start. */
 export function bootProblem(err: unknown, { port, host }: Config): string {
   const problem = listenProblem(err, 'PORT', port, host);
   if (problem !== undefined) return problem;
   if (!(err instanceof Error)) return String(err);
-  // The description and the handlers disagree: that is for the person who wrote them, and a stack would not help.
-  return err.name === 'ContractError' ? err.message : (err.stack ?? err.message);
+  return FOR_A_PERSON.has(err.name) ? err.message : (err.stack ?? err.message);
 }
 
 /** What a person is told when the first worker ended without a word. */

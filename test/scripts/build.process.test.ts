@@ -1,0 +1,170 @@
+import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { eventually } from '../support/eventually';
+import { disposeAll, Service } from '../support/service';
+
+jest.setTimeout(120_000);
+
+const ROOT = resolve(__dirname, '../..');
+const CHECKOUT = ['package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json', 'scripts'];
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'build-test-'));
+  for (const name of [...CHECKOUT, 'src', 'swagger'])
+    cpSync(join(ROOT, name), join(folder, name), { recursive: true });
+  symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
+});
+afterEach(async () => {
+  await disposeAll();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function build(...args: string[]): SpawnSyncReturns<string> {
+  return spawnSync(process.execPath, ['scripts/build.mjs', ...args], { cwd: folder, encoding: 'utf8' });
+}
+
+function edit(file: string, change: (text: string) => string): void {
+  const path = join(folder, file);
+  const before = readFileSync(path, 'utf8');
+  const after = change(before);
+  if (after === before) throw new Error(`nothing to change in ${file}`);
+  writeFileSync(path, after);
+}
+
+/** Every file of dist/, with what is in it. */
+function built(): Record<string, string> {
+  const files = readdirSync(join(folder, 'dist'), { recursive: true, withFileTypes: true });
+  return Object.fromEntries(
+    files
+      .filter((entry) => entry.isFile())
+      .map(({ parentPath, name }) => [join(parentPath, name), readFileSync(join(parentPath, name), 'utf8')]),
+  );
+}
+
+const greeting = async (service: Service): Promise<string> => (await service.get('/')).body.toString();
+const start = (): Promise<Service> =>
+  Service.start({ program: join(folder, 'dist/main.js'), cwd: folder, env: { SHUTDOWN_DELAY_MS: '0' } });
+
+const FAILURES: [string, () => void, string][] = [
+  [
+    'a source that does not compile',
+    () => edit('src/handlers/greet.ts', (text) => `${text}\nexport const wrong: number = 'text';\n`),
+    'greet.ts',
+  ],
+  [
+    'a description that is not YAML',
+    () => edit('swagger/swagger.yaml', (text) => `${text}\n  - ]`),
+    'swagger.yaml',
+  ],
+  [
+    'a description that has no such handler',
+    () => edit('swagger/swagger.yaml', (text) => text.replace('operationId: greet', 'operationId: welcome')),
+    'greet',
+  ],
+];
+
+test.each(FAILURES)(
+  'after a build that fails (%s) workers that die are replaced by what they were',
+  async (_, harm, cause) => {
+    expect(build().status).toBe(0);
+    const before = built();
+    const service = await start();
+    await service.allReady(2);
+
+    harm();
+    const failed = build();
+    expect(failed.status).toBe(1);
+    expect(failed.stdout + failed.stderr).toContain(cause);
+    expect(built()).toEqual(before);
+    expect(readdirSync(folder).filter((name) => name.startsWith('.dist-'))).toEqual([]);
+
+    const old = service.workers();
+    for (const worker of old) process.kill(worker, 'SIGKILL');
+    await eventually('two new workers', 20_000, () => {
+      const workers = service.workers();
+      return workers.length === 2 && workers.every((worker) => !old.includes(worker));
+    });
+    await service.allReady(2);
+    expect(await greeting(service)).toContain('Hello');
+  },
+);
+
+test('what is built anew is what a reload runs, and nothing of deleted sources is left', async () => {
+  writeFileSync(join(folder, 'src/short-lived.ts'), 'export const shortLived = true;\n');
+  expect(build().status).toBe(0);
+  expect(existsSync(join(folder, 'dist/short-lived.js'))).toBe(true);
+  const service = await start();
+
+  rmSync(join(folder, 'src/short-lived.ts'));
+  edit('src/handlers/greet.ts', (text) => text.replace("message: '", "message: 'NEW "));
+  expect(build().status).toBe(0);
+  expect(existsSync(join(folder, 'dist/short-lived.js'))).toBe(false);
+  expect(await greeting(service)).not.toContain('NEW');
+  service.signal('SIGHUP');
+  await eventually('the new greeting', 20_000, async () => (await greeting(service)).includes('NEW'));
+});
+
+test('the description that is served is the one that was built, whatever is written meanwhile', async () => {
+  expect(build().status).toBe(0);
+  edit('swagger/swagger.yaml', (text) => text.replace('operationId: greet', 'operationId: ]'));
+  const service = await start();
+  expect(await greeting(service)).toContain('Hello');
+});
+
+test('--if-needed builds what has changed, and touches nothing where nothing has', () => {
+  expect(build('--if-needed').status).toBe(0);
+  const before = statSync(join(folder, 'dist')).ino;
+  expect(build('--if-needed').status).toBe(0);
+  expect(statSync(join(folder, 'dist')).ino).toBe(before);
+  edit('src/handlers/greet.ts', (text) => text.replace("message: '", "message: 'NEW "));
+  expect(build('--if-needed').status).toBe(0);
+  expect(readFileSync(join(folder, 'dist/handlers/greet.js'), 'utf8')).toContain('NEW');
+});
+
+test('a process that was loading while the program was built anew does not serve a mixture', async () => {
+  expect(build().status).toBe(0);
+  const program = join(folder, 'dist/main.js');
+  // What it loads first, then the build, then the rest.
+  const rebuild = `require('node:child_process').execFileSync(process.execPath, ['scripts/build.mjs'])`;
+  edit('dist/main.js', (text) =>
+    text.replace('require("./config.js")', `$&; if (require('node:cluster').isWorker) ${rebuild}`),
+  );
+  const service = await Service.start({ program, cwd: folder, readyMs: 0 });
+  expect(await service.waitForExit(60_000)).toEqual({ code: 1, signal: null });
+  expect(service.stderr.trim()).toBe(
+    'The service was built anew while this process was loading it: start or reload it again.',
+  );
+});
+
+test('a release that a symbolic link switches is what the next reload runs, also when the old one is gone', async () => {
+  expect(build().status).toBe(0);
+  const [one, two, current] = [join(folder, 'one'), join(folder, 'two'), join(folder, 'current')];
+  for (const release of [one, two]) {
+    cpSync(join(folder, 'dist'), join(release, 'dist'), { recursive: true });
+    symlinkSync(join(ROOT, 'node_modules'), join(release, 'node_modules'));
+  }
+  edit('two/dist/handlers/greet.js', (text) => text.replace("message: '", "message: 'NEW "));
+  symlinkSync(one, current);
+  // As a shell starts it that has changed into the link: of that only $PWD tells.
+  const service = await Service.start({ program: 'dist/main.js', cwd: current, env: { PWD: current } });
+  await service.allReady(2);
+  expect(await greeting(service)).not.toContain('NEW');
+  rmSync(current);
+  symlinkSync(two, current);
+  rmSync(one, { recursive: true });
+  service.signal('SIGHUP');
+  await eventually('the new greeting', 20_000, async () => (await greeting(service)).includes('NEW'));
+});
