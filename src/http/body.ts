@@ -3,6 +3,8 @@ import bodyParser from 'koa-bodyparser';
 import type { Context, Middleware, Next } from 'koa';
 import { MeasuredResponse } from '../server/measured-response.js';
 import { type BodyKind, parseMediaType } from '../openapi/media-type.js';
+import { malformed, parseJson } from './json-body.js';
+import { readPlainBody } from './plain-body.js';
 import { Problem } from './problem.js';
 
 /** Turns the text of a body into its value. Throws a 400 if it is not of this format. */
@@ -43,16 +45,17 @@ export function bodyMiddleware({ limit, readers }: BodyOptions): Middleware {
   const read = (ctx: Context, reader: (ctx: Context, text: string | undefined) => unknown) => {
     const raw: unknown = ctx.request.body;
     if (typeof raw !== 'string') throw unsupportedType(types);
-    return reader(ctx, raw === '' ? undefined : decodeUtf8(raw));
+    return reader(ctx, raw === '' ? undefined : decodeUtf8(Buffer.from(raw, 'latin1')));
   };
   return (ctx) => {
     if (!hasBody(ctx)) return withoutBody?.(ctx, undefined);
-    const reader = readers.get(essenceOf(ctx, types));
+    const reader = readers.get(ctx.req.headers['content-type'] ?? '') ?? readers.get(essenceOf(ctx, types));
     if (!reader) throw unsupportedType(types);
     checkCoding(ctx);
     // One that waits for 100 Continue need not send what would be refused.
     if (!isEncoded(ctx) && Number(ctx.req.headers['content-length'] ?? 0) > limit) throw tooLarge();
     if (awaitsContinue(ctx)) ctx.res.writeContinue();
+    if (isPlain(ctx)) return readPlainBody(ctx.req).then((bytes) => reader(ctx, decodeUtf8(bytes)));
     const next: Next = () => Promise.resolve(read(ctx, reader));
     return parse(ctx, next);
   };
@@ -69,6 +72,10 @@ function hasBody({ req: { headers } }: Context): boolean {
  */
 function awaitsContinue({ req, res }: Context): boolean {
   return req.headers.expect !== undefined && res instanceof MeasuredResponse && req.httpVersionMinor >= 1;
+}
+
+function isPlain(ctx: Context): boolean {
+  return ctx.req.headers['content-length'] !== undefined && !isEncoded(ctx);
 }
 
 function isEncoded({ req: { headers } }: Context): boolean {
@@ -114,52 +121,7 @@ function tooLarge(): Problem {
   return new Problem(413, 'The body is too large.', { headers: { Connection: 'close' } });
 }
 
-function decodeUtf8(raw: string): string {
-  const bytes = Buffer.from(raw, 'latin1');
+function decodeUtf8(bytes: Buffer): string {
   if (!isUtf8(bytes)) throw malformed('is not UTF-8');
   return bytes.toString();
-}
-
-/** As deep as a body may be nested. Much deeper, and whoever walks through it runs out of stack. */
-const DEEPEST = 100;
-
-function parseJson(text: string): unknown {
-  if (text.length > DEEPEST && depth(text) > DEEPEST)
-    throw malformed(`is nested more than ${DEEPEST} levels deep`);
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw malformed(`is not JSON: ${(error as SyntaxError).message}`);
-  }
-  if (text.includes('__proto__') || text.includes('\\u')) refusePrototypes(value);
-  return value;
-}
-
-/** `JSON.parse` is safe with such a key, but whatever copies the value with `=` is not. */
-function refusePrototypes(value: unknown, path = ''): void {
-  if (typeof value !== 'object' || value === null) return;
-  for (const [key, child] of Object.entries(value)) {
-    if (key === '__proto__') throw malformed('is not allowed', `${path}/${key}`);
-    refusePrototypes(child, `${path}/${key}`);
-  }
-}
-
-function depth(text: string): number {
-  let deepest = 0;
-  let level = 0;
-  let quoted = false;
-  for (let index = 0; index < text.length; index += 1) {
-    const character = text[index];
-    if (quoted && character === '\\') index += 1;
-    else if (character === '"') quoted = !quoted;
-    else if (quoted) continue;
-    else if (character === '{' || character === '[') deepest = Math.max(deepest, (level += 1));
-    else if (character === '}' || character === ']') level -= 1;
-  }
-  return deepest;
-}
-
-function malformed(message: string, path = ''): Problem {
-  return new Problem(400, 'The body can not be read.', { errors: [{ in: 'body', path, message }] });
 }

@@ -126,6 +126,8 @@ describe('a body', () => {
   });
 
   test.each([
+    ['{"text":"' + '['.repeat(200) + '"}', { text: '['.repeat(200) }],
+    ['{"text":"\\"' + '{'.repeat(200) + '\\\\"}', { text: '"' + '{'.repeat(200) + '\\' }],
     ['null', null],
     ['0', 0],
     ['"a"', 'a'],
