@@ -1,4 +1,4 @@
-// Builds dist/ from the sources and the API description, whole or not at all: in a folder beside it, which then takes its place.
+// Builds dist/ of the project in the current folder from the sources and the API description, whole or not at all: in a folder beside it, which then takes its place.
 // With --if-needed (npm start) nothing is built where dist/ is of these very sources, nor where it came without the compiler.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -17,9 +17,12 @@ import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { replaceFolder } from './replace-folder.mjs';
 
-const path = (name) => fileURLToPath(new URL(`../${name}`, import.meta.url));
+const path = (name) => join(process.cwd(), name);
 const dist = path('dist');
 const compiler = path('node_modules/typescript/bin/tsc');
+
+/** The package that this script belongs to. In its own repository that is the project, and what it has built is not there yet. */
+const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
 
 /** Where dist/ has the digest of what it was built of. */
 const DIGEST = '.sources';
@@ -55,10 +58,7 @@ async function build(digest) {
   try {
     compile(next);
     cpSync(path('swagger'), join(next, 'generated/swagger'), { recursive: true });
-    const { compileDescription } = createRequire(import.meta.url)(
-      join(next, 'openapi/compile-description.js'),
-    );
-    compileDescription(path('swagger/swagger.yaml'));
+    compileDescription(next);
     writeFileSync(join(next, DIGEST), digest);
     replaceFolder(dist, next);
   } finally {
@@ -66,8 +66,17 @@ async function build(digest) {
   }
 }
 
+function compileDescription(folder) {
+  const own = join(folder, 'openapi/compile-description.js');
+  const module = existsSync(own) ? own : join(PACKAGE, 'dist/openapi/compile-description.js');
+  createRequire(import.meta.url)(module).compileDescription(
+    path('swagger/swagger.yaml'),
+    join(folder, 'generated/swagger/swagger.yaml'),
+  );
+}
+
 function removeLeftovers() {
-  for (const name of readdirSync(path(''))) {
+  for (const name of readdirSync(process.cwd())) {
     const isOld = () => Date.now() - statSync(path(name)).mtimeMs > LEFTOVER_MS;
     if (name.startsWith('.dist-') && isOld()) rmSync(path(name), { recursive: true });
   }
@@ -82,9 +91,10 @@ function compile(folder) {
 function digestOfInputs() {
   const hash = createHash('sha256');
   const files = INPUTS.map(path)
+    .filter((file) => existsSync(file))
     .flatMap(filesBelow)
     .toSorted((a, b) => (a < b ? -1 : 1));
-  for (const file of files) hash.update(`${relative(path(''), file)}\0`).update(readFileSync(file));
+  for (const file of files) hash.update(`${relative(process.cwd(), file)}\0`).update(readFileSync(file));
   return hash.digest('hex');
 }
 

@@ -1,14 +1,16 @@
-// Runs the service for development: builds and restarts it when a source or the API description changes. While the
+// Runs the service of the project in the current folder for development: builds and restarts it when a source or the API description changes. While the
 // build fails the last one that worked goes on.
 import { spawn } from 'node:child_process';
 import { readdirSync, watch } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const path = (name) => fileURLToPath(new URL(`../${name}`, import.meta.url));
-const node = (script, env) =>
-  spawn(process.execPath, [path(script)], { stdio: 'inherit', env: { ...process.env, ...env } });
+const path = (name) => join(process.cwd(), name);
+const node = (program, env) =>
+  spawn(process.execPath, [program], { stdio: 'inherit', env: { ...process.env, ...env } });
 const ended = (child) => new Promise((resolve) => child.once('exit', resolve));
+
+const BUILD = fileURLToPath(new URL('build.mjs', import.meta.url));
 
 let service;
 let stopping = false;
@@ -58,7 +60,7 @@ async function refresh() {
     changed = false;
     // Before the build: it sees what is in a new folder by then, and the watcher what comes later.
     watchAll();
-    if ((await ended(node('scripts/build.mjs'))) === 0 && !stopping) await restart();
+    if ((await ended(node(BUILD))) === 0 && !stopping) await restart();
   }
   working = false;
 }
@@ -69,7 +71,7 @@ async function restart() {
     await ended(service);
   }
   // Nobody balances load towards a developer's machine: it stops without delay.
-  if (!stopping) service = node('dist/main.js', { SHUTDOWN_DELAY_MS: '0' });
+  if (!stopping) service = node(path('dist/main.js'), { SHUTDOWN_DELAY_MS: '0' });
 }
 
 async function stop(signal) {

@@ -1,13 +1,14 @@
-// Writes src/generated: a copy of the API description, the types of its operations, and the list of the handlers that there
+// Writes src/generated of the project in the current folder: a copy of the API description, the types of its operations, and the list of the handlers that there
 // are. With both, a handler that disagrees with the description, or is missing, does not compile.
 import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { compile } from 'json-schema-to-typescript';
 import { parse } from 'yaml';
 
 const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace'];
 
-const at = (name) => new URL(`../${name}`, import.meta.url);
+const at = (name) => join(process.cwd(), name);
 const object = (properties, required) => ({
   type: 'object',
   properties,

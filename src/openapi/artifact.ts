@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import type { ValidateFunction } from 'ajv/dist/2020.js';
 
 /** What the build has made of an API description. It saves two fifths of a cold start: 137 ms in place of 238. */
@@ -12,13 +11,19 @@ export interface Artifact {
   readonly validators: Readonly<Record<string, ValidateFunction>>;
 }
 
-/** The module that the build writes. There is none beside sources. */
-export const ARTIFACT = join(__dirname, 'compiled-description.js');
+/** A module that the build has written. It is given `require`, so that what it loads is what this package does. */
+type ArtifactModule = (load: NodeJS.Require) => Artifact;
 
-/** What was made of exactly this text; `undefined` if it has been changed since, or is another one. */
-export function findArtifact(text: string): Artifact | undefined {
-  if (!existsSync(ARTIFACT)) return undefined;
-  const found = require(ARTIFACT) as Artifact; // written by compileDescription
+/** Where the build writes what it has made of this description. There is none beside sources. */
+export function artifactFile(description: string): string {
+  return `${description}.js`;
+}
+
+/** What was made of exactly this text; `undefined` if the file has been changed since, or was never built. */
+export function findArtifact(description: string, text: string): Artifact | undefined {
+  const file = artifactFile(description);
+  if (!existsSync(file)) return undefined;
+  const found = (require(file) as ArtifactModule)(require); // written by compileDescription
   return found.digest === digestOf(text) ? found : undefined;
 }
 

@@ -21,7 +21,7 @@ export class Description {
     } catch (error) {
       throw new ContractError(file, '1:1', `cannot be read: ${(error as NodeJS.ErrnoException).code}`);
     }
-    this.artifact = findArtifact(this.text);
+    this.artifact = findArtifact(file, this.text);
     this.document = this.artifact?.document ?? this.#yaml.document;
     if (!this.artifact) this.#checkReferences(this.root);
   }

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { copyFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadContract } from '../../src/http/contract';
 import { handlers } from '../../src/generated/handlers';
@@ -41,12 +41,14 @@ function loadHere() {
 }
 
 test('the description that was built with is served without compiling anything', () => {
-  expect(loadBuilt(OWN)).toEqual({ loaded: false, ...loadHere() });
+  expect(loadBuilt(join(DIST, 'generated/swagger/swagger.yaml'))).toEqual({ loaded: false, ...loadHere() });
 });
 
 test('one that has been changed since is compiled', () => {
-  const changed = readFileSync(OWN, 'utf8').replace('maxLength: 64', 'maxLength: 65');
-  const { loaded, said } = loadBuilt(describeText(changed));
+  const built = join(DIST, 'generated/swagger/swagger.yaml');
+  const changed = describeText(readFileSync(OWN, 'utf8').replace('maxLength: 64', 'maxLength: 65'));
+  copyFileSync(`${built}.js`, `${changed}.js`);
+  const { loaded, said } = loadBuilt(changed);
   expect(loaded).toBe(true);
   expect(said).toMatchObject([
     null,
@@ -54,4 +56,10 @@ test('one that has been changed since is compiled', () => {
     [{ path: '/path/name' }],
     [{ path: '/path/name' }, { path: '/query' }],
   ]);
+});
+
+test('what the build made is loaded wherever it lies', () => {
+  const copy = describeText(readFileSync(OWN, 'utf8'));
+  copyFileSync(join(DIST, 'generated/swagger/swagger.yaml.js'), `${copy}.js`);
+  expect(loadBuilt(copy)).toEqual({ loaded: false, ...loadHere() });
 });

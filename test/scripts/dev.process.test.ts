@@ -1,0 +1,63 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { eventually } from '../support/eventually';
+import { request } from '../support/exchange';
+import { groupMembers } from '../support/processes';
+import { freePort } from '../support/service';
+
+jest.setTimeout(180_000);
+
+const ROOT = resolve(__dirname, '../..');
+const CHECKOUT = ['package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json'];
+
+let folder: string;
+let port: number;
+let child: ChildProcess;
+let output = '';
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'dev-test-'));
+  for (const name of [...CHECKOUT, 'scripts', 'src', 'swagger'])
+    cpSync(join(ROOT, name), join(folder, name), { recursive: true });
+  symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
+  port = await freePort();
+  const env = { ...process.env, HOST: '127.0.0.1', PORT: String(port), WEB_CONCURRENCY: '1' };
+  child = spawn(process.execPath, ['scripts/dev.mjs'], { cwd: folder, detached: true, stdio: 'pipe', env });
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => (output += String(chunk)));
+});
+afterEach(async () => {
+  child.kill('SIGTERM');
+  await eventually('the end of all of it', 20_000, () => groupMembers(child.pid ?? 0).length === 0);
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function greeting(): Promise<string> {
+  return request(port, '/').then(
+    ({ body }) => body.toString(),
+    () => 'not up',
+  );
+}
+
+/** The greeting that is defined in this file from now on. */
+function define(file: string, message: string): void {
+  writeFileSync(join(folder, file), `export const message = '${message}';\n`);
+}
+
+test('a source that changes is served, also one in a folder that was made meanwhile; a mistake leaves what there was', async () => {
+  await eventually('the service is up', 60_000, async () => (await greeting()).includes('Hello'));
+
+  mkdirSync(join(folder, 'src/handlers/words'));
+  define('src/handlers/words/message.ts', 'FIRST');
+  const greet = join(folder, 'src/handlers/greet.ts');
+  const text = readFileSync(greet, 'utf8').replace(/message: '[^']*'/, 'message');
+  writeFileSync(greet, `import { message } from './words/message.js';\n${text}`);
+  await eventually('the first change', 60_000, async () => (await greeting()).includes('FIRST'));
+
+  define('src/handlers/words/message.ts', 'SECOND');
+  await eventually('the second change', 60_000, async () => (await greeting()).includes('SECOND'));
+
+  define('src/handlers/words/message.ts', "'broken");
+  await eventually('word of the mistake', 60_000, () => output.includes('do not compile'));
+  expect(await greeting()).toContain('SECOND');
+});
