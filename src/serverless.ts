@@ -12,7 +12,7 @@ import { createLog } from './log.js';
 import { processGatherer } from './metrics/exposition/process-gatherer.js';
 import { Pushgateway } from './serverless/pushgateway.js';
 import { RequestMetrics } from './metrics/request-metrics.js';
-import { registerRequestsInProgress } from './metrics/service-metrics.js';
+import { registerRequestsInProgress } from './metrics/metric-catalogue.js';
 
 interface Service {
   readonly app: Koa;
@@ -56,7 +56,8 @@ function build(): Service {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   registerRequestsInProgress(registry, config.metricsPrefix, () => metrics.inProgress);
-  const gather = processGatherer(config.metricsPrefix, metrics, registry);
+  const gatherer = processGatherer(config.metricsPrefix, metrics, registry);
+  const gather = async () => (await gatherer.gather()).bytes;
   const description = join(__dirname, 'generated/swagger/swagger.yaml');
   const contract = loadContract({ description, handlers, validateResponses: config.validateResponses });
   const app = createApp({ config, log, contract, metrics, gather, ready: () => true });

@@ -7,7 +7,7 @@ import { ClusterRegistry } from '../../dist/metrics/exposition/cluster-registry.
 import { prepareLedgerFolder } from '../../dist/metrics/ledger/ledger-folder.js';
 import { Ledger } from '../../dist/metrics/ledger/ledger.js';
 import { RequestMetrics } from '../../dist/metrics/request-metrics.js';
-import { snapshotText } from '../../dist/metrics/snapshot/snapshot.js';
+import { snapshotText } from '../../dist/metrics/snapshot/take-snapshot.js';
 import { latency, routeName } from './scrape-series.mjs';
 
 const { metricsBuckets: buckets, metricsPrefix: prefix, ledgerDir } = readConfig({});

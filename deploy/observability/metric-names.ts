@@ -1,4 +1,4 @@
-import { SERVICE_METRICS } from '../../src/metrics/service-metrics.js';
+import { SERVICE_METRICS } from '../../src/metrics/metric-catalogue.js';
 
 type Metric = keyof typeof SERVICE_METRICS;
 

@@ -1,6 +1,6 @@
-import type { Exposition } from '../metrics/exposition/cluster-registry.js';
+import type { Exposition } from '../metrics/exposition/gatherer.js';
 import { monotonicTime } from '../metrics/exposition/monotonic-time.js';
-import { Turns } from '../metrics/exposition/slices.js';
+import { Turns } from '../metrics/event-loop-turns.js';
 import type { PrimaryMessage, WorkerMessage } from './messages.js';
 
 /** Of an exposition's bytes per message: the primary is never busy for longer than one takes. */

@@ -1,10 +1,7 @@
+import { type Koffi, loadKoffi } from '../koffi.js';
+
 const PR_SET_PDEATHSIG = 1;
 const SIGKILL = 9;
-
-/** The part of koffi that is used. */
-interface Koffi {
-  load(library: null): { func(definition: string): (...args: number[]) => number };
-}
 
 /** Leaves it to the primary what a signal means: a terminal's ^C and PM2's stop reach every process of the group. */
 export function obeyOnlyThePrimary(primary: number): void {
@@ -22,8 +19,7 @@ function dieWithParent(parent: number): void {
   if (process.platform !== 'linux') return;
   let koffi: Koffi;
   try {
-    // It is optional, and its own types are wider and say `any`.
-    koffi = require('koffi') as Koffi;
+    koffi = loadKoffi();
   } catch {
     return;
   }

@@ -7,6 +7,7 @@ import type { ConnectionHandle } from '../server/connection-handle.js';
 import { createMetricsListener } from '../http/metrics-route.js';
 import { createLog, type Logger } from '../log.js';
 import { ClusterRegistry } from '../metrics/exposition/cluster-registry.js';
+import { REDEFINED } from '../metrics/metric-catalogue.js';
 import { prepareLedgerFolder } from '../metrics/ledger/ledger-folder.js';
 import { listenProblem } from '../server/boot-problem.js';
 import { MetricsServer } from '../server/metrics-server.js';
@@ -54,6 +55,7 @@ class Primary {
       buckets: config.metricsBuckets,
       perWorker: config.metricsPerWorker,
       registry,
+      onRedefined: (metric) => this.#log.warn({ metric }, REDEFINED),
     });
     const countExit = registerWorkerExits(registry, config.metricsPrefix);
     this.#supervisor = new Supervisor({

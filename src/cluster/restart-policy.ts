@@ -1,15 +1,4 @@
-/** Why a worker is no more: the values of the label `reason`. */
-export const EXIT_REASONS = ['drained', 'recycled', 'crashed', 'killed', 'hung', 'boot_failed'] as const;
-
-/**
- * - `drained`: it was asked to go and went
- * - `recycled`: so it was, because it had reached a limit of its life (`WORKER_MAX_…`)
- * - `crashed`: it failed by itself: an exit that nobody asked for, an exception, an abort
- * - `killed`: somebody else's signal, which may be the kernel's for want of memory
- * - `hung`: it was silent for too long and we killed it
- * - `boot_failed`: it was never ready
- */
-export type ExitReason = (typeof EXIT_REASONS)[number];
+import type { ExitReason } from '../metrics/supervision-metrics.js';
 
 export interface Exit {
   readonly reason: ExitReason;

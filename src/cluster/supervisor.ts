@@ -1,10 +1,11 @@
 import type { Logger } from '../log.js';
 import { silentBootProblem } from '../server/boot-problem.js';
-import { WorkerRecord, type WorkerHandle, type WorkerState } from './worker-record.js';
+import type { ExitReason, WorkerState } from '../metrics/supervision-metrics.js';
+import { WorkerRecord, type WorkerHandle } from './worker-record.js';
 import type { WorkerMessage } from './messages.js';
 import { Recycling } from './recycling.js';
 import { RollingReload } from './rolling-reload.js';
-import { RestartHistory, type ExitReason } from './restart-policy.js';
+import { RestartHistory } from './restart-policy.js';
 
 export type SupervisorEvent =
   | { readonly type: 'message'; readonly generation: number; readonly message: WorkerMessage }

@@ -1,7 +1,7 @@
 import type { ConnectionHandle } from '../server/connection-handle.js';
 import type { RequestInFlight } from '../metrics/ledger/requests-in-flight.js';
 import type { PrimaryMessage } from './messages.js';
-import type { ExitReason } from './restart-policy.js';
+import type { ExitReason, WorkerState } from '../metrics/supervision-metrics.js';
 import type { WearLimit } from './worker-wear.js';
 
 /** A forked process, as far as the supervisor is concerned. */
@@ -17,9 +17,6 @@ export interface WorkerHandle {
   /** Ends it at once (SIGKILL). */
   kill(): void;
 }
-
-export const WORKER_STATES = ['starting', 'ready', 'draining'] as const;
-export type WorkerState = (typeof WORKER_STATES)[number];
 
 /** Signals by which a process ends itself: abort, which is also Node's end when the heap is full, and illegal operations. */
 const OWN_SIGNALS: ReadonlySet<string> = new Set([

@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { RequestListener } from 'node:http';
 import type { Context } from 'koa';
 import type { Logger } from 'pino';
-import { CONTENT_TYPE } from '../metrics/exposition/text-format.js';
+import { CONTENT_TYPE } from '../metrics/exposition/text-renderer.js';
 import { excludeFromInProgress } from './measure.js';
 import { Problem, sendProblem } from './problem.js';
 import { pathOf } from './request-target.js';

@@ -1,7 +1,21 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
-import { SERVICE_METRICS } from './service-metrics.js';
-import { WORKER_STATES, type WorkerState } from '../cluster/worker-record.js';
-import { EXIT_REASONS, type ExitReason } from '../cluster/restart-policy.js';
+import { SERVICE_METRICS } from './metric-catalogue.js';
+
+export const WORKER_STATES = ['starting', 'ready', 'draining'] as const;
+export type WorkerState = (typeof WORKER_STATES)[number];
+
+/** Why a worker is no more: the values of the label `reason`. */
+export const EXIT_REASONS = ['drained', 'recycled', 'crashed', 'killed', 'hung', 'boot_failed'] as const;
+
+/**
+ * - `drained`: it was asked to go and went
+ * - `recycled`: so it was, because it had reached a limit of its life (`WORKER_MAX_…`)
+ * - `crashed`: it failed by itself: an exit that nobody asked for, an exception, an abort
+ * - `killed`: somebody else's signal, which may be the kernel's for want of memory
+ * - `hung`: it was silent for too long and we killed it
+ * - `boot_failed`: it was never ready
+ */
+export type ExitReason = (typeof EXIT_REASONS)[number];
 
 /**
  * Registers the gauge of workers by state; `count` is called at each scrape. Those of the `wanted` workers that wait to

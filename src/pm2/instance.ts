@@ -11,8 +11,8 @@ import { Ledger } from '../metrics/ledger/ledger.js';
 import { processGatherer } from '../metrics/exposition/process-gatherer.js';
 import { assertOneBuild } from '../one-build.js';
 import { RequestMetrics } from '../metrics/request-metrics.js';
-import { registerLedgerErrors, registerRequestsInProgress } from '../metrics/service-metrics.js';
-import { takeSnapshot } from '../metrics/snapshot/snapshot.js';
+import { REDEFINED, registerLedgerErrors, registerRequestsInProgress } from '../metrics/metric-catalogue.js';
+import { takeSnapshot } from '../metrics/snapshot/take-snapshot.js';
 import { bootProblem } from '../server/boot-problem.js';
 import { MetricsServer } from '../server/metrics-server.js';
 import { SiblingFolder } from './sibling-folder.js';
@@ -70,7 +70,8 @@ class Instance {
   async start(service: Service): Promise<void> {
     const { port, host } = this.#config;
     const metrics = await this.#count();
-    const gather = this.#siblings?.gather ?? processGatherer(this.#config.metricsPrefix, metrics, register);
+    const gatherer = this.#siblings ?? processGatherer(this.#config.metricsPrefix, metrics, register);
+    const gather = async () => (await gatherer.gather()).bytes;
     this.#server = this.#serve(service, metrics, gather);
     await this.#serveMetrics(gather);
     assertOneBuild();
@@ -116,6 +117,7 @@ class Instance {
         slot: slot(),
         snapshot: () => takeSnapshot(register, this.#ledger?.memoryOnly() ?? []),
         onError: (err) => this.#log.warn({ err }, 'The folder of the instances cannot be used'),
+        onRedefined: (metric) => this.#log.warn({ metric }, REDEFINED),
       });
       this.#ledger = Ledger.open({
         folder: folder.path,

@@ -11,6 +11,7 @@ import { join } from 'node:path';
 export class SharedValue {
   readonly #folder: string;
   readonly #name: string;
+  #last: { readonly version: number; readonly value: unknown } = { version: 0, value: undefined };
 
   /** @param name of the files, letters only */
   constructor(folder: string, name: string) {
@@ -18,7 +19,10 @@ export class SharedValue {
     this.#name = name;
   }
 
-  /** Undefined when there is none yet, or a power cut has spoilt it. Throws when it cannot be read. */
+  /**
+   * Undefined when there is none yet, or a power cut has spoilt it; the same object as before while it is unchanged. Throws when it
+   * cannot be read.
+   */
   read(): unknown {
     return this.#load().value;
   }
@@ -43,10 +47,10 @@ export class SharedValue {
   #load(): { version: number; value: unknown } {
     for (;;) {
       const version = Math.max(0, ...this.#versions());
-      if (version === 0) return { version, value: undefined };
+      if (version === this.#last.version) return this.#last;
       try {
         const value: unknown = JSON.parse(readFileSync(this.#path(version), 'utf8'));
-        return { version, value };
+        return (this.#last = { version, value });
       } catch (err) {
         // No process leaves half a value, but a disk may. The next change replaces it.
         if (err instanceof SyntaxError) return { version, value: undefined };

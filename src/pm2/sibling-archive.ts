@@ -1,9 +1,8 @@
-import { addUp, allRows, type Counts, NOTHING } from '../metrics/exposition/add-up.js';
-import { readLedger } from '../metrics/ledger/ledger-reader.js';
-import type { Snapshot } from '../metrics/snapshot/snapshot.js';
-import type { ExitReason } from '../cluster/restart-policy.js';
+import { Aggregation, type Counts } from '../metrics/exposition/aggregation.js';
+import { LedgerSource } from '../metrics/exposition/ledger-source.js';
+import type { ExitReason } from '../metrics/supervision-metrics.js';
 import type { SiblingFolder } from './sibling-folder.js';
-import { readReport, type Report } from './sibling-report.js';
+import { readReport } from './sibling-report.js';
 import { SharedValue } from './shared-value.js';
 
 /** What the instances that are gone have left. */
@@ -19,7 +18,7 @@ const EMPTY: Archive = {
   version: 1,
   folded: [],
   exits: { drained: 0, recycled: 0, crashed: 0, killed: 0, hung: 0, boot_failed: 0 },
-  counts: NOTHING,
+  counts: { rows: [], metrics: [] },
 };
 
 /** How many instances are remembered as folded: more than can end while one scrape is made. */
@@ -28,10 +27,12 @@ const REMEMBERED = 1_000;
 /** Keeps the counts of instances that are gone, each of them once, whoever notices and whatever fails in between. */
 export class SiblingArchive {
   readonly #folder: SiblingFolder;
+  readonly #buckets: readonly number[];
   readonly #shared: SharedValue;
 
-  constructor(folder: SiblingFolder) {
+  constructor(folder: SiblingFolder, buckets: readonly number[]) {
     this.#folder = folder;
+    this.#buckets = buckets;
     this.#shared = new SharedValue(folder.path, 'archive');
   }
 
@@ -64,20 +65,23 @@ export class SiblingArchive {
 
   #add(archive: Archive, gone: readonly number[]): Archive {
     const exits = { ...archive.exits };
-    const snapshots = gone.map((id) => {
+    const aggregation = new Aggregation({ buckets: this.#buckets, reserved: [] });
+    aggregation.gone = archive.counts;
+    for (const id of gone) {
       const report = readReport(this.#folder.report(id));
       exits[report?.exit ?? (report ? 'killed' : 'boot_failed')] += 1;
-      return countsOf(this.#folder, id, report);
-    });
+      const source = new LedgerSource({
+        folder: this.#folder.path,
+        generation: id,
+        buckets: this.#buckets,
+        birth: report?.birth ?? 0,
+      });
+      if (report) aggregation.read(source, report.snapshot);
+      source.retireTo(aggregation);
+    }
     const folded = [...archive.folded, ...gone].slice(-REMEMBERED);
-    return { version: 1, folded, exits, counts: addUp(archive.counts, snapshots) };
+    return { version: 1, folded, exits, counts: aggregation.gone };
   }
-}
-
-/** All that an instance has counted: its ledger, and what its report says beyond that. */
-export function countsOf(folder: SiblingFolder, id: number, report: Report | undefined): Snapshot {
-  const { metrics = [], rows = [] } = report?.snapshot ?? {};
-  return { metrics, rows: allRows(readLedger(folder.ledger(id))?.rows ?? [], rows) };
 }
 
 /** Only instances of this app can write here, so that what is of this version is whole. */

@@ -1,14 +1,20 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { parseSnapshot } from '../metrics/snapshot/snapshot-parser.js';
 import type { Snapshot } from '../metrics/snapshot/snapshot.js';
-import { WORKER_STATES, type WorkerState } from '../cluster/worker-record.js';
-import { EXIT_REASONS, type ExitReason } from '../cluster/restart-policy.js';
+import {
+  EXIT_REASONS,
+  type ExitReason,
+  WORKER_STATES,
+  type WorkerState,
+} from '../metrics/supervision-metrics.js';
 
 /** What an instance says of itself. */
 export interface Report {
   readonly state: WorkerState;
   /** Which one of the app's instances it is, from 1. */
   readonly slot: number;
+  /** When it began, in milliseconds since the epoch. */
+  readonly birth: number;
   /** Why it ends, in its last report. */
   readonly exit?: ExitReason;
   readonly snapshot: Snapshot;
@@ -17,10 +23,11 @@ export interface Report {
 /** Undefined for anything that is no report. */
 export function parseReport(text: string): Report | undefined {
   try {
-    const { state, slot, exit, snapshot }: Record<string, unknown> = JSON.parse(text);
+    const { state, slot, birth, exit, snapshot }: Record<string, unknown> = JSON.parse(text);
     const known = parseSnapshot(snapshot);
-    if (!known || !isOneOf(WORKER_STATES, state) || typeof slot !== 'number') return undefined;
-    return { state, slot, snapshot: known, ...(isOneOf(EXIT_REASONS, exit) && { exit }) };
+    if (!known || !isOneOf(WORKER_STATES, state)) return undefined;
+    if (typeof slot !== 'number' || typeof birth !== 'number') return undefined;
+    return { state, slot, birth, snapshot: known, ...(isOneOf(EXIT_REASONS, exit) && { exit }) };
   } catch {
     return undefined;
   }

@@ -1,19 +1,31 @@
 import { randomInt } from 'node:crypto';
 import { Registry } from 'prom-client';
 import type { Config } from '../config.js';
-import { addUp, toSnapshot } from '../metrics/exposition/add-up.js';
-import { appendMissingWorkers } from '../metrics/exposition/text-format.js';
-import { MergedMetrics, MetricSource, type Live } from '../metrics/exposition/merged-metrics.js';
+import { Slices } from '../metrics/event-loop-turns.js';
+import { Aggregation } from '../metrics/exposition/aggregation.js';
+import type { Family } from '../metrics/exposition/families.js';
+import type { Live } from '../metrics/exposition/family-totals.js';
+import {
+  type Exposition,
+  type Format,
+  type Gathered,
+  type Gatherer,
+  SharedGatherer,
+} from '../metrics/exposition/gatherer.js';
+import { LedgerSource } from '../metrics/exposition/ledger-source.js';
+import { monotonicTime } from '../metrics/exposition/monotonic-time.js';
 import { oneAtATime } from '../metrics/exposition/one-at-a-time.js';
-import { RequestSource, RequestTotals } from '../metrics/exposition/request-totals.js';
-import { ownSeries } from '../metrics/service-metrics.js';
-import { Slices } from '../metrics/exposition/slices.js';
-import { takeSnapshot, type Snapshot } from '../metrics/snapshot/snapshot.js';
-import { TextBuffer } from '../metrics/exposition/text-buffer.js';
-import type { WorkerState } from '../cluster/worker-record.js';
-import { registerWorkerExits, registerWorkers } from '../metrics/supervision-metrics.js';
-import { EXIT_REASONS, type ExitReason } from '../cluster/restart-policy.js';
-import { type Archive, countsOf, SiblingArchive } from './sibling-archive.js';
+import { familiesOf, missingWorkers } from '../metrics/exposition/own-families.js';
+import { ownSeries, SERVICE_METRICS } from '../metrics/metric-catalogue.js';
+import type { Snapshot } from '../metrics/snapshot/snapshot.js';
+import {
+  EXIT_REASONS,
+  type ExitReason,
+  registerWorkerExits,
+  registerWorkers,
+  type WorkerState,
+} from '../metrics/supervision-metrics.js';
+import { type Archive, SiblingArchive } from './sibling-archive.js';
 import { askSibling, GONE, listenToSiblings } from './sibling-channel.js';
 import type { SiblingFolder } from './sibling-folder.js';
 import { parseReport, readReport, type Report, writeReport } from './sibling-report.js';
@@ -27,6 +39,8 @@ export interface SiblingsOptions {
   readonly snapshot: () => Promise<Snapshot>;
   /** What goes wrong with the folder; scrapes go on with what they have. */
   readonly onError: (err: Error) => void;
+  /** Called with the name of a metric that begins anew, because a younger instance has another definition of it. */
+  readonly onRedefined: (name: string) => void;
   /** How long a sibling may take to answer a scrape. Default 500. */
   readonly timeoutMs?: number;
 }
@@ -44,16 +58,20 @@ interface Found {
  * metrics of all: request counts come from the ledgers, all other metrics from what each says of itself, and the counts of those
  * that are gone from an archive, to which whoever notices adds them.
  */
-export class Siblings {
+export class Siblings implements Gatherer {
   state: WorkerState = 'starting';
   readonly id: number;
   readonly #options: SiblingsOptions;
   readonly #archive: SiblingArchive;
+  readonly #birth = Date.now();
   #exit: ExitReason | undefined;
   /** One after the other: a report that is kept later than another must not be older. */
   readonly #speak = oneAtATime(() => this.#report());
-  /** The exposition of all instances, complete as of the call. */
-  readonly gather = oneAtATime(() => this.#gather());
+  readonly #aggregation: Aggregation;
+  readonly #sources = new Map<number, LedgerSource>();
+  readonly #shared: SharedGatherer;
+  /** Which archive's counts are in the aggregation. */
+  #archived: Archive | undefined;
 
   /**
    * Becomes one of them: from now on the others can ask, and count on what this one leaves. The first one to come, when
@@ -70,7 +88,17 @@ export class Siblings {
     this.#options = options;
     // A ledger has 32 bits for it. Never used again, unlike a pid.
     this.id = randomInt(1, 2 ** 32);
-    this.#archive = new SiblingArchive(options.folder);
+    const { metricsPrefix: prefix, metricsBuckets: buckets } = options.config;
+    this.#archive = new SiblingArchive(options.folder, buckets);
+    const { workers, workerExits } = SERVICE_METRICS;
+    const reserved = [...ownSeries(prefix), prefix + workers.name, prefix + workerExits.name];
+    this.#aggregation = new Aggregation({ buckets, reserved, onRedefined: options.onRedefined });
+    this.#shared = new SharedGatherer({ prefix, buckets }, () => this.#collect());
+  }
+
+  /** The exposition of all instances, complete as of the call. */
+  gather(format?: Format): Promise<Exposition> {
+    return this.#shared.gather(format);
   }
 
   /** Changes the state, and leaves word of it. */
@@ -98,7 +126,7 @@ export class Siblings {
     const { folder, slot, snapshot } = this.#options;
     const { state } = this;
     const exit = this.#exit && { exit: this.#exit };
-    const report: Report = { state, slot, snapshot: await snapshot(), ...exit };
+    const report: Report = { state, slot, birth: this.#birth, snapshot: await snapshot(), ...exit };
     const text = JSON.stringify(report);
     try {
       if (state !== 'starting') writeReport(folder.report(this.id), text);
@@ -108,22 +136,55 @@ export class Siblings {
     return text;
   }
 
-  async #gather(): Promise<Buffer> {
+  async #collect(): Promise<Gathered> {
+    const asOf = monotonicTime();
     const found = await this.#askAll();
     try {
       this.#archive.fold(found.gone);
     } catch (err) {
       this.#fail(err);
     }
-    // Before the archive is read: whoever is folded in the meantime is in that, and is left out here.
-    const present = found.ids.map((id) => ({ id, counts: this.#counts(id, found) }));
+    const slices = await Slices.begin();
+    const archive = this.#readArchive();
+    for (const id of found.ids) {
+      // Whoever was folded in the meantime is in the archive.
+      if (!archive.folded.includes(id)) await this.#read(id, found, slices);
+    }
+    const requests = await this.#aggregation.requests(slices);
+    const others = Promise.all([
+      familiesOf(this.#serviceMetrics(archive, [...found.answered.values()])),
+      this.#families(found, slices),
+    ]);
+    return { asOf, requests, others };
+  }
+
+  /** Replaces the counts of those that are gone by what the archive has of them. */
+  #readArchive(): Archive {
     const archive = this.#archive.read();
-    const counted = present.filter(({ id }) => !archive.folded.includes(id));
-    const total = addUp(
-      archive.counts,
-      counted.map(({ counts }) => counts),
-    );
-    return this.#render(toSnapshot(total), archive, found);
+    if (archive === this.#archived) return archive;
+    this.#archived = archive;
+    for (const id of archive.folded) {
+      const source = this.#sources.get(id);
+      if (!source) continue;
+      this.#sources.delete(id);
+      this.#aggregation.forget(source);
+      source.close();
+    }
+    this.#aggregation.gone = archive.counts;
+    return archive;
+  }
+
+  async #read(id: number, { answered }: Found, slices: Slices): Promise<void> {
+    const { folder, config } = this.#options;
+    const report = answered.get(id) ?? readReport(folder.report(id));
+    let source = this.#sources.get(id);
+    if (!source) {
+      const { metricsBuckets: buckets } = config;
+      source = new LedgerSource({ folder: folder.path, generation: id, buckets, birth: report?.birth ?? 0 });
+      this.#sources.set(id, source);
+    }
+    await source.readLedger(this.#aggregation, slices);
+    if (report) this.#aggregation.read(source, report.snapshot);
   }
 
   async #askAll(): Promise<Found> {
@@ -141,30 +202,13 @@ export class Siblings {
     return { ids, gone, answered };
   }
 
-  #counts(id: number, { answered }: Found): Snapshot {
-    const { folder } = this.#options;
-    return countsOf(folder, id, answered.get(id) ?? readReport(folder.report(id)));
-  }
-
-  async #render(total: Snapshot, archive: Archive, { ids, gone, answered }: Found): Promise<Buffer> {
-    const { metricsPrefix, metricsBuckets, metricsPerWorker } = this.#options.config;
-    const requests = new RequestTotals(metricsPrefix, metricsBuckets);
-    const metrics = new MergedMetrics(ownSeries(metricsPrefix));
-    const source = new RequestSource();
-    for (const { labels, cells } of total.rows)
-      requests.add(source, requests.indexOf(labels), Float64Array.from(cells), 0);
-    metrics.add(new MetricSource(), total);
-    const own = await takeSnapshot(this.#serviceMetrics(archive, [...answered.values()]), []);
-    metrics.add(new MetricSource(), own);
-    const live: Live[] = [...answered.values()].map(({ snapshot, slot }) =>
+  async #families({ ids, gone, answered }: Found, slices: Slices): Promise<readonly Family[]> {
+    const { metricsPrefix, metricsPerWorker } = this.#options.config;
+    const live = [...answered.values()].map(({ snapshot, slot }): Live =>
       metricsPerWorker ? { snapshot, slot } : { snapshot },
     );
-    const text = new TextBuffer();
-    const slices = await Slices.begin();
-    await requests.render(text, slices);
-    appendMissingWorkers(text, metricsPrefix, ids.length - gone.length - answered.size);
-    await metrics.render([{ snapshot: own }, ...live], text, slices);
-    return text.bytes;
+    const missing = missingWorkers(metricsPrefix, ids.length - gone.length - answered.size);
+    return [missing, ...(await this.#aggregation.families(live, slices))];
   }
 
   /** What the primary counts where there is one. */

@@ -1,4 +1,5 @@
-import { forkNotBefore, type Exit, type ExitReason } from '../../src/cluster/restart-policy';
+import { forkNotBefore, type Exit } from '../../src/cluster/restart-policy';
+import type { ExitReason } from '../../src/metrics/supervision-metrics';
 
 interface Loop {
   readonly workers: number;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { SiblingArchive } from '../../src/pm2/sibling-archive';
 import { SiblingFolder } from '../../src/pm2/sibling-folder';
 import { writeReport } from '../../src/pm2/sibling-report';
-import { toSnapshot } from '../../src/metrics/exposition/add-up';
+import { ExactSum } from '../../src/metrics/exposition/exact-sum';
 import { Ledger } from '../../src/metrics/ledger/ledger';
 
 let base: string;
@@ -16,6 +16,8 @@ beforeEach(() => {
 });
 
 afterEach(() => rmSync(base, { recursive: true, force: true }));
+
+const archiveOf = (of: SiblingFolder) => new SiblingArchive(of, [1]);
 
 /** What a process leaves that has answered so many requests, and is gone. */
 function leave(id: number, requests: number, exit?: string): void {
@@ -35,26 +37,27 @@ function leave(id: number, requests: number, exit?: string): void {
   const metrics = [{ name: 'c', help: 'h', type: 'counter', aggregator: 'sum', values }];
   writeReport(
     folder.report(id),
-    JSON.stringify({ state: 'ready', slot: 1, exit, snapshot: { metrics, rows: [] } }),
+    JSON.stringify({ state: 'ready', slot: 1, birth: 0, exit, snapshot: { metrics, rows: [] } }),
   );
 }
 
-function counted(archive = new SiblingArchive(folder).read()) {
-  const { metrics, rows } = toSnapshot(archive.counts);
-  return { counter: metrics[0]?.values[0]?.value, requests: rows[0]?.cells[0] };
+function counted(archive = archiveOf(folder).read()) {
+  const { metrics, rows } = archive.counts;
+  const counter = metrics[0]?.values[0]?.sum;
+  return { counter: counter && new ExactSum(counter).value, requests: rows[0]?.counts[0] };
 }
 
 test('takes in all that an instance has counted, and removes its files', () => {
   leave(1, 5);
   leave(2, 7);
-  new SiblingArchive(folder).fold([1, 2]);
+  archiveOf(folder).fold([1, 2]);
   expect(counted()).toEqual({ counter: 12, requests: 12 });
   expect(folder.list()).toEqual([]);
   expect(readdirSync(folder.path)).toEqual(['archive-1']);
 });
 
 test('takes an instance in once, whoever tries again, and however far the one before has come', () => {
-  const archive = new SiblingArchive(folder);
+  const archive = archiveOf(folder);
   leave(1, 5);
   // As a process leaves it that ends between the archive and the files.
   const remove = jest.spyOn(folder, 'remove').mockImplementation(() => {
@@ -64,7 +67,7 @@ test('takes an instance in once, whoever tries again, and however far the one be
   remove.mockRestore();
   expect(folder.list()).toEqual([1]);
   archive.fold([1]);
-  new SiblingArchive(folder).fold([1]);
+  archiveOf(folder).fold([1]);
   expect(counted()).toEqual({ counter: 5, requests: 5 });
   expect(folder.list()).toEqual([]);
 });
@@ -74,7 +77,7 @@ test('knows why instances ended: their last word, killed without one, not booted
   leave(2, 1, 'crashed');
   leave(3, 1);
   writeFileSync(folder.socket(4), '');
-  const archive = new SiblingArchive(folder);
+  const archive = archiveOf(folder);
   archive.fold([1, 2]);
   archive.fold([3, 4]);
   expect(archive.read().exits).toEqual({
@@ -88,7 +91,7 @@ test('knows why instances ended: their last word, killed without one, not booted
 });
 
 test('begins anew, unless somebody has added to it in the meantime', () => {
-  const archive = new SiblingArchive(folder);
+  const archive = archiveOf(folder);
   leave(1, 5);
   archive.fold([1]);
   const seen = archive.read();

@@ -53,7 +53,7 @@ test('a sibling that does not answer in time, or fails to, is there but late', a
 });
 
 test('an answer that is cut off, as by a SIGKILL, is no report', () => {
-  const text = JSON.stringify({ state: 'ready', slot: 1, snapshot: { metrics: [], rows: [] } });
+  const text = JSON.stringify({ state: 'ready', slot: 1, birth: 0, snapshot: { metrics: [], rows: [] } });
   expect(parseReport(text)).toMatchObject({ state: 'ready' });
   expect(parseReport(text.slice(0, -1))).toBeUndefined();
   expect(parseReport(text.replace('ready', 'sleeping'))).toBeUndefined();

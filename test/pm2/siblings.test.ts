@@ -7,7 +7,7 @@ import { listenToSiblings } from '../../src/pm2/sibling-channel';
 import { SiblingFolder } from '../../src/pm2/sibling-folder';
 import { writeReport } from '../../src/pm2/sibling-report';
 import { Siblings } from '../../src/pm2/siblings';
-import { takeSnapshot } from '../../src/metrics/snapshot/snapshot';
+import { takeSnapshot } from '../../src/metrics/snapshot/take-snapshot';
 import { type Family, parseExposition, total } from '../support/exposition';
 
 let base: string;
@@ -29,7 +29,7 @@ async function report(slot: number, amount: number): Promise<string> {
   const registry = new Registry();
   new Counter({ name: 'jobs', help: 'h', registers: [registry] }).inc(amount);
   new Gauge({ name: 'load', help: 'h', registers: [registry] }).set(amount);
-  return JSON.stringify({ state: 'ready', slot, snapshot: await takeSnapshot(registry, []) });
+  return JSON.stringify({ state: 'ready', slot, birth: slot, snapshot: await takeSnapshot(registry, []) });
 }
 
 /** This process as the first instance, which has done one job and has a load of one. */
@@ -42,10 +42,11 @@ async function first(metricsPerWorker = false): Promise<() => Promise<ReadonlyMa
     onError: (err) => {
       throw err;
     },
+    onRedefined: () => {},
     timeoutMs: 100,
   });
   await siblings.announce('ready');
-  return async () => parseExposition((await siblings.gather()).toString());
+  return async () => parseExposition((await siblings.gather()).bytes.toString());
 }
 
 /** Another one, which says this of itself. */

@@ -1,17 +1,18 @@
+import cluster from 'node:cluster';
 import { setImmediate } from 'node:timers/promises';
 import { AggregatorRegistry, type PrometheusContentType, type Registry } from 'prom-client';
-import { appendMissingWorkers } from './text-format.js';
-import { MergedMetrics, type Live } from './merged-metrics.js';
-import { monotonicTime } from './monotonic-time.js';
-import { oneAtATime } from './one-at-a-time.js';
-import { listenersAdded } from './prom-client-listener.js';
-import { RequestTotals } from './request-totals.js';
-import { ownSeries, SERVICE_METRICS } from '../service-metrics.js';
-import { rest, Slices, Turns } from './slices.js';
+import { rest, Slices } from '../event-loop-turns.js';
+import { ownSeries, SERVICE_METRICS } from '../metric-catalogue.js';
 import type { Snapshot } from '../snapshot/snapshot.js';
-import { TextBuffer } from './text-buffer.js';
-import { WorkerInquiry, type Asked } from './worker-inquiry.js';
-import { WorkerMetrics, type Ask } from './worker-metrics.js';
+import { SnapshotReader } from '../snapshot/snapshot-reader.js';
+import { Aggregation } from './aggregation.js';
+import type { Family, RequestCounts } from './families.js';
+import type { Live } from './family-totals.js';
+import { type Exposition, type Format, type Gathered, type Gatherer, SharedGatherer } from './gatherer.js';
+import { LedgerSource } from './ledger-source.js';
+import { monotonicTime } from './monotonic-time.js';
+import { familiesOf, missingWorkers } from './own-families.js';
+import { type Ask, type Asked, WorkerInquiry } from './worker-inquiry.js';
 
 export interface ClusterRegistryOptions {
   /** This service's ledger folder, as `prepareLedgerFolder` made it. */
@@ -29,13 +30,8 @@ export interface ClusterRegistryOptions {
   readonly intervalMs?: number;
   /** The primary's own metrics: `registerWorkers` and `registerWorkerExits`. */
   readonly registry: Registry;
-}
-
-/** All metrics of the service at a time. */
-export interface Exposition {
-  readonly bytes: Buffer;
-  /** Every request that was answered before this `monotonicTime` is counted. */
-  readonly asOf: number;
+  /** Called with the name of a metric that begins anew, because a younger worker has another definition of it. */
+  readonly onRedefined?: (name: string) => void;
 }
 
 /**
@@ -51,37 +47,65 @@ const INTERVAL_MS = 250;
  */
 const MAX_AGE_MS = 1_900;
 
+/** What the primary knows of one worker. */
+class WorkerSource extends LedgerSource {
+  readonly reader = new SnapshotReader();
+  /** The latest request it has answered; Infinity after its final snapshot. */
+  answered = -1;
+  /** It has let a gathering wait for nothing, and has not answered since. */
+  late = false;
+  ledgerFailed = false;
+
+  constructor(
+    readonly ask: Ask,
+    readonly slot: number,
+    { folder, buckets }: ClusterRegistryOptions,
+    generation: number,
+  ) {
+    super({ folder, buckets, generation });
+  }
+
+  /** It may have counts that neither its ledger nor an answer has told. */
+  get hasUnwritten(): boolean {
+    return this.ledgerFailed && this.answered !== Infinity;
+  }
+}
+
 /**
  * The primary's view of the whole service. Request counts come from the workers' ledgers, all other metrics from the
  * snapshots they send; what a worker has counted stays when it is late, or gone. Nothing that was exposed ever falls.
  */
-export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> {
+export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> implements Gatherer {
   readonly #options: ClusterRegistryOptions;
-  readonly #workers = new Map<number, WorkerMetrics>();
-  readonly #requests: RequestTotals;
-  readonly #metrics: MergedMetrics;
+  readonly #workers = new Map<number, WorkerSource>();
+  readonly #aggregation: Aggregation;
   readonly #inquiry: WorkerInquiry;
-  readonly #shared: () => Promise<Exposition>;
-  readonly #turns = new Turns();
-  /** Bytes of the last exposition. */
-  #length = 0;
+  readonly #shared: SharedGatherer;
   #asked: Asked = { at: -Infinity, answers: new Map(), missing: new Set() };
   #askAgain = false;
-  /** How often what workers are asked for has changed, and its text of that time. */
+  /** How often what workers are asked for has changed, and its families of that time. */
   #changes = 0;
-  #answered: { changes: number; text: Buffer } = { changes: -1, text: Buffer.alloc(0) };
+  #answered: { changes: number; families: readonly Family[] } = { changes: -1, families: [] };
 
   constructor(options: ClusterRegistryOptions) {
-    const added = listenersAdded();
+    const before = new Set(cluster.listeners('message'));
     super();
-    added.remove();
+    // prom-client's listener answers to a protocol that is not used here, and throws on a message that is `null`.
+    for (const added of cluster.listeners('message')) {
+      // `listeners` says Function; what could be added can be removed.
+      if (!before.has(added)) cluster.off('message', added as (...args: unknown[]) => void);
+    }
     this.#options = options;
-    this.#inquiry = new WorkerInquiry(this.#workers, options.timeoutMs ?? 500);
-    this.#requests = new RequestTotals(options.prefix, options.buckets);
+    const { prefix, buckets, timeoutMs = 500, intervalMs = INTERVAL_MS } = options;
+    this.#inquiry = new WorkerInquiry(this.#workers, timeoutMs);
     const { workers, workerExits } = SERVICE_METRICS;
-    const ofPrimary = [workers, workerExits].map(({ name }) => options.prefix + name);
-    this.#metrics = new MergedMetrics([...ownSeries(options.prefix), ...ofPrimary]);
-    this.#shared = oneAtATime(() => this.#gather(), options.intervalMs ?? INTERVAL_MS);
+    const ofPrimary = [workers, workerExits].map(({ name }) => prefix + name);
+    this.#aggregation = new Aggregation({
+      buckets,
+      reserved: [...ownSeries(prefix), ...ofPrimary],
+      ...(options.onRedefined && { onRedefined: options.onRedefined }),
+    });
+    this.#shared = new SharedGatherer({ prefix, buckets, intervalMs }, () => this.#collect());
   }
 
   /**
@@ -89,11 +113,10 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> {
    * used again; `ask` sends it a request for a snapshot.
    */
   addWorker(generation: number, ask: Ask): void {
-    const { folder, buckets } = this.#options;
     const slots = new Set([...this.#workers.values()].map(({ slot }) => slot));
     let slot = 1;
     while (slots.has(slot)) slot++;
-    this.#workers.set(generation, new WorkerMetrics(ask, slot, folder, generation, buckets));
+    this.#workers.set(generation, new WorkerSource(ask, slot, this.#options, generation));
   }
 
   /** To be called when a worker can answer, which it could not when the others were asked. */
@@ -121,18 +144,10 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> {
     if (order <= worker.answered) return true;
     worker.answered = order;
     worker.late = false;
-    this.#takeIn(worker, snapshot);
+    this.#changes++;
+    this.#aggregation.read(worker, snapshot);
     this.#inquiry.answered(generation, requestId, snapshot);
     return true;
-  }
-
-  #takeIn(worker: WorkerMetrics, snapshot: Snapshot): void {
-    this.#changes++;
-    this.#metrics.add(worker.metrics, snapshot);
-    for (const { labels, cells } of snapshot.rows) {
-      if (cells.length !== this.#options.buckets.length + 2) continue;
-      this.#requests.add(worker.requests, this.#requests.indexOf(labels), Float64Array.from(cells), 0);
-    }
   }
 
   /** To be called when the process is gone: what it has counted stays, its ledger is removed. */
@@ -141,20 +156,17 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> {
     if (!worker) return;
     this.#workers.delete(generation);
     this.#changes++;
-    worker.remove(this.#requests);
+    worker.retireTo(this.#aggregation);
+    worker.removeFiles();
     this.#inquiry.gone(generation);
   }
 
   /**
    * The exposition of the whole service. Its request counts are complete as of the call; what workers have to be asked for
-   * may be `maxAgeMs` older where scrapes come more often than that. One gathering runs at a time; calls that arrive
-   * meanwhile share the next one, because the running one may have passed what was answered before they came. They get it one
-   * by one: each has to send it.
+   * may be `maxAgeMs` older where scrapes come more often than that.
    */
-  async gather(): Promise<Exposition> {
-    const exposition = await this.#shared();
-    await this.#turns.next();
-    return exposition;
+  gather(format?: Format): Promise<Exposition> {
+    return this.#shared.gather(format);
   }
 
   /** prom-client's name for it. */
@@ -162,20 +174,18 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> {
     return (await this.gather()).bytes.toString();
   }
 
-  async #gather(): Promise<Exposition> {
+  async #collect(): Promise<Gathered> {
     const asOf = monotonicTime();
-    // What came together with the scrape may be word of a ledger that has failed.
+    // Let queued messages (a failed ledger) arrive first.
     await setImmediate();
     // First, so that a worker which is said to be ready there is among those that are asked.
-    const own = await this.#options.registry.metrics();
+    const own = await familiesOf(this.#options.registry);
     const inLedgers = this.#allInLedgers();
-    const answering = this.#answeredText();
-    const rendering = inLedgers ? this.#renderRequests() : answering.then(() => this.#renderRequests());
-    const [text, answered] = await Promise.all([rendering, answering]);
-    text.append(`\n${own}\n`);
-    text.appendBytes(answered);
-    this.#length = text.length;
-    return { bytes: text.bytes, asOf };
+    const others = this.#answeredFamilies().then((answered) => [own, answered]);
+    // It is waited for later, or not at all where the ledgers can't be read.
+    others.catch(() => {});
+    if (!inLedgers) await others;
+    return { asOf, requests: await this.#readRequests(), others };
   }
 
   /** Whether the ledgers have all that was counted, so that nothing of it comes with an answer. */
@@ -183,28 +193,24 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> {
     return [...this.#workers.values()].every((worker) => !worker.hasUnwritten);
   }
 
-  async #renderRequests(): Promise<TextBuffer> {
+  async #readRequests(): Promise<RequestCounts> {
     await rest();
     const slices = await Slices.begin();
-    for (const worker of this.#workers.values()) await worker.readInto(this.#requests, slices);
-    // Most have grown by a few digits.
-    const text = new TextBuffer(1.1 * this.#length);
-    await this.#requests.render(text, slices);
-    return text;
+    for (const worker of this.#workers.values()) await worker.readLedger(this.#aggregation, slices);
+    return this.#aggregation.requests(slices);
   }
 
-  /** The text of what workers have to be asked for. */
-  async #answeredText(): Promise<Buffer> {
+  /** What workers have to be asked for. */
+  async #answeredFamilies(): Promise<readonly Family[]> {
     const { answers, missing } = await this.#snapshots();
     const changes = this.#changes;
     if (this.#answered.changes !== changes) {
-      const text = new TextBuffer();
       const slices = await Slices.begin();
-      appendMissingWorkers(text, this.#options.prefix, this.#present(missing).length);
-      await this.#metrics.render(this.#live(answers), text, slices);
-      this.#answered = { changes, text: text.bytes };
+      const families = await this.#aggregation.families(this.#live(answers), slices);
+      const count = this.#present(missing).length;
+      this.#answered = { changes, families: [missingWorkers(this.#options.prefix, count), ...families] };
     }
-    return this.#answered.text;
+    return this.#answered.families;
   }
 
   async #snapshots(): Promise<Asked> {
@@ -216,7 +222,7 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> {
     return this.#asked;
   }
 
-  #present(generations: Iterable<number>): WorkerMetrics[] {
+  #present(generations: Iterable<number>): WorkerSource[] {
     return [...generations].flatMap((generation) => this.#workers.get(generation) ?? []);
   }
 

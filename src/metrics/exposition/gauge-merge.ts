@@ -1,5 +1,6 @@
-import { labelKey, labelText } from './text-format.js';
+import { labelKey, labelText } from '../snapshot/label-text.js';
 import type { SnapshotMetric } from '../snapshot/snapshot.js';
+import type { Metric, Series } from './families.js';
 
 type Merge = (values: readonly number[]) => number;
 
@@ -50,38 +51,37 @@ export interface ProcessGauge {
   readonly isApart: boolean;
 }
 
-interface GaugeSeries {
+interface GaugeSeries extends Series {
   readonly key: string;
-  readonly text: string;
 }
 
 /** The series of a gauge, in the order of its values; with a slot they have it for their `worker` label. */
 export function gaugeSeries({ name, values }: SnapshotMetric, slot: number | undefined): GaugeSeries[] {
-  return values.map(({ labels }) => {
-    const labelled = slot === undefined || 'worker' in labels ? labels : { ...labels, worker: slot };
-    return { key: labelKey(labelled), text: name + labelText(Object.entries(labelled)) };
+  return values.map(({ labels: given }) => {
+    const labels = slot === undefined || 'worker' in given ? given : { ...given, worker: slot };
+    const text = name + labelText(Object.entries(labels));
+    return { key: labelKey(labels), part: 'value', bound: NaN, labels, text };
   });
 }
 
-/** The lines of one gauge, which these processes have. */
-export function gaugeLines(processes: readonly ProcessGauge[]): string {
-  const merged = new Map<string, { text: string; values: number[] }>();
+/** One gauge, which these processes have. */
+export function mergeGauge(processes: readonly ProcessGauge[]): Metric[] {
+  const merged = new Map<string, { series: Series; values: number[] }>();
   const [first] = processes;
   const merge = first && mergeOf(first.metric);
-  for (const { metric, series } of processes) {
-    for (const [i, { key, text }] of series.entries()) {
+  for (const { metric, series: all } of processes) {
+    for (const [i, series] of all.entries()) {
       const value = metric.values[i]?.value ?? NaN;
       if (!isSample(metric, value)) continue;
-      const known = merged.get(key);
+      const known = merged.get(series.key);
       if (known) known.values.push(value);
-      else merged.set(key, { text, values: [value] });
+      else merged.set(series.key, { series, values: [value] });
     }
   }
-  let lines = '';
-  for (const { text, values } of merged.values()) {
+  return [...merged.values()].flatMap(({ series, values }) => {
     // One worker's own value needs no merging, even where prom-client would leave it out.
     const value = merge ? merge(values) : first?.isApart ? values[0] : undefined;
-    if (value !== undefined && Number.isFinite(value)) lines += `${text} ${value}\n`;
-  }
-  return lines;
+    if (value === undefined || !Number.isFinite(value)) return [];
+    return [{ labels: series.labels, samples: [{ series, value }] }];
+  });
 }

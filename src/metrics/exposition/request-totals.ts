@@ -1,67 +1,155 @@
+import type { Slices } from '../event-loop-turns.js';
 import { cellsPerRow } from '../ledger/ledger-format.js';
 import type { RowLabels } from '../request-metrics.js';
-import { RequestText } from './text-format.js';
-import type { Slices } from './slices.js';
-import type { TextBuffer } from './text-buffer.js';
+import { ExactSum } from './exact-sum.js';
+import type { RequestCounts } from './families.js';
+
+/** What processes have counted under one (method, endpoint, status). It can be kept as JSON. */
+export interface CountedRow {
+  readonly labels: RowLabels;
+  readonly counts: readonly number[];
+  /** Parts of an `ExactSum`. */
+  readonly seconds: readonly number[];
+}
+
+/** The highest reading so far of each cell of one process, in the order of the totals' rows. */
+export class RequestReadings {
+  cells = new Float64Array(0);
+}
+
+type Processes = ReadonlySet<{ readonly requests: RequestReadings }>;
+
+interface Group {
+  readonly labels: Pick<RowLabels, 'method' | 'endpoint'>;
+  readonly rows: number[];
+}
 
 /**
- * The request counts of the whole service. Every worker's row is read many times, from its ledger and perhaps from a
- * snapshot; each reading adds what came on top of the highest one so far. So it does not matter how often, or from where, or
- * whether after the worker's end a row is read: nothing is counted twice, and no total falls.
+ * The request counts of the whole service: those of processes that are gone, and the highest readings of the others. A row may be
+ * read as often as one likes, from a ledger or a snapshot, before or after its process' end: nothing is counted twice, no total falls.
  */
 export class RequestTotals {
   readonly #width: number;
-  readonly #text: RequestText;
+  readonly #rows: RowLabels[] = [];
   readonly #index = new Map<string, number>();
-  #totals = new Float64Array(0);
+  readonly #groups = new Map<string, Group>();
+  /** Counts of those that are gone; the cells of the sums are not used. */
+  #gone = new Float64Array(0);
+  readonly #goneSeconds: ExactSum[] = [];
 
-  constructor(prefix: string, buckets: readonly number[]) {
+  constructor(buckets: readonly number[]) {
     this.#width = cellsPerRow(buckets);
-    this.#text = new RequestText(prefix, buckets);
   }
 
-  /** Where the totals of a row are, made when they are new. */
+  /** Which row has these labels; it is made when they are new. */
   indexOf(labels: RowLabels): number {
-    const key = `${labels.method}\n${labels.status}\n${labels.endpoint}`;
+    const { method, endpoint, status } = labels;
+    const key = `${method}\n${status}\n${endpoint}`;
     const known = this.#index.get(key);
     if (known !== undefined) return known;
-    const index = this.#index.size;
-    this.#index.set(key, index);
-    this.#text.add(labels);
-    this.#totals = grown(this.#totals, (index + 1) * this.#width);
-    return index;
+    const row = this.#rows.push({ method, endpoint, status }) - 1;
+    this.#index.set(key, row);
+    this.#goneSeconds.push(new ExactSum());
+    this.#gone = grown(this.#gone, (row + 1) * this.#width);
+    const group = this.#groups.get(`${method}\n${endpoint}`);
+    if (group) group.rows.push(row);
+    else this.#groups.set(`${method}\n${endpoint}`, { labels: { method, endpoint }, rows: [row] });
+    return row;
   }
 
-  /** Takes in a reading of a worker's row: its cells begin at `from` in `words`. */
-  add(source: RequestSource, index: number, words: Float64Array, from: number): void {
-    const totals = this.#totals;
-    const last = source.fit(totals.length);
-    const start = index * this.#width;
+  /** Takes in a reading of a process' row: its cells begin at `from` in `words`. */
+  read(readings: RequestReadings, row: number, words: ArrayLike<number>, from = 0): void {
+    readings.cells = grown(readings.cells, this.#gone.length);
+    const last = readings.cells;
+    const start = row * this.#width;
     const sum = this.#width - 1;
     for (let i = 0; i <= sum; i++) {
       const value = words[from + i]!;
-      const more = value - last[start + i]!;
       // False for NaN and for what would fall; Infinity and parts of a count are no counts.
-      if (!(more > 0) || (i === sum ? value === Infinity : !Number.isSafeInteger(value))) continue;
+      if (!(value > last[start + i]!) || (i === sum ? value === Infinity : !Number.isSafeInteger(value)))
+        continue;
       last[start + i] = value;
-      totals[start + i]! += more;
     }
   }
 
-  /** Appends the two request metrics as they are at this moment. */
-  render(text: TextBuffer, slices: Slices): Promise<void> {
-    return this.#text.render(this.#totals.slice(0, this.#index.size * this.#width), text, slices);
+  /** Adds what a process has counted to that of those that are gone. */
+  retire({ cells }: RequestReadings): void {
+    for (let row = 0; row < this.#rows.length; row++) {
+      const start = row * this.#width;
+      const sum = start + this.#width - 1;
+      if (start >= cells.length) return;
+      for (let i = start; i < sum; i++) this.#gone[i]! += cells[i]!;
+      if (cells[sum] !== 0) this.#goneSeconds[row]!.add(cells[sum]!);
+    }
+  }
+
+  /** What those have counted that are gone. */
+  get gone(): CountedRow[] {
+    return this.#rows.flatMap((labels, row) => {
+      const start = row * this.#width;
+      const counts = [...this.#gone.subarray(start, start + this.#width - 1)];
+      return counts.some((count) => count > 0)
+        ? [{ labels, counts, seconds: this.#goneSeconds[row]!.parts }]
+        : [];
+    });
+  }
+
+  /** Replaces what those have counted that are gone. Rows with other buckets are left out. */
+  set gone(rows: readonly CountedRow[]) {
+    this.#gone.fill(0);
+    for (const sum of this.#goneSeconds) sum.clear();
+    for (const { labels, counts, seconds } of rows) {
+      if (counts.length !== this.#width - 1) continue;
+      const row = this.indexOf(labels);
+      this.#gone.set(counts, row * this.#width);
+      this.#goneSeconds[row]!.addAll(seconds);
+    }
+  }
+
+  /** The totals, with the readings of these processes. A row that is added meanwhile is left to the next time. */
+  async counts(processes: Processes, slices: Slices): Promise<RequestCounts> {
+    const rows = this.#rows.slice();
+    const groups = [...this.#groups.values()];
+    const counts = new Float64Array(rows.length);
+    const histograms = new Float64Array(groups.length * this.#width);
+    const seconds = new ExactSum();
+    for (const [at, group] of groups.entries()) {
+      const histogram = histograms.subarray(at * this.#width, (at + 1) * this.#width);
+      // Nobody can retire in between: each group has a process' readings either here or among the gone.
+      for (const row of group.rows) {
+        if (row < rows.length) counts[row] = this.#addRow(row, processes, histogram, seconds);
+      }
+      histogram[this.#width - 1] = seconds.value;
+      seconds.clear();
+      if (slices.over) await slices.next();
+    }
+    return { rows, counts, groups: groups.map(({ labels }) => labels), histograms };
+  }
+
+  /** Adds all cells of a row to a histogram, and its sum to `seconds`; gives the number of requests. */
+  #addRow(row: number, processes: Processes, histogram: Float64Array, seconds: ExactSum): number {
+    const start = row * this.#width;
+    const sum = start + this.#width - 1;
+    let requests = addCells(histogram, this.#gone, start, sum);
+    seconds.addSum(this.#goneSeconds[row]!);
+    for (const process of processes) {
+      const { cells } = process.requests;
+      if (sum >= cells.length) continue;
+      requests += addCells(histogram, cells, start, sum);
+      seconds.add(cells[sum]!);
+    }
+    return requests;
   }
 }
 
-/** The highest reading so far of each row of one worker. */
-export class RequestSource {
-  #last = new Float64Array(0);
-
-  /** The readings, in the order of the totals and at least `length` of them. */
-  fit(length: number): Float64Array {
-    return (this.#last = grown(this.#last, length));
+/** Adds these cells to a histogram's; gives their sum. */
+function addCells(histogram: Float64Array, cells: Float64Array, start: number, end: number): number {
+  let all = 0;
+  for (let i = start; i < end; i++) {
+    histogram[i - start]! += cells[i]!;
+    all += cells[i]!;
   }
+  return all;
 }
 
 function grown(cells: Float64Array<ArrayBuffer>, length: number): Float64Array<ArrayBuffer> {

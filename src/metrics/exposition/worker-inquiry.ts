@@ -1,5 +1,16 @@
 import type { Snapshot } from '../snapshot/snapshot.js';
-import type { WorkerMetrics } from './worker-metrics.js';
+
+/** Asks a worker for a snapshot; false when it can't answer yet, so that nobody waits for it. */
+export type Ask = (requestId: number) => boolean | void;
+
+/** A worker, as far as asking it is concerned. */
+export interface AskedWorker {
+  readonly ask: Ask;
+  /** The latest request it has answered; Infinity after its final snapshot. */
+  readonly answered: number;
+  /** It has let a gathering wait for nothing, and has not answered since. */
+  late: boolean;
+}
 
 /** What came of asking all workers; those that are gone since may still be in it. */
 export interface Asked {
@@ -19,12 +30,12 @@ interface Waiting {
 
 /** Asks all workers for a snapshot, one asking at a time. Workers are known by their generation. */
 export class WorkerInquiry {
-  readonly #workers: ReadonlyMap<number, WorkerMetrics>;
+  readonly #workers: ReadonlyMap<number, AskedWorker>;
   readonly #timeoutMs: number;
   #requestId = 0;
   #waiting: Waiting | undefined;
 
-  constructor(workers: ReadonlyMap<number, WorkerMetrics>, timeoutMs: number) {
+  constructor(workers: ReadonlyMap<number, AskedWorker>, timeoutMs: number) {
     this.#workers = workers;
     this.#timeoutMs = timeoutMs;
   }
@@ -80,7 +91,7 @@ export class WorkerInquiry {
 }
 
 /** Whether an answer is to come. After its final snapshot a worker has no more to say. */
-function isAsked(worker: WorkerMetrics, requestId: number): boolean {
+function isAsked(worker: AskedWorker, requestId: number): boolean {
   if (worker.answered === Infinity) return false;
   try {
     return worker.ask(requestId) !== false;

@@ -1,16 +1,11 @@
 import { statfsSync } from 'node:fs';
+import { loadKoffi } from '../../koffi.js';
 import { MAX_BYTES } from './ledger-format.js';
 
 /** A file's bytes as memory. */
 export interface Mapping {
   /** `count` doubles at byte `offset`, or undefined beyond what is mapped. The file must have been written that far. */
   cells(offset: number, count: number): Float64Array | undefined;
-}
-
-/** The part of koffi that is used; pointers are addresses. */
-interface Koffi {
-  load(library: null): { func(definition: string): (...args: unknown[]) => bigint };
-  view(address: bigint, bytes: number): ArrayBuffer;
 }
 
 const PROT_READ_WRITE = 0x1 | 0x2;
@@ -36,13 +31,12 @@ export function mapFile(fd: number, path: string): Mapping | undefined {
 }
 
 function map(fd: number): Mapping | undefined {
-  // It is optional, and its own types are wider and say `any`.
-  const koffi = require('koffi') as Koffi;
+  const koffi = loadKoffi();
   const mmap = koffi
     .load(null)
     .func('void *mmap(void *addr, size_t length, int prot, int flags, int fd, int64_t offset)');
   const start = mmap(null, MAX_BYTES, PROT_READ_WRITE, MAP_SHARED, fd, 0);
-  if (start === MAP_FAILED) return undefined;
+  if (typeof start !== 'bigint' || start === MAP_FAILED) return undefined;
   const cells = (offset: number, count: number): Float64Array =>
     new Float64Array(koffi.view(start + BigInt(offset), 8 * count));
   // Some runtimes refuse memory that is not their own: better to know now than at the first row.

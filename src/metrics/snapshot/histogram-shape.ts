@@ -1,4 +1,4 @@
-import { labelKey } from '../exposition/text-format.js';
+import { labelKey } from './label-text.js';
 import type { SnapshotValue } from './snapshot.js';
 
 /** A bucket's upper bound; NaN for a label that is not written as a number is, and so not one. */

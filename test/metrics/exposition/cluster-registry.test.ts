@@ -7,9 +7,9 @@ import {
 } from '../../../src/metrics/exposition/cluster-registry';
 import { LedgerReader } from '../../../src/metrics/ledger/ledger-reader';
 import { monotonicTime } from '../../../src/metrics/exposition/monotonic-time';
-import { rest } from '../../../src/metrics/exposition/slices';
+import { rest } from '../../../src/metrics/event-loop-turns';
 import { RequestMetrics } from '../../../src/metrics/request-metrics';
-import { snapshotText } from '../../../src/metrics/snapshot/snapshot';
+import { snapshotText } from '../../../src/metrics/snapshot/take-snapshot';
 import { eventually } from '../../support/eventually';
 import { parseExposition, total } from '../../support/exposition';
 import { ONE_BY_ONE, orderOfTwo } from '../../support/turns';

@@ -5,7 +5,7 @@ import {
 } from '../../../src/metrics/exposition/cluster-registry';
 import { Ledger } from '../../../src/metrics/ledger/ledger';
 import { RequestMetrics } from '../../../src/metrics/request-metrics';
-import { snapshotText } from '../../../src/metrics/snapshot/snapshot';
+import { snapshotText } from '../../../src/metrics/snapshot/take-snapshot';
 import { parseExposition, total } from '../../support/exposition';
 
 const buckets = [0.1, 1];

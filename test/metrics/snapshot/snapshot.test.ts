@@ -1,9 +1,10 @@
 import { EventEmitter, once } from 'node:events';
 import * as fc from 'fast-check';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { MergedMetrics, MetricSource } from '../../../src/metrics/exposition/merged-metrics';
+import { FamilyReadings, FamilyTotals } from '../../../src/metrics/exposition/family-totals';
 import { memoryRows } from '../../../src/metrics/request-metrics';
-import { type Snapshot, snapshotText, takeSnapshot } from '../../../src/metrics/snapshot/snapshot';
+import type { Snapshot } from '../../../src/metrics/snapshot/snapshot';
+import { snapshotText, takeSnapshot } from '../../../src/metrics/snapshot/take-snapshot';
 import { parseSnapshot } from '../../../src/metrics/snapshot/snapshot-parser';
 import { SnapshotReader } from '../../../src/metrics/snapshot/snapshot-reader';
 import { parseExposition } from '../../support/exposition';
@@ -121,13 +122,13 @@ describe('a snapshot from another process', () => {
     });
     await fc.assert(
       fc.asyncProperty(fc.array(fc.oneof(input, fc.anything()), { maxLength: 4 }), async (inputs) => {
-        const merged = new MergedMetrics([]);
+        const totals = new FamilyTotals([]);
         const snapshots = inputs.flatMap((one) => parseSnapshot(one) ?? []);
-        for (const snapshot of snapshots) merged.add(new MetricSource(), snapshot);
-        const text = await rendered(
-          merged,
-          snapshots.map((snapshot) => ({ snapshot })),
-        );
+        const processes = snapshots.map((_, i) => ({ families: new FamilyReadings(i) }));
+        for (const [i, { families }] of processes.entries())
+          totals.read(families, snapshots[i] ?? { metrics: [], rows: [] });
+        const live = snapshots.map((snapshot) => ({ snapshot }));
+        const text = await rendered(totals, live, new Set(processes));
         expect(() => parseExposition(text)).not.toThrow();
       }),
       { numRuns: 300 },

@@ -81,3 +81,6 @@ export function ownSeries(prefix: string): string[] {
   const histogram = ['', '_bucket', '_sum', '_count'].map((suffix) => latency + suffix);
   return [prefix + requestCount.name, prefix + scrapeWorkersMissing.name, ...histogram];
 }
+
+/** What the log says where a process defines a metric in another way than those before it. */
+export const REDEFINED = 'A metric has another type or other buckets than before: its counts begin anew';

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs';
-import { Slices, Turns } from '../../../src/metrics/exposition/slices';
-import { ONE_BY_ONE, orderOfTwo } from '../../support/turns';
+import { Slices, Turns } from '../../src/metrics/event-loop-turns';
+import { ONE_BY_ONE, orderOfTwo } from '../support/turns';
 
 /** Resolves in a callback of an input, which is where answers of workers arrive. */
 const inputArrives = () => new Promise<void>((resolve) => readFile(__filename, () => resolve()));

@@ -1,10 +1,10 @@
 import { Counter, Histogram, Registry } from 'prom-client';
 import { processGatherer } from '../../../src/metrics/exposition/process-gatherer';
 import { RequestMetrics } from '../../../src/metrics/request-metrics';
-import { RequestSource, RequestTotals } from '../../../src/metrics/exposition/request-totals';
-import { SERVICE_METRICS } from '../../../src/metrics/service-metrics';
-import { Slices } from '../../../src/metrics/exposition/slices';
-import { TextBuffer } from '../../../src/metrics/exposition/text-buffer';
+import { RequestReadings, RequestTotals } from '../../../src/metrics/exposition/request-totals';
+import { TextRenderer } from '../../../src/metrics/exposition/text-renderer';
+import { SERVICE_METRICS } from '../../../src/metrics/metric-catalogue';
+import { Slices } from '../../../src/metrics/event-loop-turns';
 
 /** The same observations made with prom-client's own counter and histogram. */
 class Reference {
@@ -45,8 +45,8 @@ async function both(prefix: string, buckets: number[], observations: Observation
     reference.observe(method, endpoint, status, seconds);
     metrics.endpoint(endpoint).observe(method, status, seconds);
   }
-  const ours = await processGatherer(prefix, metrics, new Registry())();
-  return [ours.toString(), await reference.registry.metrics()];
+  const ours = await processGatherer(prefix, metrics, new Registry()).gather();
+  return [ours.bytes.toString(), await reference.registry.metrics()];
 }
 
 describe('the text of the request metrics is the one of prom-client', () => {
@@ -101,16 +101,16 @@ describe('the text of the request metrics is the one of prom-client', () => {
   });
 });
 
-it('a row that is added during a rendering is left to the next one, and spoils no other', async () => {
-  const totals = new RequestTotals('x_', [1]);
-  const source = new RequestSource();
+it('a row that is added while the totals are made is left to the next time, and spoils no other', async () => {
+  const totals = new RequestTotals([1]);
+  const source = { requests: new RequestReadings() };
   const observe = (endpoint: string, status: number) =>
-    totals.add(source, totals.indexOf({ method: 'GET', endpoint, status }), Float64Array.of(1, 0, 0.5), 0);
+    totals.read(source.requests, totals.indexOf({ method: 'GET', endpoint, status }), [1, 0, 0.5]);
   const slices = await Slices.begin();
+  const renderer = new TextRenderer('x_', [1]);
   const render = async () => {
-    const text = new TextBuffer();
-    await totals.render(text, slices);
-    return text.bytes.toString();
+    const requests = await totals.counts(new Set([source]), slices);
+    return (await renderer.render({ asOf: 0, requests, others: Promise.resolve([]) })).toString();
   };
   for (let i = 0; i < 40; i++) observe(`/r/${i}`, 200);
   const before = await render();

@@ -1,0 +1,10 @@
+/** The part of koffi that is used: C functions of this program, pointers as addresses. */
+export interface Koffi {
+  load(library: null): { func(definition: string): (...args: unknown[]) => unknown };
+  view(address: bigint, bytes: number): ArrayBuffer;
+}
+
+/** Loads koffi, which is an optional dependency. Throws where it is not installed, or has nothing for this platform. */
+export function loadKoffi(): Koffi {
+  return require('koffi') as Koffi; // Its own types are wider and say `any`.
+}

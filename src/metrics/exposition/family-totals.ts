@@ -1,0 +1,309 @@
+import type { Slices } from '../event-loop-turns.js';
+import { boundOf } from '../snapshot/histogram-shape.js';
+import { labelKey, labelText } from '../snapshot/label-text.js';
+import type { Labels, MetricType, Snapshot, SnapshotMetric, SnapshotValue } from '../snapshot/snapshot.js';
+import { ExactSum } from './exact-sum.js';
+import type { Family, Metric, Series } from './families.js';
+import { gaugeSeries, mergeGauge, type ProcessGauge } from './gauge-merge.js';
+
+/** The gauges that are in a scrape: those of a process that answered when it was last asked. */
+export interface Live {
+  readonly snapshot: Snapshot;
+  /** Which worker, for the `worker` label; without it gauges are merged as they are. */
+  readonly slot?: number;
+}
+
+/** A counter, histogram or summary as processes have counted it. It can be kept as JSON. */
+export interface CountedMetric extends Omit<SnapshotMetric, 'values' | 'shape'> {
+  /** `sum` has the parts of an `ExactSum`. */
+  readonly values: readonly (Omit<SnapshotValue, 'value'> & { readonly sum: readonly number[] })[];
+}
+
+/** A process' series that have the same labels but for `le`. */
+interface Group {
+  readonly key: string;
+  readonly labels: Labels;
+  /** A histogram's buckets; the same text for the same ones. */
+  readonly bounds: string;
+  readonly series: readonly PlacedSeries[];
+}
+
+interface PlacedSeries extends Series {
+  readonly key: string;
+  /** Which of the metric's values it is. */
+  readonly at: number;
+}
+
+/** What all processes have of a group. */
+interface GroupTotal {
+  readonly labels: Labels;
+  readonly bounds: string;
+  /** Where each series is, by its key, in `series` and in each process' readings. */
+  readonly places: Map<string, number>;
+  readonly series: { readonly name: PlacedSeries; readonly gone: ExactSum }[];
+}
+
+interface FamilyTotal {
+  readonly name: string;
+  readonly help: string;
+  readonly type: MetricType;
+  /** The birth of the youngest process that has it. */
+  birth: number;
+  readonly groups: Map<string, GroupTotal>;
+}
+
+/** The last readings of one process. */
+export class FamilyReadings {
+  readonly last = new Map<GroupTotal, number[]>();
+
+  /** @param birth is larger for a younger process */
+  constructor(readonly birth: number) {}
+}
+
+type Processes = ReadonlySet<{ readonly families: FamilyReadings }>;
+
+/** The birth of those that are gone, and came before everybody. */
+const BEFORE_ALL = -Infinity;
+
+/**
+ * The metrics of all processes' registries as one. Counters and histograms are totals of those that are gone and the last readings
+ * of the others, so they outlive processes and never fall. Gauges are as the processes last gave them.
+ *
+ * A metric whose type or buckets differ between processes can't be added up: the youngest process' definition counts, from nothing.
+ */
+export class FamilyTotals {
+  readonly #families = new Map<string, FamilyTotal>();
+  /** Which family a series' name belongs to. */
+  readonly #names = new Map<string, string>();
+  /** By `shape`. A process keeps its slot, and so its gauges' labels. */
+  readonly #groups = new WeakMap<object, readonly Group[]>();
+  readonly #gauges = new WeakMap<object, ProcessGauge['series']>();
+  readonly #onRedefined: (name: string) => void;
+
+  /**
+   * @param reserved names that a snapshot may not take
+   * @param onRedefined called with the name of a metric that begins anew
+   */
+  constructor(reserved: Iterable<string>, onRedefined: (name: string) => void = () => {}) {
+    for (const name of reserved) this.#names.set(name, '');
+    this.#onRedefined = onRedefined;
+  }
+
+  /** Takes in the counters, histograms and summaries' totals of a snapshot. */
+  read(readings: FamilyReadings, snapshot: Snapshot): void {
+    for (const metric of snapshot.metrics) {
+      const groups = metric.type === 'gauge' ? [] : remember(this.#groups, metric, () => groupsOf(metric));
+      const family = this.#family(metric, groups, readings.birth);
+      if (!family || metric.aggregator === 'omit') continue;
+      for (const group of groups) readGroup(totalOf(family, group), readings, group, metric.values);
+    }
+  }
+
+  /** Adds what a process has counted to that of those that are gone. */
+  retire({ last }: FamilyReadings): void {
+    for (const [total, values] of last) addToGone(total, values);
+    last.clear();
+  }
+
+  /** What those have counted that are gone. */
+  get gone(): CountedMetric[] {
+    return [...this.#families.values()].flatMap(({ name, help, type, groups }) => {
+      const series = [...groups.values()].flatMap((total) => total.series);
+      const values = series
+        .filter(({ gone }) => gone.parts.length > 0)
+        .map(({ name: { part, labels }, gone }) => ({
+          ...(part !== 'value' && { metricName: `${name}_${part}` }),
+          labels,
+          sum: gone.parts,
+        }));
+      return values.length > 0 ? [{ name, help, type, aggregator: 'sum', values }] : [];
+    });
+  }
+
+  /** Replaces what those have counted that are gone. */
+  set gone(metrics: readonly CountedMetric[]) {
+    for (const { groups } of this.#families.values())
+      for (const total of groups.values()) for (const { gone } of total.series) gone.clear();
+    for (const { values, ...about } of metrics) {
+      const metric = { ...about, values: values.map((value) => ({ ...value, value: 0 })) };
+      const groups = groupsOf(metric);
+      const family = this.#family(metric, groups, BEFORE_ALL);
+      if (family) for (const group of groups) addParts(totalOf(family, group), group, values);
+    }
+  }
+
+  /** All families; `live` are the processes whose gauges count. */
+  async families(processes: Processes, live: readonly Live[], slices: Slices): Promise<Family[]> {
+    const gauges = this.#liveGauges(live);
+    const all: Family[] = [];
+    for (const { name, help, type, groups } of this.#families.values()) {
+      const metrics: Metric[] = type === 'gauge' ? mergeGauge(gauges.get(name) ?? []) : [];
+      for (const total of groups.values()) {
+        metrics.push(metricOf(total, processes));
+        if (slices.over) await slices.next();
+      }
+      if (metrics.length > 0) all.push({ name, help, type, metrics });
+      if (slices.over) await slices.next();
+    }
+    return all;
+  }
+
+  #liveGauges(live: readonly Live[]): Map<string, ProcessGauge[]> {
+    const gauges = new Map<string, ProcessGauge[]>();
+    for (const { snapshot, slot } of live) {
+      for (const metric of snapshot.metrics) {
+        if (metric.type !== 'gauge' || this.#families.get(metric.name)?.type !== 'gauge') continue;
+        const series = remember(this.#gauges, metric, () => gaugeSeries(metric, slot));
+        const gauge = { metric, series, isApart: slot !== undefined };
+        const known = gauges.get(metric.name);
+        if (known) known.push(gauge);
+        else gauges.set(metric.name, [gauge]);
+      }
+    }
+    return gauges;
+  }
+
+  /** The family of a metric; undefined where its names are another's, or a younger process has defined it otherwise. */
+  #family(metric: SnapshotMetric, groups: readonly Group[], birth: number): FamilyTotal | undefined {
+    const known = this.#families.get(metric.name);
+    if (known && isSame(known, metric.type, groups)) {
+      known.birth = Math.max(known.birth, birth);
+      return known;
+    }
+    if (known && birth < known.birth) return undefined;
+    if (known) this.#remove(known);
+    const family = this.#define(metric, birth);
+    if (known) this.#onRedefined(metric.name);
+    return family;
+  }
+
+  /** Every series may be there only once: the first of two families that share a name has it, if anybody still counts there. */
+  #define({ name, help, type }: SnapshotMetric, birth: number): FamilyTotal | undefined {
+    const names = seriesNames(name, type);
+    for (const one of names) {
+      const owner = this.#families.get(this.#names.get(one) ?? '');
+      if (owner?.birth === BEFORE_ALL) this.#remove(owner);
+    }
+    if (names.some((one) => this.#names.has(one))) return undefined;
+    for (const one of names) this.#names.set(one, name);
+    const family = { name, help, type, birth, groups: new Map<string, GroupTotal>() };
+    this.#families.set(name, family);
+    return family;
+  }
+
+  #remove({ name, type }: FamilyTotal): void {
+    this.#families.delete(name);
+    for (const one of seriesNames(name, type)) this.#names.delete(one);
+  }
+}
+
+/** What `make` gives for a metric, made once for all that are the same but for their numbers. */
+function remember<T>(known: WeakMap<object, T>, { shape }: SnapshotMetric, make: () => T): T {
+  if (!shape) return make();
+  const old = known.get(shape);
+  if (old) return old;
+  const made = make();
+  known.set(shape, made);
+  return made;
+}
+
+function seriesNames(name: string, type: MetricType): string[] {
+  if (type === 'counter' || type === 'gauge') return [name];
+  return [name, `${name}_bucket`, `${name}_sum`, `${name}_count`];
+}
+
+function isSame(family: FamilyTotal, type: MetricType, groups: readonly Group[]): boolean {
+  if (family.type !== type) return false;
+  return groups.every(({ key, bounds }) => (family.groups.get(key)?.bounds ?? bounds) === bounds);
+}
+
+/** A metric's series by their labels without `le`. Of a summary only sum and count: quantiles can't be merged. */
+function groupsOf(metric: SnapshotMetric): Group[] {
+  const groups = new Map<string, { labels: Labels; series: PlacedSeries[] }>();
+  for (const [at, { metricName = metric.name, labels }] of metric.values.entries()) {
+    const part = partOf(metricName, metric);
+    if (metric.type === 'summary' && part === 'value') continue;
+    const { le, ...others } = labels;
+    const shared = metric.type === 'histogram' ? others : labels;
+    const key = labelKey(shared);
+    const series: PlacedSeries = {
+      key: `${part} ${le ?? ''}`,
+      part,
+      bound: part === 'bucket' ? boundOf(le ?? NaN) : NaN,
+      labels,
+      text: metricName + labelText(Object.entries(labels)),
+      at,
+    };
+    const known = groups.get(key);
+    if (known) known.series.push(series);
+    else groups.set(key, { labels: shared, series: [series] });
+  }
+  return Array.from(groups, ([key, { labels, series }]) => ({
+    key,
+    labels,
+    bounds: boundsOf(series),
+    series: series.toSorted((a, b) => PARTS.indexOf(a.part) - PARTS.indexOf(b.part)),
+  }));
+}
+
+/** In the order in which a metric's samples stand. */
+const PARTS: readonly Series['part'][] = ['value', 'bucket', 'sum', 'count'];
+
+function partOf(metricName: string, { name }: SnapshotMetric): Series['part'] {
+  if (metricName === `${name}_bucket`) return 'bucket';
+  if (metricName === `${name}_sum`) return 'sum';
+  return metricName === `${name}_count` ? 'count' : 'value';
+}
+
+function boundsOf(series: readonly Series[]): string {
+  return series.flatMap(({ part, bound }) => (part === 'bucket' ? [bound] : [])).join();
+}
+
+function totalOf({ groups }: FamilyTotal, { key, labels, bounds, series }: Group): GroupTotal {
+  let total = groups.get(key);
+  if (!total) groups.set(key, (total = { labels, bounds, places: new Map(), series: [] }));
+  for (const name of series) {
+    if (total.places.has(name.key)) continue;
+    total.places.set(name.key, total.series.push({ name, gone: new ExactSum() }) - 1);
+  }
+  return total;
+}
+
+function readGroup(
+  total: GroupTotal,
+  { last }: FamilyReadings,
+  { series }: Group,
+  values: readonly SnapshotValue[],
+): void {
+  const readings = Array<number>(total.series.length).fill(0);
+  for (const { key, at } of series) readings[total.places.get(key)!] = values[at]?.value ?? 0;
+  const before = last.get(total);
+  // A count that fell was set back, and all of its histogram with it: they count from 0 again. A sum can fall by itself.
+  if (before?.some((value, i) => total.series[i]!.name.part !== 'sum' && readings[i]! < value))
+    addToGone(total, before);
+  last.set(total, readings);
+}
+
+function addToGone(total: GroupTotal, values: readonly number[]): void {
+  for (const [i, value] of values.entries()) total.series[i]!.gone.add(value);
+}
+
+function addParts(total: GroupTotal, { series }: Group, values: CountedMetric['values']): void {
+  for (const { key, at } of series) total.series[total.places.get(key)!]!.gone.addAll(values[at]?.sum ?? []);
+}
+
+function metricOf(total: GroupTotal, processes: Processes): Metric {
+  const readings: (readonly number[])[] = [];
+  for (const { families } of processes) {
+    const last = families.last.get(total);
+    if (last) readings.push(last);
+  }
+  const sum = new ExactSum();
+  const samples = total.series.map(({ name: series, gone }, i) => {
+    sum.clear();
+    sum.addSum(gone);
+    for (const last of readings) sum.add(last[i] ?? 0);
+    return { series, value: sum.value };
+  });
+  return { labels: total.labels, samples };
+}

@@ -1,0 +1,86 @@
+import { rmSync } from 'node:fs';
+import type { Slices } from '../event-loop-turns.js';
+import { detailPath } from '../ledger/detail-file.js';
+import { LedgerReader } from '../ledger/ledger-reader.js';
+import { ledgerPath } from '../ledger/ledger.js';
+import { type Aggregation, Source } from './aggregation.js';
+
+export interface LedgerOptions {
+  readonly folder: string;
+  /** Names the process and its ledger, and is never used again. */
+  readonly generation: number;
+  readonly buckets: readonly number[];
+  readonly birth?: number;
+}
+
+/** A process that keeps its request counts in a ledger, which is there when the process is gone. */
+export class LedgerSource extends Source {
+  readonly #options: LedgerOptions;
+  readonly #path: string;
+  #ledger: LedgerReader | undefined;
+  /** Where the totals of the ledger's rows are. */
+  readonly #rows: number[] = [];
+
+  constructor(options: LedgerOptions) {
+    super(options.birth ?? options.generation);
+    this.#options = options;
+    this.#path = ledgerPath(options.folder, options.generation);
+  }
+
+  /** Takes in what is new in the ledger, if there is one. */
+  async readLedger(aggregation: Aggregation, slices: Slices): Promise<void> {
+    this.#load();
+    // What was read before a pause is still right after it, if no longer the latest.
+    for (let row = 0; this.#take(row, aggregation); row++) if (slices.over) await slices.next();
+  }
+
+  /** Takes in the ledger of a process that is gone, at once. Nothing may be read of it again. */
+  retireTo(aggregation: Aggregation): void {
+    this.#load();
+    for (let row = 0; this.#take(row, aggregation); row++);
+    this.close();
+    aggregation.retire(this);
+  }
+
+  close(): void {
+    this.#ledger?.close();
+    this.#ledger = undefined;
+  }
+
+  /** Removes the files: the counts are in where they belong. */
+  removeFiles(): void {
+    try {
+      const { folder, generation } = this.#options;
+      for (const path of [ledgerPath, detailPath]) rmSync(path(folder, generation), { force: true });
+    } catch {
+      // They go with the folder; they must not take this process along.
+    }
+  }
+
+  #load(): void {
+    this.#ledger ??= this.#open();
+    this.#ledger?.read();
+  }
+
+  /** Adds one row of the ledger; false when there is none. */
+  #take(row: number, aggregation: Aggregation): boolean {
+    const placed = this.#ledger?.row(row);
+    if (!this.#ledger || !placed) return false;
+    this.#rows[row] ??= aggregation.rowOf(placed.labels);
+    aggregation.readRow(this, this.#rows[row], this.#ledger.words, placed.cellsAt);
+    return true;
+  }
+
+  #open(): LedgerReader | undefined {
+    const reader = LedgerReader.open(this.#path);
+    if (!reader) return undefined;
+    const { generation, buckets } = reader.header;
+    if (generation === this.#options.generation && areSame(buckets, this.#options.buckets)) return reader;
+    reader.close();
+    return undefined;
+  }
+}
+
+function areSame(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((bound, i) => bound === b[i]);
+}

@@ -1,0 +1,23 @@
+import type { Registry } from 'prom-client';
+import { Slices } from '../event-loop-turns.js';
+import { SERVICE_METRICS } from '../metric-catalogue.js';
+import { takeSnapshot } from '../snapshot/take-snapshot.js';
+import type { Family, Series } from './families.js';
+import { FamilyReadings, FamilyTotals } from './family-totals.js';
+
+/** The families of a registry of this process, as they are now. */
+export async function familiesOf(registry: Registry): Promise<readonly Family[]> {
+  const snapshot = await takeSnapshot(registry, []);
+  const totals = new FamilyTotals([]);
+  const families = new FamilyReadings(0);
+  totals.read(families, snapshot);
+  return totals.families(new Set([{ families }]), [{ snapshot }], await Slices.begin());
+}
+
+/** The family that says how many workers a scrape had to do without. */
+export function missingWorkers(prefix: string, count: number): Family {
+  const { name: suffix, help, type } = SERVICE_METRICS.scrapeWorkersMissing;
+  const name = prefix + suffix;
+  const series: Series = { part: 'value', bound: NaN, labels: {}, text: name };
+  return { name, help, type, metrics: [{ labels: {}, samples: [{ series, value: count }] }] };
+}
