@@ -128,10 +128,12 @@ export function replyWith(ctx: Context, type: string, text: string): void {
  * takes a slower system call; here header and text leave as one, and nothing is left for `end`.
  */
 function sendWhole(res: MeasuredResponse, text: string): void {
+  // An earlier answer has the socket: this one waits for its turn.
+  if (!res.socket) return void res.end(text);
   // Its last byte is in this write, before `end` would count it.
   res.count(res.statusCode);
   res.write(text);
-  // Node has held it back for a piece that may follow. There is no socket yet while an earlier answer is pending.
-  res.socket?.uncork();
+  // Node has held it back for a piece that may follow.
+  res.socket.uncork();
   res.end();
 }

@@ -1,7 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import bodyParser from 'koa-bodyparser';
 import type { Context, Middleware, Next } from 'koa';
-import { MeasuredResponse } from '../server/measured-response.js';
 import { type BodyKind, parseMediaType } from '../openapi/media-type.js';
 import { malformed, parseJson } from './json-body.js';
 import { readPlainBody } from './plain-body.js';
@@ -54,7 +53,6 @@ export function bodyMiddleware({ limit, readers }: BodyOptions): Middleware {
     checkCoding(ctx);
     // One that waits for 100 Continue need not send what would be refused.
     if (!isEncoded(ctx) && Number(ctx.req.headers['content-length'] ?? 0) > limit) throw tooLarge();
-    if (awaitsContinue(ctx)) ctx.res.writeContinue();
     if (isPlain(ctx)) return readPlainBody(ctx.req).then((bytes) => reader(ctx, decodeUtf8(bytes)));
     const next: Next = () => Promise.resolve(read(ctx, reader));
     return parse(ctx, next);
@@ -65,13 +63,6 @@ export function bodyMiddleware({ limit, readers }: BodyOptions): Middleware {
 function hasBody({ req: { headers } }: Context): boolean {
   if (headers['transfer-encoding'] !== undefined) return true;
   return headers['content-length'] !== undefined && headers['content-length'] !== '0';
-}
-
-/**
- * Only our own server leaves the 100 to whoever reads the body. HTTP/1.0 has none (RFC 9110 section 10.1.1).
- */
-function awaitsContinue({ req, res }: Context): boolean {
-  return req.headers.expect !== undefined && res instanceof MeasuredResponse && req.httpVersionMinor >= 1;
 }
 
 function isPlain(ctx: Context): boolean {

@@ -1,16 +1,17 @@
 import { readSync } from 'node:fs';
 import net, { type Socket } from 'node:net';
 
-/** An open connection as libuv has it: what goes to another process with `process.send`. Node has no public name for it. */
+/** libuv's side of an open connection, which `process.send` can hand to another process. Node has no public name for it. */
 export interface ConnectionHandle {
-  /** Of the operating system; none, or -1, on Windows. */
+  /** The system's descriptor; none, or -1, on Windows. */
   readonly fd?: number;
-  /** Whether its socket has made it read. */
+  /** Whether the socket has made it read. */
   reading: boolean;
   readStop(): void;
   close(): void;
 }
 
+/** A socket with the field that Node keeps its handle in; null when the connection is gone. */
 type Handled = { _handle: ConnectionHandle | null };
 
 export function isConnectionHandle(value: unknown): value is ConnectionHandle {
@@ -22,7 +23,7 @@ export function isConnectionHandle(value: unknown): value is ConnectionHandle {
  * from now on waits in the kernel for whoever reads next. Undefined when the connection is gone already.
  */
 export function detach(socket: Socket): ConnectionHandle | undefined {
-  const handled = socket as unknown as Handled;
+  const handled = socket as unknown as Handled; // Node's types leave the field out
   const handle = handled._handle;
   if (!handle) return undefined;
   handle.reading = false;
@@ -32,12 +33,12 @@ export function detach(socket: Socket): ConnectionHandle | undefined {
   return handle;
 }
 
-/** As much as Node reads at a time. */
+/** How much Node reads at a time. */
 const READ_SIZE = 64 * 1024;
 
 /** Reads what has arrived since the last poll for input, and gives it to the HTTP parser. False when there is nothing. */
 export function readNow(socket: Socket): boolean {
-  const fd = (socket as unknown as Handled)._handle?.fd ?? -1;
+  const fd = (socket as unknown as Handled)._handle?.fd ?? -1; // Node's types leave the field out
   if (fd < 0) return false;
   const bytes = Buffer.allocUnsafe(READ_SIZE);
   let length: number;
@@ -47,13 +48,13 @@ export function readNow(socket: Socket): boolean {
     return false; // EAGAIN: nothing has.
   }
   if (length === 0 || socket.listenerCount('data') === 0) return false;
-  // What throws there is nobody's here, as when Node reads.
+  // An exception of a listener reaches nobody here, as when Node reads.
   process.nextTick(() => socket.emit('data', bytes.subarray(0, length)));
   return true;
 }
 
-/** A socket for a connection that was detached, here or in another process. */
+/** Makes a socket for a connection that was detached, here or in another process. */
 export function attach(handle: ConnectionHandle): Socket {
-  // What the cluster module of Node does; the types do not declare the option.
-  return new net.Socket({ handle, readable: true, writable: true } as net.SocketConstructorOpts);
+  const options = { handle, readable: true, writable: true };
+  return new net.Socket(options as net.SocketConstructorOpts); // Node's cluster module does so; the types lack `handle`
 }

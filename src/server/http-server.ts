@@ -10,6 +10,7 @@ import {
   refuseClientError,
   refuseConnect,
   refuseRequest,
+  refuseUnfinished,
 } from './refusals.js';
 
 /** A header is small: one that takes longer is an attack, or a broken client. */
@@ -21,7 +22,7 @@ const FIXED = {
   joinDuplicateHeaders: true,
 } as const;
 
-/** Of a connection: never the number of bytes that were read. */
+/** Marks an adopted connection as used; no `bytesRead` equals it. */
 const USED = -1;
 
 /** See the fields of the same names in `Config`. */
@@ -34,13 +35,13 @@ export interface ServerLimits {
 /** How often a draining server looks for connections that have become idle. */
 const SWEEP_MS = 50;
 
-/** Of connections that are handed over one after the other: a request on the last one waits for the others. */
+/** How many connections are detached per batch; a request on the last one waits for the batch. */
 const HAND_OVER_AT_ONCE = 100;
 
 export interface DrainOptions {
   /** When what is still open is cut off. */
   readonly timeoutMs: number;
-  /** For so long a connection on which nothing happens stays open, so that a request that is on its way is answered. */
+  /** How long a connection on which nothing happens stays open, so that a request that is on its way is answered. */
   readonly graceMs: number;
   /**
    * Sends a connection on which nothing is under way to another process, and resolves when it is on its way: its client
@@ -53,13 +54,15 @@ export interface DrainOptions {
 export class Server {
   readonly http: http.Server;
   readonly #sockets = new Set<Socket>();
-  /** Those of another process before, with what had been read then; and those that Node does not know to be used. */
+  readonly #metrics: RequestMetrics;
+  /** Adopted sockets, with their `bytesRead` at adoption, or `USED`. */
   readonly #adopted = new WeakMap<Socket, number>();
   readonly #keepAliveTimeoutMs: number;
   /** The next answer on each connection is to be its last. */
   #closing = false;
 
   constructor(handler: RequestListener, metrics: RequestMetrics, limits: ServerLimits) {
+    this.#metrics = metrics;
     this.#keepAliveTimeoutMs = limits.keepAliveTimeoutMs;
     this.http = http.createServer({
       ...FIXED,
@@ -74,8 +77,10 @@ export class Server {
       handler(req, res);
     };
     this.http.on('request', onRequest);
-    // Reading the body sends the 100, so that a body which is refused by its header is never sent.
-    this.http.on('checkContinue', onRequest);
+    this.http.on('checkContinue', (req, res) => {
+      continueWhenRead(req, res);
+      onRequest(req, res);
+    });
     this.http.on('connect', (_req: http.IncomingMessage, socket: Socket) => refuseConnect(socket, metrics));
     this.http.on('clientError', (error, socket) => {
       if (isTimeout(error) && this.#adopted.has(socket as Socket) && this.#isUnused(socket as Socket)) return;
@@ -109,8 +114,8 @@ export class Server {
 
   /**
    * Stops accepting, answers what is in flight and gives up every connection: quiet ones go to another process or are closed
-   * after the grace, those that are busy for longer are closed with their response, what is left at the deadline then.
-   * Resolves when none is left.
+   * after the grace, those that are busy for longer are closed with their response. What is left at the deadline is cut off,
+   * and a request of which a part has arrived is refused then. Resolves when no connection is left.
    */
   async drain({ timeoutMs, graceMs, handOver }: DrainOptions): Promise<void> {
     this.#closing = !handOver;
@@ -139,23 +144,24 @@ export class Server {
     }
   }
 
-  /** Connections with neither a request nor a part of one. Of a part only Node's own list knows, which it does not show. */
+  /** Idle sockets. Only Node knows which hold half a request. */
   #idle(): Socket[] {
     const idle: Socket[] = [...this.#sockets].filter((socket) => this.#isUnused(socket));
+    // Node has no way to ask for them, but destroys them when it is told to.
     for (const socket of this.#sockets) socket.destroy = () => (idle.push(socket), socket);
     this.http.closeIdleConnections();
-    for (const socket of this.#sockets) delete (socket as Partial<Socket>).destroy;
+    for (const socket of this.#sockets) Reflect.deleteProperty(socket, 'destroy'); // the method of the class is back
     return idle.filter((socket) => !isBusy(socket) && !socket.destroyed);
   }
 
   /**
-   * Closes each connection on which nothing has happened for the grace. One at a time, and each right after a poll for
+   * Closes each idle connection on which nothing has happened for the grace. One at a time, and each right after a poll for
    * input: what Node does, all at once from a timer, takes so long with hundreds of connections that requests arrive
    * on those whose turn is yet to come, and are cut off unread. What else the poll brought has been dealt with since, so there
    * is a last look.
    */
   async #closeQuiet(watched: Watched, graceMs: number): Promise<void> {
-    for (const socket of this.#sockets) {
+    for (const socket of this.#idle()) {
       const bytes = socket.bytesRead;
       const before = watched.get(socket);
       const now = performance.now();
@@ -167,30 +173,34 @@ export class Server {
           socket.destroy();
           continue;
         }
-        // Which Node does not count as read.
+        // Node's `bytesRead` does not count what was read now.
         watched.delete(socket);
         this.#adopted.set(socket, USED);
       }
     }
   }
 
-  /** The client is not to blame for what it does not get: 503, unless a status has been sent. */
+  /** Ends what is left. The client is not to blame for what it does not get: 503, unless a status has been sent. */
   #cutOff(): void {
+    const idle = new Set(this.#idle());
     for (const socket of this.#sockets) {
-      for (const response of MeasuredResponse.pending(socket)) {
-        response.count(response.headersSent ? response.statusCode : 503);
-      }
+      const pending = MeasuredResponse.pending(socket);
+      for (const response of pending) response.cutOff(503);
+      if (pending.length === 0 && !idle.has(socket) && socket.writable)
+        refuseUnfinished(socket, this.#metrics);
+      else socket.destroy();
     }
-    this.http.closeAllConnections();
   }
 
-  /** Nothing has come on it yet. */
+  /** Whether nothing has come on this connection yet. */
   #isUnused(socket: Socket): boolean {
     return socket.bytesRead === (this.#adopted.get(socket) ?? 0);
   }
 
   #track(socket: Socket): void {
     this.#sockets.add(socket);
+    // Node takes its own listeners off a socket that it hands out (CONNECT): the reset of one would end this process.
+    socket.on('error', () => {});
     socket.once('close', () => {
       this.#sockets.delete(socket);
       MeasuredResponse.closed(socket);
@@ -213,14 +223,27 @@ function optionsOf({
   };
 }
 
-/** By connection: how much had been read when something last happened on it, and when that was. */
+/** How much had been read of each connection when something last happened on it, and when that was. */
 type Watched = Map<Socket, { readonly bytes: number; readonly since: number }>;
+
+/**
+ * Sends the 100 that the client waits for when somebody begins to read the body, whoever that is: a body that is
+ * refused by its header is never sent.
+ */
+function continueWhenRead(req: http.IncomingMessage, res: http.ServerResponse): void {
+  const read = req._read.bind(req);
+  req._read = (size) => {
+    req._read = read;
+    if (!res.headersSent) res.writeContinue();
+    read(size);
+  };
+}
 
 function isTimeout(error: NodeJS.ErrnoException): boolean {
   return error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
 }
 
-/** A request is being handled, or its answer is still on its way to the client. */
+/** Whether a request is being handled, or its answer is still on its way to the client. */
 function isBusy(socket: Socket): boolean {
   return socket.writableLength > 0 || MeasuredResponse.pending(socket).length > 0;
 }

@@ -1,6 +1,7 @@
 import { type IncomingMessage, type OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
+import { closePatiently } from './lingering-close.js';
 import type { Endpoint, RequestMetrics } from '../metrics/request-metrics.js';
 
 /** The endpoint label of what was refused before it reached the app. */
@@ -37,12 +38,16 @@ interface Stream {
 export class MeasuredResponse extends ServerResponse {
   #endpoint: Endpoint;
   #inProgress = true;
+  /** Node's own mark, by which streams know that an answer is closed. */
+  declare _closed: boolean;
   readonly #metrics: RequestMetrics;
   readonly #arrived = performance.now();
   /** Where the request is noted among those in flight. */
   readonly #slot: number;
   #counted = false;
   #brokenOff = false;
+  /** It has ended while an earlier answer was on its way: it is counted when its turn comes. */
+  #awaitsTurn = false;
   /** The headers that `writeHead` was given; `getHeader` does not know of them. */
   #given: unknown;
   #stream: Stream | undefined;
@@ -90,6 +95,33 @@ export class MeasuredResponse extends ServerResponse {
     this.#endpoint.observe(this.req.method ?? 'OTHER', status, (performance.now() - this.#arrived) / 1000);
   }
 
+  /**
+   * Counts the whole answer, which is about to be handed to the socket: now, or when the answers to earlier requests of the
+   * connection have been sent. Its client may leave before that.
+   */
+  countAtItsTurn(): void {
+    if (this.socket) this.count(this.statusCode);
+    else this.#awaitsTurn = true;
+  }
+
+  /** Node calls it when the turn of this answer has come. */
+  override assignSocket(socket: Socket): void {
+    if (this.#awaitsTurn) this.count(this.statusCode);
+    super.assignSocket(socket);
+    if (this.#stream) this.#release(this.#stream);
+  }
+
+  /** Node calls it when this answer has been sent, and closes the connection then if it is the last one. */
+  override detachSocket(socket: Socket): void {
+    super.detachSocket(socket);
+    if (!this.req.complete) closePatiently(socket);
+  }
+
+  /** The status that a client whose connection is cut off has seen, or the one that it would have got. */
+  cutOff(status: number): void {
+    this.count(this.socket && this.headersSent ? this.statusCode : status);
+  }
+
   /** Takes the request out of the gauge of requests in progress before it is counted. */
   leaveInProgress(): void {
     if (this.#inProgress) this.#metrics.inProgress -= 1;
@@ -114,8 +146,20 @@ export class MeasuredResponse extends ServerResponse {
    */
   static closed(connection: Connection): void {
     for (const response of MeasuredResponse.pending(connection)) {
-      response.count(response.#brokenOff && response.headersSent ? response.statusCode : CLIENT_LEFT);
+      if (response.#brokenOff) response.cutOff(CLIENT_LEFT);
+      else response.count(CLIENT_LEFT);
+      if (!response.socket) response.#abandon();
     }
+  }
+
+  /**
+   * Tells whoever writes to this answer that it will never be sent. Node does so for the one that has the socket only:
+   * what is to be streamed by those behind it would stay open for the life of the process.
+   */
+  #abandon(): void {
+    this.destroyed = true;
+    this._closed = true;
+    this.emit('close');
   }
 
   /** Whether the latest answer of each connection is to be its last. */
@@ -162,7 +206,7 @@ export class MeasuredResponse extends ServerResponse {
       this.#last(stream, () => super.end(chunk as string, encoding as BufferEncoding, callback));
       return this;
     }
-    this.count(this.statusCode);
+    this.countAtItsTurn();
     return super.end(chunk as string, encoding as BufferEncoding, callback);
   }
 
@@ -193,7 +237,7 @@ export class MeasuredResponse extends ServerResponse {
   }
 
   #release(stream: Stream): void {
-    while (stream.unflushed === 0 && stream.held.length > 0) {
+    while (this.socket && stream.unflushed === 0 && stream.held.length > 0) {
       this.count(this.statusCode);
       stream.held.shift()?.();
     }

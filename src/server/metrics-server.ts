@@ -1,5 +1,5 @@
 import http, { type RequestListener } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 
 /** A scraper needs little; whatever else comes must not hold the primary up. */
 const LIMITS = {
@@ -18,10 +18,20 @@ const LAST_SCRAPE_MS = 100;
 /** The primary's own server for `/metrics`, where METRICS_PORT is set. */
 export class MetricsServer {
   readonly #server: http.Server;
+  /** Connections that have asked for nothing yet, or for what they did not get; the oldest first. */
+  readonly #strangers = new Set<Socket>();
+  /** Connections whose latest request got a 200, or is being answered; the one that was used last at the end. */
+  readonly #scrapers = new Set<Socket>();
 
   constructor(listener: RequestListener) {
-    this.#server = http.createServer(LIMITS, listener);
-    this.#server.maxConnections = MAX_CONNECTIONS;
+    this.#server = http.createServer(LIMITS, (req, res) => {
+      this.#move(req.socket, this.#scrapers);
+      res.once('finish', () => {
+        if (res.statusCode !== 200) this.#move(req.socket, this.#strangers);
+      });
+      listener(req, res);
+    });
+    this.#server.on('connection', (socket) => this.#admit(socket));
   }
 
   /** Resolves with the port when connections are accepted. Rejects with the cause, such as EADDRINUSE. */
@@ -40,5 +50,22 @@ export class MetricsServer {
       this.#server.close(() => resolve());
       setTimeout(() => this.#server.closeAllConnections(), LAST_SCRAPE_MS);
     });
+  }
+
+  /**
+   * Makes room for a new connection where there are too many. To refuse it would let anybody who holds connections open, and
+   * needs no token for that, keep the scrapers out.
+   */
+  #admit(socket: Socket): void {
+    const [oldest] = [...this.#strangers, ...this.#scrapers];
+    if (this.#strangers.size + this.#scrapers.size >= MAX_CONNECTIONS) oldest?.destroy();
+    this.#move(socket, this.#strangers);
+    socket.once('close', () => this.#move(socket));
+  }
+
+  #move(socket: Socket, to?: Set<Socket>): void {
+    this.#strangers.delete(socket);
+    this.#scrapers.delete(socket);
+    if (!socket.destroyed) to?.add(socket);
   }
 }

@@ -1,10 +1,9 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
-import { MALFORMED, MeasuredResponse } from './measured-response.js';
+import { endPatiently } from './lingering-close.js';
+import { CLIENT_LEFT, MALFORMED, MeasuredResponse } from './measured-response.js';
 import type { RequestMetrics } from '../metrics/request-metrics.js';
 
-/** Time for the client to read the refusal before the connection is destroyed: a reset would discard it. */
-const LINGER_MS = 1_000;
 export const MAX_HEADER_FIELDS = 100;
 
 const refused = Symbol('this connection got its refusal');
@@ -42,10 +41,7 @@ export function refuseClientError(
   if (latest && !latest.req.complete) return refuseBody(latest, error, refusal, metrics);
   // What follows a last request is not a request: Node closes the connection after the answer.
   if (latest?.shouldKeepAlive === false) return;
-  afterAnswers(socket, () => {
-    metrics.endpoint(MALFORMED).observe('OTHER', refusal.status, secondsSpent(refusal, headersTimeoutMs));
-    endWith(socket, refusal);
-  });
+  refuseInTurn(socket, metrics, 'OTHER', refusal, secondsSpent(refusal, headersTimeoutMs));
 }
 
 /** The fault is in the body of a request that the app has already got. */
@@ -65,17 +61,41 @@ function refuseBody(
 
 /** CONNECT reaches no app: this is an origin server, no proxy (RFC 9110 section 9.3.6). */
 export function refuseConnect(socket: Socket, metrics: RequestMetrics): void {
-  afterAnswers(socket, () => {
-    metrics.endpoint(MALFORMED).observe('CONNECT', 501, 0);
-    endWith(socket, { status: 501, detail: 'CONNECT is not supported.' });
-  });
+  // Node has taken its listeners off the socket, and reads no more: while the answer to an earlier request is on its way
+  // nobody would see the client leave, and a stream would wait for ever.
+  socket.on('drain', () => MeasuredResponse.pending(socket)[0]?.emit('drain'));
+  socket.once('end', () => socket.destroy()).resume();
+  refuseInTurn(socket, metrics, 'CONNECT', { status: 501, detail: 'CONNECT is not supported.' }, 0);
 }
 
-/** The answers to earlier requests come first. */
-function afterAnswers(socket: Socket, refuse: () => void): void {
+/** Refuses what has begun to arrive when the service ends, and is no request yet. */
+export function refuseUnfinished(socket: Socket, metrics: RequestMetrics): void {
+  refuseInTurn(socket, metrics, 'OTHER', { status: 503, detail: 'The service is stopping.' }, 0);
+  socket.destroySoon();
+}
+
+/** Refuses and counts a request that has no response when the answers to earlier ones have been sent, if the client is still there. */
+function refuseInTurn(
+  socket: Socket,
+  metrics: RequestMetrics,
+  method: string,
+  refusal: Refusal,
+  seconds: number,
+): void {
   const latest = MeasuredResponse.latest(socket);
-  if (latest && !latest.writableFinished) latest.once('finish', refuse);
-  else refuse();
+  const count = (status: number) => metrics.endpoint(MALFORMED).observe(method, status, seconds);
+  const refuse = (): void => {
+    socket.off('close', leave);
+    count(refusal.status);
+    endPatiently(socket, message(refusal));
+  };
+  const leave = (): void => {
+    latest?.off('finish', refuse);
+    count(CLIENT_LEFT);
+  };
+  if (!latest || latest.writableFinished) return refuse();
+  latest.once('finish', refuse);
+  socket.once('close', leave);
 }
 
 /** What Node's parser lets through and an HTTP/1.1 server must not. */
@@ -126,15 +146,14 @@ function problem({ status, detail }: Refusal): string {
   return JSON.stringify({ type: 'about:blank', title: STATUS_CODES[status], status, detail });
 }
 
-function endWith(socket: Socket, refusal: Refusal): void {
+/** A whole answer, for a socket. */
+function message(refusal: Refusal): string {
   const body = problem(refusal);
-  socket.end(
+  return (
     `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status]}\r\n` +
-      `Date: ${new Date().toUTCString()}\r\nConnection: close\r\n` +
-      `Content-Type: application/problem+json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+    `Date: ${new Date().toUTCString()}\r\nConnection: close\r\n` +
+    `Content-Type: application/problem+json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
   );
-  socket.resume();
-  setTimeout(() => socket.destroy(), LINGER_MS).unref();
 }
 
 /** A request that is too slow to have a start is known to have lasted as long as it was allowed to. */
