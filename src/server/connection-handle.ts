@@ -55,6 +55,7 @@ export function readNow(socket: Socket): boolean {
 
 /** Makes a socket for a connection that was detached, here or in another process. */
 export function attach(handle: ConnectionHandle): Socket {
+  // Node's own cluster module does so; its types do not declare `handle`.
   const options = { handle, readable: true, writable: true };
-  return new net.Socket(options as net.SocketConstructorOpts); // Node's cluster module does so; the types lack `handle`
+  return new net.Socket(options);
 }
