@@ -9,6 +9,7 @@ import { loadContract } from './http/contract.js';
 import { handlers } from './generated/handlers.js';
 import { lambdaHandler, type LambdaHandler } from './serverless/lambda.js';
 import { createLog } from './log.js';
+import type { Format } from './metrics/exposition/gatherer.js';
 import { processGatherer } from './metrics/exposition/process-gatherer.js';
 import { Pushgateway } from './serverless/pushgateway.js';
 import { RequestMetrics } from './metrics/request-metrics.js';
@@ -57,7 +58,7 @@ function build(): Service {
   collectDefaultMetrics({ register: registry });
   registerRequestsInProgress(registry, config.metricsPrefix, () => metrics.inProgress);
   const gatherer = processGatherer(config.metricsPrefix, metrics, registry);
-  const gather = async () => (await gatherer.gather()).bytes;
+  const gather = async (format?: Format) => (await gatherer.gather(format)).bytes;
   const description = join(__dirname, 'generated/swagger/swagger.yaml');
   const contract = loadContract({ description, handlers, validateResponses: config.validateResponses });
   const app = createApp({ config, log, contract, metrics, gather, ready: () => true });

@@ -1,4 +1,4 @@
-import type { Exposition } from '../metrics/exposition/gatherer.js';
+import type { Exposition, Format } from '../metrics/exposition/gatherer.js';
 import { monotonicTime } from '../metrics/exposition/monotonic-time.js';
 import { Turns } from '../metrics/event-loop-turns.js';
 import type { PrimaryMessage, WorkerMessage } from './messages.js';
@@ -32,7 +32,6 @@ export function sendExposition(
 type Answer = Extract<PrimaryMessage, { type: 'exposition' | 'exposition-failed' }>;
 
 interface Scrape {
-  readonly id: number;
   readonly parts: Uint8Array[];
   readonly resolve: (exposition: Exposition) => void;
   readonly reject: (err: Error) => void;
@@ -44,8 +43,9 @@ export class RemoteGatherer {
   readonly #timeoutMs: number;
   readonly #turns = new Turns();
   #scrapes = 0;
-  #current: Scrape | undefined;
-  #running: Promise<Exposition> | undefined;
+  /** By id. */
+  readonly #pending = new Map<number, Scrape>();
+  readonly #running = new Map<Format, Promise<Exposition>>();
 
   constructor(send: (message: WorkerMessage) => void, timeoutMs = TIMEOUT_MS) {
     this.#send = send;
@@ -53,49 +53,54 @@ export class RemoteGatherer {
   }
 
   /**
-   * One scrape runs at a time. A call that comes meanwhile shares it where the primary begins after the call, and else the
+   * One scrape of a format runs at a time. A call that comes meanwhile shares it where the primary begins after the call, and else the
    * next one: what was begun before could miss a response that was answered before the call. They get it one by one, a millisecond
    * apart, so that requests which are not scrapes have their turn in between. Rejects when the primary fails or does not
    * answer in time.
    */
-  async gather(): Promise<Buffer> {
-    const { bytes } = await (this.#running ? this.#share(this.#running) : this.#start());
+  async gather(format: Format): Promise<Buffer> {
+    const running = this.#running.get(format);
+    const { bytes } = await (running ? this.#share(running, format) : this.#start(format));
     await this.#turns.next();
     return bytes;
   }
 
   /** Takes a message of the primary that answers a scrape; one that is too late is ignored. */
   receive(message: Answer): void {
-    const scrape = this.#current;
-    if (scrape?.id !== message.id) return;
+    const scrape = this.#pending.get(message.id);
+    if (!scrape) return;
     if (message.type === 'exposition-failed') return scrape.reject(new Error(message.message));
     scrape.parts.push(message.bytes);
     if (message.last) scrape.resolve({ bytes: Buffer.concat(scrape.parts), asOf: message.asOf });
   }
 
-  async #share(running: Promise<Exposition>): Promise<Exposition> {
+  async #share(running: Promise<Exposition>, format: Format): Promise<Exposition> {
     const called = monotonicTime();
     const exposition = await running.catch(() => undefined);
-    return exposition && exposition.asOf >= called ? exposition : (this.#running ?? this.#start());
+    return exposition && exposition.asOf >= called
+      ? exposition
+      : (this.#running.get(format) ?? this.#start(format));
   }
 
-  #start(): Promise<Exposition> {
-    return (this.#running = this.#scrape().finally(() => (this.#running = undefined)));
+  #start(format: Format): Promise<Exposition> {
+    const running = this.#scrape(format).finally(() => this.#running.delete(format));
+    this.#running.set(format, running);
+    return running;
   }
 
-  async #scrape(): Promise<Exposition> {
+  async #scrape(format: Format): Promise<Exposition> {
     const id = ++this.#scrapes;
     let timer: NodeJS.Timeout | undefined;
     try {
       return await new Promise((resolve, reject) => {
         const timeout = () => reject(new Error(`The primary did not answer within ${this.#timeoutMs} ms`));
         timer = setTimeout(timeout, this.#timeoutMs);
-        this.#current = { id, parts: [], resolve, reject };
-        this.#send({ type: 'scrape', id });
+        this.#pending.set(id, { parts: [], resolve, reject });
+        this.#send({ type: 'scrape', id, format });
       });
     } finally {
       clearTimeout(timer);
-      this.#current = undefined;
+      this.#pending.delete(id);
     }
   }
 }

@@ -1,5 +1,7 @@
 import { WEAR_LIMITS, type WearLimit } from './worker-wear.js';
 
+import type { Format } from '../metrics/exposition/gatherer.js';
+
 /** What a worker says to the primary. */
 export type WorkerMessage =
   | { readonly type: 'ready'; readonly address: string; readonly port: number }
@@ -14,7 +16,7 @@ export type WorkerMessage =
   | { readonly type: 'ledger-failed' }
   | { readonly type: 'snapshot'; readonly id: number; readonly snapshot: string }
   /** Send me the exposition of the whole service. */
-  | { readonly type: 'scrape'; readonly id: number }
+  | { readonly type: 'scrape'; readonly id: number; readonly format: Format }
   /** Comes with a connection, on which nothing is under way: give it to another worker. */
   | { readonly type: 'hand-over' }
   /** The final snapshot. The worker exits when it is acknowledged. */
@@ -70,8 +72,8 @@ export function parseWorkerMessage(value: unknown): WorkerMessage | undefined {
       return limit && { type, limit };
     }
     case 'scrape': {
-      const { id } = value;
-      return isWhole(id) ? { type, id } : undefined;
+      const { id, format } = value;
+      return isWhole(id) && isFormat(format) ? { type, id, format } : undefined;
     }
     case 'snapshot': {
       const { id, snapshot } = value;
@@ -122,6 +124,10 @@ export function parsePrimaryMessage(value: unknown): PrimaryMessage | undefined 
 
 /** The longest text that a message may carry for people. */
 const MAX_TEXT = 100_000;
+
+function isFormat(value: unknown): value is Format {
+  return value === 'text' || value === 'protobuf';
+}
 
 function isFields(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value);

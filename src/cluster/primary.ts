@@ -7,6 +7,7 @@ import type { ConnectionHandle } from '../server/connection-handle.js';
 import { createMetricsListener } from '../http/metrics-route.js';
 import { createLog, type Logger } from '../log.js';
 import { ClusterRegistry } from '../metrics/exposition/cluster-registry.js';
+import type { Format } from '../metrics/exposition/gatherer.js';
 import { REDEFINED } from '../metrics/metric-catalogue.js';
 import { prepareLedgerFolder } from '../metrics/ledger/ledger-folder.js';
 import { listenProblem } from '../server/boot-problem.js';
@@ -87,7 +88,7 @@ class Primary {
   async #serveMetrics(): Promise<boolean> {
     const { metricsPort, metricsHost, metricsToken } = this.#config;
     if (metricsPort === undefined) return true;
-    const gather = async () => (await this.#registry.gather()).bytes;
+    const gather = async (format: Format) => (await this.#registry.gather(format)).bytes;
     this.#metricsServer = new MetricsServer(
       createMetricsListener({ gather, token: metricsToken, log: this.#log }),
     );

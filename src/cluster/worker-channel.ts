@@ -119,8 +119,8 @@ function route(
       return received;
     }
     case 'scrape': {
-      const { id } = message;
-      registry.gather().then(
+      const { id, format } = message;
+      registry.gather(format).then(
         (exposition) => sendExposition(exposition, id, send),
         (err: unknown) => send({ type: 'exposition-failed', id, message: String(err).slice(0, 1_000) }),
       );

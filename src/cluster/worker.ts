@@ -92,7 +92,7 @@ class Worker {
       log: this.#log,
       contract,
       metrics: this.#metrics,
-      gather: () => this.#gatherer.gather(),
+      gather: (format) => this.#gatherer.gather(format),
       ready: () => this.#ready,
     });
     this.#registerMetrics();

@@ -1,27 +1,51 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { RequestListener } from 'node:http';
+import type { IncomingHttpHeaders, RequestListener } from 'node:http';
 import type { Context } from 'koa';
 import type { Logger } from 'pino';
+import type { Format } from '../metrics/exposition/gatherer.js';
+import { PROTOBUF_TYPE } from '../metrics/exposition/protobuf-renderer.js';
 import { CONTENT_TYPE } from '../metrics/exposition/text-renderer.js';
+import { acceptsGzip, type Offer, preferred } from './accept.js';
+import { gzipped } from './gzip.js';
 import { excludeFromInProgress } from './measure.js';
 import { Problem, sendProblem } from './problem.js';
 import { pathOf } from './request-target.js';
 
 interface ScrapeOptions {
   /** Makes the whole exposition. */
-  readonly gather: () => Promise<Buffer>;
+  readonly gather: (format: Format) => Promise<Buffer>;
   /** Where it is set, a scrape must bring it as a bearer token (RFC 6750 section 2.1). */
   readonly token: string | undefined;
 }
 
+/** What a scrape is answered with. */
+interface Scraped {
+  readonly bytes: Buffer;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** Text first: it is for whoever has no preference. */
+const OFFERS: readonly [Offer<Format>, Offer<Format>] = [
+  { value: 'text', type: 'text/plain', parameters: { version: '0.0.4' } },
+  {
+    value: 'protobuf',
+    type: 'application/vnd.google.protobuf',
+    parameters: { proto: 'io.prometheus.client.MetricFamily', encoding: 'delimited' },
+  },
+];
+
+const CONTENT_TYPES: Readonly<Record<Format, string>> = { text: CONTENT_TYPE, protobuf: PROTOBUF_TYPE };
+
 /** The handler of `/metrics` on the service's own port. */
 export function createMetricsHandler(options: ScrapeOptions) {
   const scrape = createScrape(options);
-  return (_request: unknown, ctx: Context): Promise<Buffer> => {
+  return async (_request: unknown, ctx: Context): Promise<Buffer> => {
     excludeFromInProgress(ctx.res);
-    ctx.set('Content-Type', CONTENT_TYPE);
-    ctx.set('Cache-Control', 'no-store');
-    return scrape(ctx.req.headers.authorization);
+    const { bytes, headers } = await scrape(ctx.req.headers);
+    const { Vary, ...others } = headers;
+    ctx.set(others);
+    ctx.vary(Vary ?? '');
+    return bytes;
   };
 }
 
@@ -37,13 +61,9 @@ export function createMetricsListener({
       if (req.method !== 'GET' && req.method !== 'HEAD') {
         throw new Problem(405, '/metrics has GET and HEAD.', { headers: { Allow: 'GET, HEAD' } });
       }
-      const exposition = await scrape(req.headers.authorization);
-      res.writeHead(200, {
-        'Content-Type': CONTENT_TYPE,
-        'Content-Length': exposition.length,
-        'Cache-Control': 'no-store',
-      });
-      res.end(exposition);
+      const { bytes, headers } = await scrape(req.headers);
+      res.writeHead(200, { ...headers, 'Content-Length': bytes.length });
+      res.end(bytes);
     };
     answer().catch((error: unknown) => {
       const problem =
@@ -54,22 +74,27 @@ export function createMetricsListener({
   };
 }
 
-function createScrape({
-  gather,
-  token,
-}: ScrapeOptions): (authorization: string | undefined) => Promise<Buffer> {
+function createScrape({ gather, token }: ScrapeOptions): (headers: IncomingHttpHeaders) => Promise<Scraped> {
   const expected = token === undefined ? undefined : digest(token);
-  return async (authorization) => {
+  return async ({ authorization, accept, 'accept-encoding': acceptEncoding }) => {
     if (expected && !timingSafeEqual(expected, digest(bearer(authorization)))) {
       throw new Problem(401, 'A scrape needs the bearer token of METRICS_TOKEN.', {
         headers: { 'WWW-Authenticate': 'Bearer realm="metrics"' },
       });
     }
-    try {
-      return await gather();
-    } catch (cause) {
+    const format = preferred(accept, OFFERS);
+    const headers = {
+      'Content-Type': CONTENT_TYPES[format],
+      'Cache-Control': 'no-store',
+      Vary: 'Accept, Accept-Encoding',
+    };
+    const bytes = await gather(format).catch((cause: unknown) => {
       throw new Problem(503, 'The metrics could not be gathered.', { cause });
-    }
+    });
+    const compressed = acceptsGzip(acceptEncoding) && (await gzipped(bytes));
+    return compressed
+      ? { bytes: compressed, headers: { ...headers, 'Content-Encoding': 'gzip' } }
+      : { bytes, headers };
   };
 }
 

@@ -1,4 +1,5 @@
 import type { Config } from '../config.js';
+import type { Format } from '../metrics/exposition/gatherer.js';
 import { type Described, createOpenapi, docs, docsAsset } from './docs.js';
 import type { AnyHandler } from './handler.js';
 import { createReadyz, livez } from './health.js';
@@ -21,7 +22,7 @@ export interface ServiceDeps {
   readonly config: Pick<Config, 'bodyLimit' | 'docs' | 'metricsPort' | 'metricsToken'>;
   readonly contract: Described;
   /** Makes the whole exposition. */
-  readonly gather: () => Promise<Buffer>;
+  readonly gather: (format: Format) => Promise<Buffer>;
   /** Does this process want work? */
   readonly ready: () => boolean;
 }

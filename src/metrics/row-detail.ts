@@ -27,6 +27,15 @@ export interface Exemplar extends Trace {
   readonly time: number;
 }
 
+/** The detail of a row as it travels between processes, and as it is kept. */
+export interface Detail {
+  /** When the row's first request arrived, in ms since 1970. */
+  readonly start: number;
+  /** The native counts that are not 0, each with its place among the `NATIVE_CELLS`. */
+  readonly native: readonly (readonly [cell: number, count: number])[];
+  readonly exemplars: readonly (readonly [bucket: number, exemplar: Exemplar])[];
+}
+
 /** How many words of detail a row has with so many bounds. */
 export function detailWords(buckets: readonly number[]): number {
   return EXEMPLARS + EXEMPLAR_WORDS * (buckets.length + 1);
@@ -46,6 +55,17 @@ export class RowDetail {
   /** Counts an observation, in no more than one word. To be called before the cells count it. */
   count(seconds: number): void {
     this.#native[nativeCell(seconds)]! += 1;
+  }
+
+  /** As it is now. */
+  toDetail(): Detail {
+    const native = [...this.#native.entries()].filter(([, count]) => count > 0);
+    const exemplars: (readonly [number, Exemplar])[] = [];
+    for (let bucket = 0; bucket < this.#exemplars.length / EXEMPLAR_WORDS; bucket++) {
+      const exemplar = exemplarIn(this.words, 0, bucket);
+      if (exemplar) exemplars.push([bucket, exemplar]);
+    }
+    return { start: startIn(this.words, 0), native, exemplars };
   }
 
   /** Makes this request the exemplar of a classic bucket. */

@@ -8,6 +8,7 @@ import { createMetricsListener } from '../http/metrics-route.js';
 import { Server } from '../server/http-server.js';
 import { createLog, type Logger } from '../log.js';
 import { Ledger } from '../metrics/ledger/ledger.js';
+import type { Format } from '../metrics/exposition/gatherer.js';
 import { processGatherer } from '../metrics/exposition/process-gatherer.js';
 import { assertOneBuild } from '../one-build.js';
 import { RequestMetrics } from '../metrics/request-metrics.js';
@@ -47,6 +48,8 @@ export async function runInstance(service: Service, config: Config): Promise<voi
   }
 }
 
+type Gather = (format: Format) => Promise<Buffer>;
+
 /** PM2 numbers the instances of an app from 0. */
 function slot(): number {
   return Number(process.env['NODE_APP_INSTANCE'] ?? 0) + 1;
@@ -71,7 +74,7 @@ class Instance {
     const { port, host } = this.#config;
     const metrics = await this.#count();
     const gatherer = this.#siblings ?? processGatherer(this.#config.metricsPrefix, metrics, register);
-    const gather = async () => (await gatherer.gather()).bytes;
+    const gather: Gather = async (format) => (await gatherer.gather(format)).bytes;
     this.#server = this.#serve(service, metrics, gather);
     await this.#serveMetrics(gather);
     assertOneBuild();
@@ -131,7 +134,7 @@ class Instance {
     }
   }
 
-  #serve({ description, handlers }: Service, metrics: RequestMetrics, gather: () => Promise<Buffer>): Server {
+  #serve({ description, handlers }: Service, metrics: RequestMetrics, gather: Gather): Server {
     const config = this.#config;
     const contract = loadContract({ description, handlers, validateResponses: config.validateResponses });
     const ready = () => !this.#stopping;
@@ -139,7 +142,7 @@ class Instance {
     return new Server((req, res) => void handle(req, res), metrics, config);
   }
 
-  async #serveMetrics(gather: () => Promise<Buffer>): Promise<void> {
+  async #serveMetrics(gather: Gather): Promise<void> {
     const { metricsPort, metricsHost, metricsToken } = this.#config;
     if (metricsPort === undefined) return;
     const listener = createMetricsListener({ gather, token: metricsToken, log: this.#log });

@@ -93,7 +93,7 @@ export class Siblings implements Gatherer {
     const { workers, workerExits } = SERVICE_METRICS;
     const reserved = [...ownSeries(prefix), prefix + workers.name, prefix + workerExits.name];
     this.#aggregation = new Aggregation({ buckets, reserved, onRedefined: options.onRedefined });
-    this.#shared = new SharedGatherer({ prefix, buckets }, () => this.#collect());
+    this.#shared = new SharedGatherer({ prefix, buckets }, (detailed) => this.#collect(detailed));
   }
 
   /** The exposition of all instances, complete as of the call. */
@@ -136,7 +136,7 @@ export class Siblings implements Gatherer {
     return text;
   }
 
-  async #collect(): Promise<Gathered> {
+  async #collect(detailed: boolean): Promise<Gathered> {
     const asOf = monotonicTime();
     const found = await this.#askAll();
     try {
@@ -148,9 +148,9 @@ export class Siblings implements Gatherer {
     const archive = this.#readArchive();
     for (const id of found.ids) {
       // Whoever was folded in the meantime is in the archive.
-      if (!archive.folded.includes(id)) await this.#read(id, found, slices);
+      if (!archive.folded.includes(id)) await this.#read(id, found, slices, detailed);
     }
-    const requests = await this.#aggregation.requests(slices);
+    const requests = await this.#aggregation.requests(slices, detailed);
     const others = Promise.all([
       familiesOf(this.#serviceMetrics(archive, [...found.answered.values()])),
       this.#families(found, slices),
@@ -174,7 +174,7 @@ export class Siblings implements Gatherer {
     return archive;
   }
 
-  async #read(id: number, { answered }: Found, slices: Slices): Promise<void> {
+  async #read(id: number, { answered }: Found, slices: Slices, detailed: boolean): Promise<void> {
     const { folder, config } = this.#options;
     const report = answered.get(id) ?? readReport(folder.report(id));
     let source = this.#sources.get(id);
@@ -183,7 +183,7 @@ export class Siblings implements Gatherer {
       source = new LedgerSource({ folder: folder.path, generation: id, buckets, birth: report?.birth ?? 0 });
       this.#sources.set(id, source);
     }
-    await source.readLedger(this.#aggregation, slices);
+    await source.readLedger(this.#aggregation, slices, detailed);
     if (report) this.#aggregation.read(source, report.snapshot);
   }
 

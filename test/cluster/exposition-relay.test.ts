@@ -13,13 +13,13 @@ function gatherer(timeoutMs?: number) {
   }, timeoutMs);
   const answer = (id: number, text: string, asOf = 0) =>
     remote.receive({ type: 'exposition', id, asOf, bytes: Buffer.from(text), last: true });
-  const gather = async () => (await remote.gather()).toString();
+  const gather = async () => (await remote.gather('text')).toString();
   return { remote, asked, answer, gather };
 }
 
 test('a long exposition travels in parts of bounded size and arrives whole', async () => {
   const { remote, asked } = gatherer();
-  const scrape = remote.gather();
+  const scrape = remote.gather('text');
   const sizes: number[] = [];
   sendExposition({ bytes: BYTES, asOf: 1 }, asked[0]!, (message, taken) => {
     if (message.type !== 'exposition') throw new Error('not a part');
@@ -35,7 +35,7 @@ test('a long exposition travels in parts of bounded size and arrives whole', asy
 
 test('an empty one arrives too', async () => {
   const { remote, asked } = gatherer();
-  const scrape = remote.gather();
+  const scrape = remote.gather('text');
   sendExposition({ bytes: Buffer.alloc(0), asOf: 1 }, asked[0]!, (message) =>
     remote.receive(message as Extract<PrimaryMessage, { bytes: Uint8Array }>),
   );
@@ -84,6 +84,17 @@ test('those that come after the primary began share the next', async () => {
   expect(asked).toEqual([1, 2, 3]);
   answer(3, 'later');
   expect(await later).toBe('later');
+});
+
+test('scrapes in different formats run side by side', async () => {
+  const { remote, asked, answer } = gatherer();
+  const text = remote.gather('text');
+  const protobuf = remote.gather('protobuf');
+  expect(asked).toEqual([1, 2]);
+  answer(2, 'protobuf');
+  expect((await protobuf).toString()).toBe('protobuf');
+  answer(1, 'text');
+  expect((await text).toString()).toBe('text');
 });
 
 test('those who share get it one by one', async () => {

@@ -11,7 +11,8 @@ const fromWorkers = [
   { type: 'ledger-failed' },
   { type: 'worn', limit: 'WORKER_MAX_RSS' },
   { type: 'snapshot', id: 7, snapshot: '{}' },
-  { type: 'scrape', id: 0 },
+  { type: 'scrape', id: 0, format: 'text' },
+  { type: 'scrape', id: 1, format: 'protobuf' },
   { type: 'goodbye', snapshot: '{}' },
 ];
 
@@ -59,8 +60,10 @@ test.each([
   { type: 'failing', message: 'x'.repeat(1e6) },
   { type: 'worn', limit: 'toString' },
   { type: 'worn' },
-  { type: 'scrape', id: '1' },
-  { type: 'scrape', id: NaN },
+  { type: 'scrape', id: 1 },
+  { type: 'scrape', id: 1, format: 'xml' },
+  { type: 'scrape', id: '1', format: 'text' },
+  { type: 'scrape', id: NaN, format: 'text' },
   { type: 'snapshot', id: 1 },
   { type: 'snapshot', snapshot: '{}' },
   { type: 'snapshot', id: 1, snapshot: null },

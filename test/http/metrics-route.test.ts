@@ -1,7 +1,9 @@
 import { type Server, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { gunzipSync } from 'node:zlib';
 import { pino } from 'pino';
 import { createMetricsListener } from '../../src/http/metrics-route';
+import type { Format } from '../../src/metrics/exposition/gatherer';
 import { request } from '../support/exchange';
 import { ServiceUnderTest, json } from './service-under-test';
 
@@ -13,7 +15,7 @@ const failing = () => Promise.reject(new Error('no primary'));
 
 interface Scraped {
   /** Starts what is scraped and returns its port. */
-  start(gather: () => Promise<Buffer>, token?: string): Promise<number>;
+  start(gather: (format: Format) => Promise<Buffer>, token?: string): Promise<number>;
   stop(): Promise<unknown>;
 }
 
@@ -62,6 +64,36 @@ describe.each([
     expect(answer.headers.get('content-length')).toBe(String(EXPOSITION.length));
     expect(answer.headers.get('cache-control')).toBe('no-store');
     expect(answer.body.toString()).toBe(EXPOSITION);
+  });
+
+  test('is in the format that Accept prefers, and says that it looked at it', async () => {
+    const port = await scraped.start((format) => Promise.resolve(Buffer.from(format)));
+    const accept =
+      'application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited,*/*;q=0.1';
+    const answer = await request(port, '/metrics', { headers: { Accept: accept } });
+    expect(answer.headers.get('content-type')).toBe(
+      'application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited',
+    );
+    expect(answer.headers.get('vary')).toBe('Accept, Accept-Encoding');
+    expect(answer.body.toString()).toBe('protobuf');
+    expect((await request(port, '/metrics', { headers: { Accept: '*/*' } })).body.toString()).toBe('text');
+    expect((await request(port, '/metrics')).body.toString()).toBe('text');
+  });
+
+  test('is compressed where that is accepted and worth it', async () => {
+    let exposition = Buffer.from('x'.repeat(1024));
+    const port = await scraped.start(() => Promise.resolve(exposition));
+    const gzip = { headers: { 'Accept-Encoding': 'deflate, gzip;q=0.5' } };
+    const answer = await request(port, '/metrics', gzip);
+    expect(answer.headers.get('content-encoding')).toBe('gzip');
+    expect(answer.headers.get('vary')).toBe('Accept, Accept-Encoding');
+    expect(answer.headers.get('content-length')).toBe(String(answer.body.length));
+    expect(gunzipSync(answer.body).equals(exposition)).toBe(true);
+    const plain = await request(port, '/metrics');
+    expect(plain.headers.get('content-encoding')).toBeUndefined();
+    expect(plain.body.equals(exposition)).toBe(true);
+    exposition = exposition.subarray(1);
+    expect((await request(port, '/metrics', gzip)).headers.get('content-encoding')).toBeUndefined();
   });
 
   test('is there in the absolute form too', async () => {

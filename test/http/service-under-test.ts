@@ -9,6 +9,7 @@ import { type Contract, loadContract } from '../../src/http/contract';
 import { handlers as ownHandlers } from '../../src/generated/handlers';
 import type { Handlers } from '../../src/http/handler';
 import { Server } from '../../src/server/http-server';
+import type { Format } from '../../src/metrics/exposition/gatherer';
 import { RequestMetrics } from '../../src/metrics/request-metrics';
 import type { Answer } from '../support/answer-parser';
 import { type RequestOptions, request } from '../support/exchange';
@@ -21,7 +22,7 @@ interface ServiceOptions {
   readonly components?: object;
   readonly handlers?: Handlers;
   readonly env?: Readonly<Record<string, string>>;
-  readonly gather?: () => Promise<Buffer>;
+  readonly gather?: (format: Format) => Promise<Buffer>;
   readonly ready?: () => boolean;
 }
 

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import type * as ServerlessModule from '../../src/serverless';
 import { eventually } from '../support/eventually';
 import { parseExposition } from '../support/exposition';
@@ -62,8 +63,10 @@ describe('an instance', () => {
   });
 
   test('answers /metrics for itself, on the one port that there is', async () => {
-    const { body } = await get(serverless, '/metrics');
-    const families = parseExposition(body);
+    // The platform's client accepts gzip, and bytes travel as base64.
+    const { body, headers } = await get(serverless, '/metrics');
+    expect(headers['content-encoding']).toBe('gzip');
+    const families = parseExposition(gunzipSync(Buffer.from(body, 'base64')).toString());
     const counts = families
       .get('flask_app_request_count')
       ?.samples.map(({ labels, value }) => [labels, value]);

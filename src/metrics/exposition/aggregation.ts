@@ -1,4 +1,5 @@
 import type { Slices } from '../event-loop-turns.js';
+import type { Foreseen } from '../foreseen.js';
 import type { RowLabels } from '../request-metrics.js';
 import type { Snapshot } from '../snapshot/snapshot.js';
 import type { Family, RequestCounts } from './families.js';
@@ -51,9 +52,21 @@ export class Aggregation {
   read(source: Source, snapshot: Snapshot): void {
     this.#sources.add(source);
     this.#families.read(source.families, snapshot);
-    for (const { labels, cells } of snapshot.rows) {
-      if (cells.length === this.#width) this.readRow(source, this.rowOf(labels), cells);
+    for (const { labels, cells, detail } of snapshot.rows) {
+      if (cells.length !== this.#width) continue;
+      const row = this.rowOf(labels);
+      this.readRow(source, row, cells);
+      if (detail) this.#requests.readToldDetail(source.requests, row, detail);
     }
+  }
+
+  /**
+   * Makes rows of what nobody has counted yet: they are at 0 until somebody does.
+   * @param since when they began, in ms since 1970
+   */
+  foresee(series: readonly Foreseen[], since: number): void {
+    for (const { method, endpoint, statuses } of series)
+      for (const status of statuses) this.#requests.begin(this.rowOf({ method, endpoint, status }), since);
   }
 
   /** Which row of the totals has these labels. */
@@ -65,6 +78,16 @@ export class Aggregation {
   readRow(source: Source, row: number, words: ArrayLike<number>, from = 0): void {
     this.#sources.add(source);
     this.#requests.read(source.requests, row, words, from);
+  }
+
+  /** Whether a row of a process has counted more than its detail that was read. */
+  lacksDetail(source: Source, row: number): boolean {
+    return this.#requests.lacksDetail(source.requests, row);
+  }
+
+  /** Takes in the detail of a row, which begins at `from` in `words`, and was read after the row. */
+  readDetail(source: Source, row: number, words: Float64Array, from = 0): void {
+    this.#requests.readDetail(source.requests, row, words, from);
   }
 
   /** To be called when a process is gone: what it has counted stays. */
@@ -88,8 +111,9 @@ export class Aggregation {
     this.#families.gone = metrics;
   }
 
-  requests(slices: Slices): Promise<RequestCounts> {
-    return this.#requests.counts(this.#sources, slices);
+  /** @param detailed with what the text format has not */
+  requests(slices: Slices, detailed = false): Promise<RequestCounts> {
+    return this.#requests.counts(this.#sources, slices, detailed);
   }
 
   /** All other metrics; `live` are the processes whose gauges count. */

@@ -105,7 +105,7 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> i
       reserved: [...ownSeries(prefix), ...ofPrimary],
       ...(options.onRedefined && { onRedefined: options.onRedefined }),
     });
-    this.#shared = new SharedGatherer({ prefix, buckets, intervalMs }, () => this.#collect());
+    this.#shared = new SharedGatherer({ prefix, buckets, intervalMs }, (detailed) => this.#collect(detailed));
   }
 
   /**
@@ -174,7 +174,7 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> i
     return (await this.gather()).bytes.toString();
   }
 
-  async #collect(): Promise<Gathered> {
+  async #collect(detailed: boolean): Promise<Gathered> {
     const asOf = monotonicTime();
     // Let queued messages (a failed ledger) arrive first.
     await setImmediate();
@@ -185,7 +185,7 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> i
     // It is waited for later, or not at all where the ledgers can't be read.
     others.catch(() => {});
     if (!inLedgers) await others;
-    return { asOf, requests: await this.#readRequests(), others };
+    return { asOf, requests: await this.#readRequests(detailed), others };
   }
 
   /** Whether the ledgers have all that was counted, so that nothing of it comes with an answer. */
@@ -193,11 +193,11 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> i
     return [...this.#workers.values()].every((worker) => !worker.hasUnwritten);
   }
 
-  async #readRequests(): Promise<RequestCounts> {
+  async #readRequests(detailed: boolean): Promise<RequestCounts> {
     await rest();
     const slices = await Slices.begin();
-    for (const worker of this.#workers.values()) await worker.readLedger(this.#aggregation, slices);
-    return this.#aggregation.requests(slices);
+    for (const worker of this.#workers.values()) await worker.readLedger(this.#aggregation, slices, detailed);
+    return this.#aggregation.requests(slices, detailed);
   }
 
   /** What workers have to be asked for. */

@@ -1,3 +1,4 @@
+import type { Exemplar } from '../row-detail.js';
 import type { Labels, MetricType } from '../snapshot/snapshot.js';
 
 /** A family of metrics as a renderer needs it, in any format. */
@@ -12,6 +13,8 @@ export interface Family {
 export interface Metric {
   /** Without `le`. */
   readonly labels: Labels;
+  /** Since when it counts, in ms since 1970. Gauges have none. */
+  readonly start?: number;
   /** A histogram's buckets come first, ascending and cumulative. */
   readonly samples: readonly Sample[];
 }
@@ -41,6 +44,23 @@ export interface RequestCounts {
   readonly groups: readonly RequestGroup[];
   /** For each group its buckets, not cumulative, the last for +Inf; then the sum in seconds. */
   readonly histograms: Float64Array;
+  /** Where a format was asked for that has it. */
+  readonly details?: RequestDetails;
+}
+
+/** What the text format has not. Times are in ms since 1970. */
+export interface RequestDetails {
+  /** Since when each row counts; NaN where it is not known. */
+  readonly starts: Float64Array;
+  readonly groups: readonly GroupDetail[];
+}
+
+export interface GroupDetail {
+  readonly start: number;
+  /** As many requests as the histogram has; undefined where they are not all known. */
+  readonly native: Float64Array | undefined;
+  /** By classic bucket. */
+  readonly exemplars: readonly (Exemplar | undefined)[];
 }
 
 export interface RequestRow extends RequestGroup {

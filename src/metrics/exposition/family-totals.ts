@@ -1,7 +1,14 @@
 import type { Slices } from '../event-loop-turns.js';
 import { boundOf } from '../snapshot/histogram-shape.js';
 import { labelKey, labelText } from '../snapshot/label-text.js';
-import type { Labels, MetricType, Snapshot, SnapshotMetric, SnapshotValue } from '../snapshot/snapshot.js';
+import {
+  isGauge,
+  type Labels,
+  type MetricType,
+  type Snapshot,
+  type SnapshotMetric,
+  type SnapshotValue,
+} from '../snapshot/snapshot.js';
 import { ExactSum } from './exact-sum.js';
 import type { Family, Metric, Series } from './families.js';
 import { gaugeSeries, mergeGauge, type ProcessGauge } from './gauge-merge.js';
@@ -25,6 +32,8 @@ interface Group {
   readonly labels: Labels;
   /** A histogram's buckets; the same text for the same ones. */
   readonly bounds: string;
+  /** Since when it counts, in ms since 1970; Infinity where nobody has told. */
+  readonly start: number;
   readonly series: readonly PlacedSeries[];
 }
 
@@ -38,6 +47,7 @@ interface PlacedSeries extends Series {
 interface GroupTotal {
   readonly labels: Labels;
   readonly bounds: string;
+  start: number;
   /** Where each series is, by its key, in `series` and in each process' readings. */
   readonly places: Map<string, number>;
   readonly series: { readonly name: PlacedSeries; readonly gone: ExactSum }[];
@@ -92,7 +102,7 @@ export class FamilyTotals {
   /** Takes in the counters, histograms and summaries' totals of a snapshot. */
   read(readings: FamilyReadings, snapshot: Snapshot): void {
     for (const metric of snapshot.metrics) {
-      const groups = metric.type === 'gauge' ? [] : remember(this.#groups, metric, () => groupsOf(metric));
+      const groups = isGauge(metric.type) ? [] : remember(this.#groups, metric, () => groupsOf(metric));
       const family = this.#family(metric, groups, readings.birth);
       if (!family || metric.aggregator === 'omit') continue;
       for (const group of groups) readGroup(totalOf(family, group), readings, group, metric.values);
@@ -108,14 +118,16 @@ export class FamilyTotals {
   /** What those have counted that are gone. */
   get gone(): CountedMetric[] {
     return [...this.#families.values()].flatMap(({ name, help, type, groups }) => {
-      const series = [...groups.values()].flatMap((total) => total.series);
-      const values = series
-        .filter(({ gone }) => gone.parts.length > 0)
-        .map(({ name: { part, labels }, gone }) => ({
-          ...(part !== 'value' && { metricName: `${name}_${part}` }),
-          labels,
-          sum: gone.parts,
-        }));
+      const values = [...groups.values()].flatMap(({ start, series }) =>
+        series
+          .filter(({ gone }) => gone.parts.length > 0)
+          .map(({ name: { part, labels }, gone }) => ({
+            ...(part !== 'value' && { metricName: `${name}_${part}` }),
+            labels,
+            sum: gone.parts,
+            ...(start < Infinity && { start }),
+          })),
+      );
       return values.length > 0 ? [{ name, help, type, aggregator: 'sum', values }] : [];
     });
   }
@@ -137,7 +149,7 @@ export class FamilyTotals {
     const gauges = this.#liveGauges(live);
     const all: Family[] = [];
     for (const { name, help, type, groups } of this.#families.values()) {
-      const metrics: Metric[] = type === 'gauge' ? mergeGauge(gauges.get(name) ?? []) : [];
+      const metrics: Metric[] = isGauge(type) ? mergeGauge(gauges.get(name) ?? []) : [];
       for (const total of groups.values()) {
         metrics.push(metricOf(total, processes));
         if (slices.over) await slices.next();
@@ -152,7 +164,7 @@ export class FamilyTotals {
     const gauges = new Map<string, ProcessGauge[]>();
     for (const { snapshot, slot } of live) {
       for (const metric of snapshot.metrics) {
-        if (metric.type !== 'gauge' || this.#families.get(metric.name)?.type !== 'gauge') continue;
+        if (!isGauge(metric.type) || this.#families.get(metric.name)?.type !== metric.type) continue;
         const series = remember(this.#gauges, metric, () => gaugeSeries(metric, slot));
         const gauge = { metric, series, isApart: slot !== undefined };
         const known = gauges.get(metric.name);
@@ -208,7 +220,7 @@ function remember<T>(known: WeakMap<object, T>, { shape }: SnapshotMetric, make:
 }
 
 function seriesNames(name: string, type: MetricType): string[] {
-  if (type === 'counter' || type === 'gauge') return [name];
+  if (type === 'counter' || isGauge(type)) return [name];
   return [name, `${name}_bucket`, `${name}_sum`, `${name}_count`];
 }
 
@@ -219,8 +231,8 @@ function isSame(family: FamilyTotal, type: MetricType, groups: readonly Group[])
 
 /** A metric's series by their labels without `le`. Of a summary only sum and count: quantiles can't be merged. */
 function groupsOf(metric: SnapshotMetric): Group[] {
-  const groups = new Map<string, { labels: Labels; series: PlacedSeries[] }>();
-  for (const [at, { metricName = metric.name, labels }] of metric.values.entries()) {
+  const groups = new Map<string, { labels: Labels; start: number; series: PlacedSeries[] }>();
+  for (const [at, { metricName = metric.name, labels, start = Infinity }] of metric.values.entries()) {
     const part = partOf(metricName, metric);
     if (metric.type === 'summary' && part === 'value') continue;
     const { le, ...others } = labels;
@@ -236,11 +248,12 @@ function groupsOf(metric: SnapshotMetric): Group[] {
     };
     const known = groups.get(key);
     if (known) known.series.push(series);
-    else groups.set(key, { labels: shared, series: [series] });
+    else groups.set(key, { labels: shared, start, series: [series] });
   }
-  return Array.from(groups, ([key, { labels, series }]) => ({
+  return Array.from(groups, ([key, { labels, start, series }]) => ({
     key,
     labels,
+    start,
     bounds: boundsOf(series),
     series: series.toSorted((a, b) => PARTS.indexOf(a.part) - PARTS.indexOf(b.part)),
   }));
@@ -259,9 +272,10 @@ function boundsOf(series: readonly Series[]): string {
   return series.flatMap(({ part, bound }) => (part === 'bucket' ? [bound] : [])).join();
 }
 
-function totalOf({ groups }: FamilyTotal, { key, labels, bounds, series }: Group): GroupTotal {
+function totalOf({ groups }: FamilyTotal, { key, labels, bounds, start, series }: Group): GroupTotal {
   let total = groups.get(key);
-  if (!total) groups.set(key, (total = { labels, bounds, places: new Map(), series: [] }));
+  if (!total) groups.set(key, (total = { labels, bounds, start, places: new Map(), series: [] }));
+  total.start = Math.min(total.start, start);
   for (const name of series) {
     if (total.places.has(name.key)) continue;
     total.places.set(name.key, total.series.push({ name, gone: new ExactSum() }) - 1);
@@ -305,5 +319,5 @@ function metricOf(total: GroupTotal, processes: Processes): Metric {
     for (const last of readings) sum.add(last[i] ?? 0);
     return { series, value: sum.value };
   });
-  return { labels: total.labels, samples };
+  return { labels: total.labels, samples, ...(total.start < Infinity && { start: total.start }) };
 }

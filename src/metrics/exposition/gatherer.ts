@@ -1,10 +1,11 @@
 import { Turns } from '../event-loop-turns.js';
 import type { Family, RequestCounts } from './families.js';
 import { oneAtATime } from './one-at-a-time.js';
+import { ProtobufRenderer } from './protobuf-renderer.js';
 import { TextRenderer } from './text-renderer.js';
 
 /** What an exposition can be written in. */
-export type Format = 'text';
+export type Format = 'text' | 'protobuf';
 
 /** All metrics of the service at a time. */
 export interface Exposition {
@@ -46,17 +47,26 @@ export interface GathererOptions {
  * given to them one by one: each has to send it.
  */
 export class SharedGatherer implements Gatherer {
-  readonly #collect: () => Promise<Gathered>;
+  readonly #collect: (detailed: boolean) => Promise<Gathered>;
   readonly #renderers: Readonly<Record<Format, Renderer>>;
   readonly #next: () => Promise<Gathering>;
   readonly #turns = new Turns();
   /** What those ask for who wait for the next gathering. */
   readonly #wanted = new Set<Format>();
 
-  /** @param collect gives what there is, as of its call; it is not called while an earlier one's `others` are awaited */
-  constructor({ prefix, buckets, intervalMs = 0 }: GathererOptions, collect: () => Promise<Gathered>) {
+  /**
+   * @param collect gives what there is, as of its call, and with the details of requests only where they are asked for; it is not
+   *   called while an earlier one's `others` are awaited
+   */
+  constructor(
+    { prefix, buckets, intervalMs = 0 }: GathererOptions,
+    collect: (detailed: boolean) => Promise<Gathered>,
+  ) {
     this.#collect = collect;
-    this.#renderers = { text: new TextRenderer(prefix, buckets) };
+    this.#renderers = {
+      text: new TextRenderer(prefix, buckets),
+      protobuf: new ProtobufRenderer(prefix, buckets),
+    };
     this.#next = oneAtATime(() => this.#run(), intervalMs);
   }
 
@@ -72,7 +82,7 @@ export class SharedGatherer implements Gatherer {
   async #run(): Promise<Gathering> {
     const formats = [...this.#wanted];
     this.#wanted.clear();
-    const gathering = new Gathering(await this.#collect());
+    const gathering = new Gathering(await this.#collect(formats.includes('protobuf')));
     await Promise.allSettled(formats.map((format) => gathering.rendered(this.#renderers[format])));
     return gathering;
   }

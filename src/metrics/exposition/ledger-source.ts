@@ -1,8 +1,9 @@
 import { rmSync } from 'node:fs';
 import type { Slices } from '../event-loop-turns.js';
-import { detailPath } from '../ledger/detail-file.js';
+import { DetailReader, detailPath } from '../ledger/detail-file.js';
 import { LedgerReader } from '../ledger/ledger-reader.js';
 import { ledgerPath } from '../ledger/ledger.js';
+import { detailWords } from '../row-detail.js';
 import { type Aggregation, Source } from './aggregation.js';
 
 export interface LedgerOptions {
@@ -18,6 +19,7 @@ export class LedgerSource extends Source {
   readonly #options: LedgerOptions;
   readonly #path: string;
   #ledger: LedgerReader | undefined;
+  #details: DetailReader | undefined;
   /** Where the totals of the ledger's rows are. */
   readonly #rows: number[] = [];
 
@@ -27,24 +29,33 @@ export class LedgerSource extends Source {
     this.#path = ledgerPath(options.folder, options.generation);
   }
 
-  /** Takes in what is new in the ledger, if there is one. */
-  async readLedger(aggregation: Aggregation, slices: Slices): Promise<void> {
+  /**
+   * Takes in what is new in the ledger, if there is one.
+   * @param detailed with the details of the rows
+   */
+  async readLedger(aggregation: Aggregation, slices: Slices, detailed = false): Promise<void> {
     this.#load();
     // What was read before a pause is still right after it, if no longer the latest.
     for (let row = 0; this.#take(row, aggregation); row++) if (slices.over) await slices.next();
+    if (!detailed) return;
+    for (let row = 0; row < this.#rows.length; row = this.#takeDetails(row, aggregation))
+      if (slices.over) await slices.next();
   }
 
   /** Takes in the ledger of a process that is gone, at once. Nothing may be read of it again. */
   retireTo(aggregation: Aggregation): void {
     this.#load();
     for (let row = 0; this.#take(row, aggregation); row++);
+    for (let row = 0; row < this.#rows.length; row = this.#takeDetails(row, aggregation));
     this.close();
     aggregation.retire(this);
   }
 
   close(): void {
     this.#ledger?.close();
+    this.#details?.close();
     this.#ledger = undefined;
+    this.#details = undefined;
   }
 
   /** Removes the files: the counts are in where they belong. */
@@ -69,6 +80,21 @@ export class LedgerSource extends Source {
     this.#rows[row] ??= aggregation.rowOf(placed.labels);
     aggregation.readRow(this, this.#rows[row], this.#ledger.words, placed.cellsAt);
     return true;
+  }
+
+  /** Takes in the details of rows from this one on, as far as they are read at a time; gives the first row that it leaves. */
+  #takeDetails(first: number, aggregation: Aggregation): number {
+    let row = first;
+    // A row that has counted nothing since has nothing new.
+    while (row < this.#rows.length && !aggregation.lacksDetail(this, this.#rows[row]!)) row++;
+    const { folder, generation, buckets } = this.#options;
+    if (row === this.#rows.length || !this.#ledger) return this.#rows.length;
+    this.#details ??= DetailReader.open(detailPath(folder, generation), this.#ledger.header);
+    const words = this.#details?.read(row, this.#rows.length);
+    if (!words || words.length === 0) return this.#rows.length;
+    for (let from = 0; from < words.length; from += detailWords(buckets))
+      aggregation.readDetail(this, this.#rows[row++]!, words, from);
+    return row;
   }
 
   #open(): LedgerReader | undefined {

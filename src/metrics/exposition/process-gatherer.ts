@@ -12,12 +12,17 @@ export function processGatherer(prefix: string, metrics: RequestMetrics, registr
   const { buckets } = metrics;
   const aggregation = new Aggregation({ buckets, reserved: ownSeries(prefix) });
   const source = new Source(0);
-  return new SharedGatherer({ prefix, buckets }, async () => {
+  return new SharedGatherer({ prefix, buckets }, async (detailed) => {
     const asOf = monotonicTime();
-    const snapshot = await takeSnapshot(registry, metrics.rows);
+    const snapshot = await takeSnapshot(registry, []);
     const slices = await Slices.begin();
     aggregation.read(source, snapshot);
-    const requests = await aggregation.requests(slices);
+    for (const { labels, cells, detail } of metrics.rows) {
+      const row = aggregation.rowOf(labels);
+      aggregation.readRow(source, row, cells);
+      if (detailed) aggregation.readDetail(source, row, detail.words);
+    }
+    const requests = await aggregation.requests(slices, detailed);
     const others = aggregation.families([{ snapshot }], slices).then((families) => [families]);
     return { asOf, requests, others };
   });

@@ -1,8 +1,10 @@
 import type { Slices } from '../event-loop-turns.js';
 import { cellsPerRow } from '../ledger/ledger-format.js';
 import type { RowLabels } from '../request-metrics.js';
+import type { Detail } from '../row-detail.js';
+import { DetailReadings, DetailTotals } from './detail-totals.js';
 import { ExactSum } from './exact-sum.js';
-import type { RequestCounts } from './families.js';
+import type { GroupDetail, RequestCounts } from './families.js';
 
 /** What processes have counted under one (method, endpoint, status). It can be kept as JSON. */
 export interface CountedRow {
@@ -10,11 +12,14 @@ export interface CountedRow {
   readonly counts: readonly number[];
   /** Parts of an `ExactSum`. */
   readonly seconds: readonly number[];
+  /** Where the row's start, native counts and exemplars are known. */
+  readonly detail?: Detail;
 }
 
 /** The highest reading so far of each cell of one process, in the order of the totals' rows. */
 export class RequestReadings {
   cells = new Float64Array(0);
+  readonly details = new DetailReadings();
 }
 
 type Processes = ReadonlySet<{ readonly requests: RequestReadings }>;
@@ -36,9 +41,11 @@ export class RequestTotals {
   /** Counts of those that are gone; the cells of the sums are not used. */
   #gone = new Float64Array(0);
   readonly #goneSeconds: ExactSum[] = [];
+  readonly #details: DetailTotals;
 
   constructor(buckets: readonly number[]) {
     this.#width = cellsPerRow(buckets);
+    this.#details = new DetailTotals(buckets.length + 1);
   }
 
   /** Which row has these labels; it is made when they are new. */
@@ -72,8 +79,36 @@ export class RequestTotals {
     }
   }
 
+  /** Makes a row count since then, if it does not since before. */
+  begin(row: number, start: number): void {
+    this.#details.begin(row, start);
+  }
+
+  /** Whether a process' row has counted more than its detail that was read. */
+  lacksDetail(readings: RequestReadings, row: number): boolean {
+    return this.#requestsOf(readings, row) > (readings.details.requests[row] ?? 0);
+  }
+
+  /** Takes in the detail of a process' row, from `from` on in `words`. It has to be read after the row. */
+  readDetail(readings: RequestReadings, row: number, words: Float64Array, from = 0): void {
+    this.#details.read(readings.details, row, this.#requestsOf(readings, row), words, from);
+  }
+
+  /** Takes in the detail of a process' row as the process tells it. */
+  readToldDetail(readings: RequestReadings, row: number, detail: Detail): void {
+    this.#details.readTold(readings.details, row, this.#requestsOf(readings, row), detail);
+  }
+
+  #requestsOf({ cells }: RequestReadings, row: number): number {
+    let requests = 0;
+    const end = (row + 1) * this.#width - 1;
+    for (let i = row * this.#width; i < end && i < cells.length; i++) requests += cells[i]!;
+    return requests;
+  }
+
   /** Adds what a process has counted to that of those that are gone. */
-  retire({ cells }: RequestReadings): void {
+  retire({ cells, details }: RequestReadings): void {
+    this.#details.retire(details);
     for (let row = 0; row < this.#rows.length; row++) {
       const start = row * this.#width;
       const sum = start + this.#width - 1;
@@ -88,9 +123,9 @@ export class RequestTotals {
     return this.#rows.flatMap((labels, row) => {
       const start = row * this.#width;
       const counts = [...this.#gone.subarray(start, start + this.#width - 1)];
-      return counts.some((count) => count > 0)
-        ? [{ labels, counts, seconds: this.#goneSeconds[row]!.parts }]
-        : [];
+      if (!counts.some((count) => count > 0)) return [];
+      const detail = this.#details.goneOf(row);
+      return [{ labels, counts, seconds: this.#goneSeconds[row]!.parts, ...(detail && { detail }) }];
     });
   }
 
@@ -98,16 +133,22 @@ export class RequestTotals {
   set gone(rows: readonly CountedRow[]) {
     this.#gone.fill(0);
     for (const sum of this.#goneSeconds) sum.clear();
-    for (const { labels, counts, seconds } of rows) {
+    this.#details.clearGone();
+    for (const { labels, counts, seconds, detail } of rows) {
       if (counts.length !== this.#width - 1) continue;
       const row = this.indexOf(labels);
       this.#gone.set(counts, row * this.#width);
       this.#goneSeconds[row]!.addAll(seconds);
+      if (detail) this.#details.addGone(row, detail);
     }
   }
 
-  /** The totals, with the readings of these processes. A row that is added meanwhile is left to the next time. */
-  async counts(processes: Processes, slices: Slices): Promise<RequestCounts> {
+  /**
+   * The totals, with the readings of these processes. A row that is added meanwhile is left to the next time.
+   * @param detailed with what the text format has not
+   */
+  async counts(processes: Processes, slices: Slices, detailed = false): Promise<RequestCounts> {
+    const details: GroupDetail[] = [];
     const rows = this.#rows.slice();
     const groups = [...this.#groups.values()];
     const counts = new Float64Array(rows.length);
@@ -116,14 +157,20 @@ export class RequestTotals {
     for (const [at, group] of groups.entries()) {
       const histogram = histograms.subarray(at * this.#width, (at + 1) * this.#width);
       // Nobody can retire in between: each group has a process' readings either here or among the gone.
-      for (const row of group.rows) {
-        if (row < rows.length) counts[row] = this.#addRow(row, processes, histogram, seconds);
-      }
+      const known = group.rows.filter((row) => row < rows.length);
+      for (const row of known) counts[row] = this.#addRow(row, processes, histogram, seconds);
       histogram[this.#width - 1] = seconds.value;
       seconds.clear();
+      if (detailed) {
+        const requests = known.reduce((all, row) => all + counts[row]!, 0);
+        details.push(this.#details.group(known, processes, requests));
+      }
       if (slices.over) await slices.next();
     }
-    return { rows, counts, groups: groups.map(({ labels }) => labels), histograms };
+    const totals = { rows, counts, groups: groups.map(({ labels }) => labels), histograms };
+    if (!detailed) return totals;
+    const starts = Float64Array.from(rows, (_, row) => this.#details.startOf(row));
+    return { ...totals, details: { starts, groups: details } };
   }
 
   /** Adds all cells of a row to a histogram, and its sum to `seconds`; gives the number of requests. */

@@ -10,11 +10,14 @@ import {
   type PlacedRow,
 } from './ledger-format.js';
 import type { RowLabels } from '../request-metrics.js';
+import type { Detail } from '../row-detail.js';
 
 /** The counts of a row as they were read, or as they travel between processes. */
 export interface RowData {
   readonly labels: RowLabels;
   readonly cells: Float64Array | readonly number[];
+  /** Where it travels with the row. */
+  readonly detail?: Detail;
 }
 
 export interface LedgerContent {

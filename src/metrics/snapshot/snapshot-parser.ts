@@ -1,11 +1,26 @@
 import { areCells, type RowData } from '../ledger/ledger-reader.js';
 import { areCumulative, histogramsOf } from './histogram-shape.js';
-import type { Labels, MetricType, Snapshot, SnapshotMetric, SnapshotValue } from './snapshot.js';
+import { NATIVE_CELLS } from '../native-buckets.js';
+import type { Detail, Exemplar } from '../row-detail.js';
+import {
+  isGauge,
+  type Labels,
+  type MetricType,
+  type Snapshot,
+  type SnapshotMetric,
+  type SnapshotValue,
+} from './snapshot.js';
 
 const METRIC_NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
 /** A name that begins with two underscores is reserved (Prometheus, "Metric and label naming"). */
 const LABEL_NAME = /^(?!__)[a-zA-Z_][a-zA-Z0-9_]*$/;
-const TYPES: readonly string[] = ['counter', 'gauge', 'histogram', 'summary'] satisfies MetricType[];
+const TYPES: readonly string[] = [
+  'counter',
+  'gauge',
+  'histogram',
+  'summary',
+  'untyped',
+] satisfies MetricType[];
 
 /**
  * Checks what another process sent. Undefined when it is no snapshot at all; a metric, value or row that is malformed is
@@ -45,21 +60,22 @@ function isMetricType(type: unknown): type is MetricType {
 
 function parseValue(input: unknown, family: string, type: MetricType): SnapshotValue[] {
   if (!isObject(input)) return [];
-  const { value, metricName = family, labels: given = {} } = input;
+  const { value, metricName = family, labels: given = {}, start } = input;
   const labels = parseLabels(given);
   if (!labels || typeof metricName !== 'string' || !isValueOf(value, metricName, family, type)) return [];
   if (!isSeriesOf(metricName, family, type, labels)) return [];
-  return [metricName === family ? { labels, value } : { metricName, labels, value }];
+  const named = metricName === family ? { labels, value } : { metricName, labels, value };
+  return [isTime(start) ? { ...named, start } : named];
 }
 
 /** Whether a series can have this value: what counts can't be negative; gauges and sums can. */
 export function isValueOf(value: unknown, name: string, family: string, type: MetricType): value is number {
   if (typeof value !== 'number' || !Number.isFinite(value)) return false;
-  return value >= 0 || type === 'gauge' || name === `${family}_sum`;
+  return value >= 0 || isGauge(type) || name === `${family}_sum`;
 }
 
 function isSeriesOf(name: string, family: string, type: MetricType, labels: Labels): boolean {
-  if (type === 'counter' || type === 'gauge') return name === family;
+  if (type === 'counter' || isGauge(type)) return name === family;
   if (name === `${family}_sum` || name === `${family}_count`) return true;
   return type === 'histogram' ? name === `${family}_bucket` : name === family && 'quantile' in labels;
 }
@@ -82,7 +98,53 @@ export function parseRow(input: unknown): RowData[] {
   const cells: unknown[] = input['cells'];
   if (typeof method !== 'string' || typeof endpoint !== 'string' || !isStatus(status)) return [];
   if (!cells.every((cell) => typeof cell === 'number') || !areCells(cells)) return [];
-  return [{ labels: { method, endpoint, status }, cells }];
+  const row = { labels: { method, endpoint, status }, cells };
+  const detail = parseDetail(input['detail'], cells.length - 1);
+  return [detail ? { ...row, detail } : row];
+}
+
+/** Undefined where any of it is malformed: the counts of the row are right without it. */
+function parseDetail(input: unknown, buckets: number): Detail | undefined {
+  if (!isObject(input) || !isTime(input['start'])) return undefined;
+  const native = parsePairs(input['native'], NATIVE_CELLS, (count) =>
+    Number.isSafeInteger(count) && Number(count) > 0 ? Number(count) : undefined,
+  );
+  const exemplars = parsePairs(input['exemplars'], buckets, parseExemplar);
+  return native && exemplars && { start: input['start'], native, exemplars };
+}
+
+/** Pairs of a place, of which there are so many, and what is there. */
+function parsePairs<T>(
+  input: unknown,
+  places: number,
+  parseOne: (value: unknown) => T | undefined,
+): [number, T][] | undefined {
+  if (!Array.isArray(input)) return undefined;
+  const pairs: [number, T][] = [];
+  for (const pair of input) {
+    const [place, given]: unknown[] = Array.isArray(pair) ? pair : [];
+    const value = parseOne(given);
+    if (value === undefined || typeof place !== 'number' || !Number.isInteger(place)) return undefined;
+    if (place < 0 || place >= places) return undefined;
+    pairs.push([place, value]);
+  }
+  return pairs;
+}
+
+function parseExemplar(input: unknown): Exemplar | undefined {
+  if (!isObject(input)) return undefined;
+  const { traceId, spanId, seconds, time } = input;
+  if (!isText(traceId, /^[\da-f]{32}$/) || !isText(spanId, /^[\da-f]{16}$/)) return undefined;
+  return isTime(time) && isTime(seconds) ? { traceId, spanId, seconds, time } : undefined;
+}
+
+function isText(input: unknown, pattern: RegExp): input is string {
+  return typeof input === 'string' && pattern.test(input);
+}
+
+/** Whether it can be a time or a duration. */
+function isTime(input: unknown): input is number {
+  return typeof input === 'number' && input >= 0 && input < Infinity;
 }
 
 function isStatus(status: unknown): status is number {

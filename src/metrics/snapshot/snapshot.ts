@@ -1,6 +1,11 @@
 import type { RowData } from '../ledger/ledger-reader.js';
 
-export type MetricType = 'counter' | 'gauge' | 'histogram' | 'summary';
+export type MetricType = 'counter' | 'gauge' | 'histogram' | 'summary' | 'untyped';
+/** Whether values are as a process gave them last, not counts that are added up. */
+export function isGauge(type: MetricType): boolean {
+  return type === 'gauge' || type === 'untyped';
+}
+
 export type Labels = Readonly<Record<string, string | number>>;
 
 export interface SnapshotValue {
@@ -8,6 +13,8 @@ export interface SnapshotValue {
   readonly metricName?: string;
   readonly labels: Labels;
   readonly value: number;
+  /** Since when it counts, in ms since 1970. */
+  readonly start?: number;
 }
 
 /** A metric as prom-client's `getMetricsAsJSON` has it. */

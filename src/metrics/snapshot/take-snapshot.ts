@@ -3,6 +3,7 @@ import { rest } from '../event-loop-turns.js';
 import type { RowData } from '../ledger/ledger-reader.js';
 import type { Row } from '../request-metrics.js';
 import type { Snapshot } from './snapshot.js';
+import { startsOf } from './series-starts.js';
 import { parse } from './snapshot-parser.js';
 
 /** All default metrics together take a process more than a millisecond; requests have their turn in between. */
@@ -14,6 +15,7 @@ interface Collected {
     readonly metricName?: string;
     readonly labels: object;
     readonly value: number;
+    readonly start?: number;
   }[];
 }
 
@@ -41,17 +43,22 @@ function textOf(metrics: readonly Collected[], rows: readonly RowData[]): string
   const numbers = metrics.map(({ values }) => values.map(({ value }) => value));
   const series = metrics.map((metric) => ({
     ...metric,
-    values: metric.values.map(({ metricName, labels }) => ({ metricName, labels })),
+    values: metric.values.map(({ metricName, labels, start }) => ({ metricName, labels, start })),
   }));
   return `${JSON.stringify({ numbers, rows })}\n${JSON.stringify(series)}`;
 }
 
 function rowsOf(memoryOnly: readonly Row[]): RowData[] {
-  return memoryOnly.map(({ labels, cells }) => ({ labels, cells: [...cells] }));
+  return memoryOnly.map(({ labels, cells, detail }) => ({
+    labels,
+    cells: [...cells],
+    detail: detail.toDetail(),
+  }));
 }
 
 /** What the registry's `getMetricsAsJSON` gives, less what fails, and begun bit by bit. */
 async function collect(registry: Registry): Promise<Collected[]> {
+  const time = Date.now();
   const pending: Promise<object | undefined>[] = [];
   let start = performance.now();
   for (const { name } of registry.getMetricsAsArray()) {
@@ -65,7 +72,7 @@ async function collect(registry: Registry): Promise<Collected[]> {
   const view: Registry = Object.create(registry, {
     getMetricsAsArray: { value: () => collected.map((one) => ({ get: () => one })) },
   });
-  return view.getMetricsAsJSON();
+  return startsOf(registry).mark(await view.getMetricsAsJSON(), time);
 }
 
 async function collectOne(registry: Registry, name: string): Promise<object | undefined> {

@@ -26,6 +26,7 @@ const histogram = {
   ],
 };
 const row = { labels: { method: 'GET', endpoint: '/', status: 200 }, cells: [1, 0, 0.5] };
+const detail = { start: 0, native: [], exemplars: [] };
 
 const names = (input: unknown): string[] | undefined =>
   parseSnapshot({ metrics: [input, counter], rows: [] })?.metrics.map(({ name }) => name);
@@ -163,7 +164,7 @@ describe('a snapshot as text', () => {
     const kept = memoryRows([1]).append(row.labels, 0);
     kept.cells.set(row.cells);
     const snapshot = new SnapshotReader().read(await snapshotText(registry, [kept]));
-    expect(snapshot?.rows).toEqual([row]);
+    expect(snapshot?.rows).toEqual([{ ...row, detail }]);
     expect(snapshot?.metrics.map(({ values }) => values)).toEqual([[{ labels: { x: 'a' }, value: 2 }]]);
     expect(snapshot).toEqual(await takeSnapshot(registry, [kept]));
   });
@@ -243,8 +244,8 @@ describe('what JSON has no way to write', () => {
     labelled.inc(3);
     const snapshot = new SnapshotReader().read(await snapshotText(registry, []));
     expect(snapshot?.metrics[0]?.values).toEqual([
-      { labels: { x: 'y' }, value: 2 },
-      { labels: {}, value: 3 },
+      { labels: { x: 'y' }, value: 2, start: expect.any(Number) },
+      { labels: {}, value: 3, start: expect.any(Number) },
     ]);
   });
 });
@@ -265,7 +266,7 @@ describe('a snapshot of this process', () => {
       ['g', 1],
       ['h', 4],
     ]);
-    expect(snapshot.rows).toEqual([row]);
+    expect(snapshot.rows).toEqual([{ ...row, detail }]);
     expect(parseSnapshot(JSON.parse(JSON.stringify(snapshot)))).toEqual(snapshot);
   });
 
@@ -275,7 +276,9 @@ describe('a snapshot of this process', () => {
     new Counter({ name: 'c', help: 'h', labelNames: ['x'], registers: [registry] }).inc({ x: 'y' });
     new Gauge({ name: 'bad', help: 'h', registers: [registry], collect: fails }).set(1);
     const { metrics } = await takeSnapshot(registry, []);
-    expect(metrics.map(({ values }) => values)).toEqual([[{ labels: { x: 'y', zone: 'a' }, value: 1 }]]);
+    expect(metrics.map(({ values }) => values)).toEqual([
+      [{ labels: { x: 'y', zone: 'a' }, value: 1, start: expect.any(Number) }],
+    ]);
   });
 
   it('lets others have their turn while it is taken, and does not wait for one collection before the next', async () => {
