@@ -21,12 +21,12 @@ export const CONNECTIONS = 32;
 
 /**
  * Requests as fast as the server answers, over keep-alive connections, each in turn.
- * @param {{ port: number, requests: readonly Request[], status?: number, seconds: number, core?: number | undefined }} options  `core`
- *   is the one that the load is bound to
+ * @param {{ port: number, requests: readonly Request[], status?: number, seconds: number, bound?: boolean }} options
+ *   `bound`: to the core of loads
  * @returns {Promise<{ requests: number, perSecond: number }>} rejects when an answer was of another class than `status` (200), or a
  *   socket failed
  */
-export async function load({ port, requests, status = 200, seconds, core = LOAD_CORE }) {
+export async function load({ port, requests, status = 200, seconds, bound = true }) {
   const url = `http://127.0.0.1:${port}`;
   const file = `${folder}/requests`;
   writeFileSync(file, hasWrk ? requests.map(framed).join('') : JSON.stringify(requests));
@@ -35,7 +35,7 @@ export async function load({ port, requests, status = 200, seconds, core = LOAD_
     : [process.execPath, program('autocannon.mjs'), String(CONNECTIONS), String(seconds)];
   if (hasWrk) command.push('-s', program('requests.lua'), url, '--', file);
   else command.push(url, file);
-  const [name, args] = bind(core, command);
+  const [name, args] = bind(bound ? LOAD_CORE : undefined, command);
   const { stdout } = await run(name, args);
   const done = hasWrk ? parseWrk(stdout) : JSON.parse(stdout);
   if (done.failed || done.refused !== (status >= 400 ? done.requests : 0) || done.requests === 0)

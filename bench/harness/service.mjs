@@ -6,17 +6,18 @@ import { fileURLToPath } from 'node:url';
 import { load } from './load.mjs';
 import { childrenOf, SERVER_CORE, startProgram, stop, treeTime } from './process.mjs';
 import { interleave } from './rounds.mjs';
+import { median } from './statistics.mjs';
 
-const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
-const READY_MS = 30_000;
+const path = (/** @type {string} */ name) => fileURLToPath(new URL(name, import.meta.url));
+const READY_MS = 60_000;
 const POLL_MS = 10;
 
 /**
  * Starts the whole service, primary and workers, and waits until all workers are ready.
  * @param {number} workers
- * @param {number} [core]  that all its processes are bound to
+ * @param {{ bound?: boolean }} [options]  `bound`: all its processes to the core of servers
  */
-export async function startService(workers, core = SERVER_CORE) {
+export async function startService(workers, { bound = true } = {}) {
   const port = await freePort();
   const env = {
     HOST: '127.0.0.1',
@@ -26,14 +27,37 @@ export async function startService(workers, core = SERVER_CORE) {
     METRICS_KEEP: 'off',
     NODE_ENV: undefined,
   };
-  const child = startProgram([MAIN], { core, env });
-  const deadline = performance.now() + READY_MS;
-  for (; (await readyWorkers(port)) < workers; await setTimeout(POLL_MS)) {
-    if (performance.now() < deadline && child.exitCode === null) continue;
-    await stop(child);
-    throw new Error(`the service is not ready within ${READY_MS} ms`);
-  }
+  const child = startProgram([path('../../dist/main.js')], { core: bound ? SERVER_CORE : undefined, env });
+  await ready(child, async () => (await readyWorkers(port)) >= workers);
   return { child, port };
+}
+
+/**
+ * Starts Watt with a Koa app in so many threads, and waits until it answers.
+ * @param {number} workers
+ */
+export async function startWatt(workers) {
+  const [port, metrics] = [await freePort(), await freePort()];
+  const env = { PORT: String(port), METRICS_PORT: String(metrics), WORKERS: String(workers) };
+  const program = path('../node_modules/wattpm/bin/cli.js');
+  const child = startProgram([program, 'start', path('../servers/watt')], { env });
+  await ready(child, async () => (await fetch(`http://127.0.0.1:${port}/`)).ok);
+  return { child, port };
+}
+
+/**
+ * @param {import('node:child_process').ChildProcess} child
+ * @param {() => Promise<boolean>} isReady  may reject
+ */
+async function ready(child, isReady) {
+  const deadline = performance.now() + READY_MS;
+  while (!(await isReady().catch(() => false))) {
+    if (performance.now() > deadline || child.exitCode !== null) {
+      await stop(child);
+      throw new Error(`${child.spawnargs.join(' ')} is not ready within ${READY_MS} ms`);
+    }
+    await setTimeout(POLL_MS);
+  }
 }
 
 /**
@@ -60,7 +84,7 @@ export async function serviceCosts(workerCounts, rounds) {
 
 /**
  * What a small request costs all processes of a program together, under a load of a second.
- * @param {{ child: import('node:child_process').ChildProcess, port: number, core?: number | undefined }} target  `core` is the load's
+ * @param {{ child: import('node:child_process').ChildProcess, port: number, bound?: boolean }} target  `bound`: the load, to its core
  */
 export async function treeCost({ child, port, ...where }) {
   const before = treeTime(child.pid ?? 0);
@@ -69,15 +93,13 @@ export async function treeCost({ child, port, ...where }) {
 }
 
 /**
- * Resident memory of a process and of the median of its children, in MB.
+ * Resident memory of a process, of the median of its children, and of all of them, in MB.
  * @param {import('node:child_process').ChildProcess} child
  */
 export function residentMemory({ pid = 0 }) {
-  const sizes = childrenOf(pid).map(residentSize);
-  return {
-    primary: residentSize(pid),
-    worker: sizes.toSorted((a, b) => a - b)[Math.floor(sizes.length / 2)] ?? NaN,
-  };
+  const primary = residentSize(pid);
+  const workers = childrenOf(pid).map(residentSize);
+  return { primary, worker: median(workers), all: workers.reduce((sum, size) => sum + size, primary) };
 }
 
 /** @param {number} pid */
@@ -97,10 +119,6 @@ async function freePort() {
 
 /** @param {number} port */
 async function readyWorkers(port) {
-  try {
-    const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
-    return Number(/^flask_app_workers\{state="ready"\} (\d+)$/m.exec(text)?.[1] ?? 0);
-  } catch {
-    return 0;
-  }
+  const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+  return Number(/^flask_app_workers\{state="ready"\} (\d+)$/m.exec(text)?.[1] ?? 0);
 }

@@ -7,58 +7,79 @@ import { highest, median, ratio } from '../harness/statistics.mjs';
 
 export const title = 'Scrape cost';
 
-/** @typedef {{ ms: number, cpu: number, block: number, samples: number }} Scrape */
+/** @typedef {{ ms: number, cpu: number, block: number, bytes: number, samples: number }} Scrape */
 
 const PROGRAM = fileURLToPath(new URL('../servers/scrape-primary.mjs', import.meta.url));
 const WARM_UP = 5;
-const HEAD = [
-  'workers × routes',
-  'ours: ms',
-  'CPU ms',
-  'block ms, median',
-  'longest',
-  'AggregatorRegistry: ms',
-  'CPU ms',
-  'block ms, median',
-  'longest',
-  'time, it ÷ ours',
-  'CPU, it ÷ ours',
-];
+const OURS = 'ours';
+const PROM_CLIENT = 'prom-client';
+const SUCCESSOR = '@prometheus-io/client';
+const onNode20 = process.versions.node.startsWith('20.');
+const FLAVOURS = [OURS, PROM_CLIENT, ...(onNode20 ? [] : [SUCCESSOR])];
 const NOTE = `The primary is alone on a core, its workers are on the other one. Every series changes between two scrapes. A scrape is
 from the call to the text as bytes; CPU is the primary's. A block is the longest time between two looks of the primary at a 1 ms timer, without the time in which the
-scheduler gave its core to something else: about 1 ms where nothing blocks.`;
+scheduler gave its core to something else: about 1 ms where nothing blocks. The others are the \`AggregatorRegistry\` of each package.`;
 
 /**
- * What a scrape costs the primary, beside prom-client's AggregatorRegistry with the same series.
+ * What a scrape costs the primary, beside the AggregatorRegistry of others with the same series.
  * @param {number} rounds
  */
 export async function run(rounds) {
-  const rows = [];
-  const bars = [];
-  for (const workers of [2, 4, 8]) {
-    const costs = await scrapeCosts(workers, [10, 100, 1000], ['ours', 'prom-client'], rounds);
-    for (const { routes, figures } of costs) {
-      const { ours = [], 'prom-client': theirs = [] } = figures;
-      const times = ratio(pick(theirs, 'ms'), pick(ours, 'ms')).median;
-      const cpu = ratio(pick(theirs, 'cpu'), pick(ours, 'cpu')).median;
-      rows.push([`${workers} × ${routes}`, ...summary(ours), ...summary(theirs), times, cpu]);
-      if (workers < 8 || routes < 1000) continue;
-      bars.push({
-        what: '8 × 1,000, time, AggregatorRegistry ÷ ours',
-        measured: times,
-        limit: 25,
-        atLeast: true,
-      });
-      bars.push({
-        what: '8 × 1,000, CPU, AggregatorRegistry ÷ ours',
-        measured: cpu,
-        limit: 25,
-        atLeast: true,
-      });
-      bars.push({ what: '8 × 1,000, longest block, ms', measured: highest(pick(ours, 'block')), limit: 10 });
+  const texts = [NOTE];
+  /** @type {Record<string, Scrape[]>} */
+  let largest = {};
+  for (const workers of [2, 8]) {
+    for (const { routes, figures } of await scrapeCosts(workers, [10, 100, 1000], FLAVOURS, rounds)) {
+      texts.push(`**${workers} workers × ${routes} routes**\n\n${comparison(figures)}`);
+      largest = figures;
     }
   }
-  return { title, text: `${NOTE}\n\n${table(HEAD, rows)}`, bars };
+  const { [OURS]: ours = [], [PROM_CLIENT]: theirs = [] } = largest;
+  return {
+    title,
+    text: texts.join('\n\n'),
+    bars: [
+      bar('time, prom-client ÷ ours', ratio(pick(theirs, 'ms'), pick(ours, 'ms')).median, 25, true),
+      bar('CPU, prom-client ÷ ours', ratio(pick(theirs, 'cpu'), pick(ours, 'cpu')).median, 25, true),
+      bar('text, ms', median(pick(ours, 'ms')), 16),
+      bar('longest block, ms', highest(pick(ours, 'block')), 10),
+    ],
+    headline: [
+      {
+        what: 'scrape of 8 workers × 1,000 routes',
+        unit: 'ms',
+        figures: [median(pick(ours, 'ms')), null, median(pick(theirs, 'ms')), null],
+      },
+    ],
+  };
+}
+
+/**
+ * @param {string} what  of the largest
+ * @param {number} measured
+ * @param {number} limit
+ * @param {boolean} [atLeast]
+ */
+function bar(what, measured, limit, atLeast = false) {
+  return { what: `8 × 1,000, ${what}`, measured, limit, atLeast };
+}
+
+/** @param {Record<string, Scrape[]>} figures */
+function comparison(figures) {
+  const ours = figures[OURS] ?? [];
+  const rows = Object.entries(figures).map(([name, scrapes]) => {
+    const blocks = pick(scrapes, 'block');
+    return [
+      name,
+      median(pick(scrapes, 'ms')),
+      median(pick(scrapes, 'cpu')) / 1000,
+      median(blocks),
+      highest(blocks),
+      ratio(pick(scrapes, 'ms'), pick(ours, 'ms')).median,
+      ratio(pick(scrapes, 'cpu'), pick(ours, 'cpu')).median,
+    ];
+  });
+  return table(['', 'ms', 'CPU ms', 'block ms, median', 'longest', 'time ÷ ours', 'CPU ÷ ours'], rows);
 }
 
 /**
@@ -99,10 +120,4 @@ export async function scrapeCosts(workers, routeCounts, flavours, rounds) {
  */
 function pick(scrapes, field) {
   return scrapes.map((scrape) => scrape[field]);
-}
-
-/** @param {readonly Scrape[]} scrapes */
-function summary(scrapes) {
-  const blocks = pick(scrapes, 'block');
-  return [median(pick(scrapes, 'ms')), median(pick(scrapes, 'cpu')) / 1000, median(blocks), highest(blocks)];
 }

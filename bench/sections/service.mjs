@@ -8,18 +8,25 @@ import { load } from '../harness/load.mjs';
 import { ask, childrenOf, startNode, stop } from '../harness/process.mjs';
 import { table } from '../harness/report.mjs';
 import { interleave } from '../harness/rounds.mjs';
-import { residentMemory, startService, treeCost } from '../harness/service.mjs';
+import { residentMemory, startService, startWatt, treeCost } from '../harness/service.mjs';
 import { floor, median } from '../harness/statistics.mjs';
 
 export const title = 'The whole service: cores, memory, time to ready, balance';
 
 const OURS = 'this service';
 const FASTIFY = 'Fastify + fastify-metrics';
+const WATT = 'Koa on Watt';
 /** Started as many workers behind Node's cluster. */
 const CLUSTERS = { 'node:http': ['node-http.mjs'], [FASTIFY]: ['fastify.mjs', 'metrics'] };
+const CONTESTANTS = [
+  OURS,
+  ...Object.keys(CLUSTERS),
+  // Needs a newer Node.
+  ...(process.versions.node.startsWith('20.') ? [] : [WATT]),
+];
 const CLUSTER_OF = fileURLToPath(new URL('../servers/cluster-of.mjs', import.meta.url));
 const NOTE = `All processes of each, the load's too, share the machine's ${availableParallelism()} cores and are bound to none. The others are behind Node's own cluster, their metrics
-each worker's own. CPU is that of all processes together for a small GET.`;
+each worker's own; Watt has threads for workers, and no router of a description. CPU is that of all processes together for a small GET.`;
 const BALANCE_WORKERS = 4;
 const CONNECTIONS = 60;
 
@@ -48,7 +55,8 @@ export async function run(rounds) {
  * @returns {Promise<Running>}
  */
 async function start(name, workers) {
-  if (name === OURS) return startService(workers, undefined);
+  if (name === OURS) return startService(workers, { bound: false });
+  if (name === WATT) return startWatt(workers);
   const [program = '', ...args] = CLUSTERS[/** @type {keyof typeof CLUSTERS} */ (name)];
   const child = startNode([CLUSTER_OF, String(workers), program, ...args]);
   return { child, port: (await ask(child)).port };
@@ -60,8 +68,8 @@ async function cores(rounds) {
   for (const workers of [1, 2, 4, 8].filter((count) => count <= availableParallelism())) {
     const running = [];
     try {
-      for (const name of [OURS, ...Object.keys(CLUSTERS)]) {
-        const target = { ...(await start(name, workers)), core: undefined };
+      for (const name of CONTESTANTS) {
+        const target = { ...(await start(name, workers)), bound: false };
         running.push({ name, ...target });
         await load({ ...target, requests: [{ path: '/' }], seconds: 2 });
       }
@@ -85,25 +93,25 @@ async function cores(rounds) {
  * @param {number} rounds
  */
 async function memory(rounds) {
-  const names = [OURS, ...Object.keys(CLUSTERS)];
   const sizes = await interleave(
-    Object.fromEntries(names.map((name) => [name, () => sizesOf(name)])),
+    Object.fromEntries(CONTESTANTS.map((name) => [name, () => sizesOf(name)])),
     rounds,
   );
-  const figures = names.map((name) => {
+  const figures = CONTESTANTS.map((name) => {
     const all = sizes[name] ?? [];
     return {
       name,
       primary: median(all.map((size) => size.primary)),
       worker: median(all.map((size) => size.worker)),
+      all: median(all.map((size) => size.all)),
     };
   });
   const [ours, , fastify] = figures;
   const worker = [ours?.worker ?? null, fastify?.worker ?? null, null, null];
   return {
     text: `Resident memory after three seconds of load with two workers:\n\n${table(
-      ['', 'primary, MB', 'a worker, MB'],
-      figures.map((size) => [size.name, size.primary, size.worker]),
+      ['', 'primary, MB', 'a worker', 'all'],
+      figures.map((size) => [size.name, size.primary, size.worker, size.all]),
     )}`,
     bars: [
       { what: 'memory of a worker, MB', measured: ours?.worker ?? NaN, limit: 85 },
@@ -117,7 +125,7 @@ async function memory(rounds) {
 async function sizesOf(name) {
   const target = await start(name, 2);
   try {
-    await load({ ...target, core: undefined, requests: [{ path: '/' }], seconds: 3 });
+    await load({ ...target, bound: false, requests: [{ path: '/' }], seconds: 3 });
     return residentMemory(target.child);
   } finally {
     await stop(target.child);
@@ -129,9 +137,8 @@ async function sizesOf(name) {
  * @param {number} rounds
  */
 async function timeToReady(rounds) {
-  const names = [OURS, ...Object.keys(CLUSTERS)];
   const times = await interleave(
-    Object.fromEntries(names.map((name) => [name, () => startTime(name)])),
+    Object.fromEntries(CONTESTANTS.map((name) => [name, () => startTime(name)])),
     rounds,
   );
   const rows = Object.entries(times).map(([name, all]) => [name, floor(all), median(all)]);
@@ -166,7 +173,7 @@ async function balance() {
 
 /** @param {Running} target */
 async function keptUnderLoad(target) {
-  const loaded = load({ ...target, core: undefined, requests: [{ path: '/' }], seconds: 6 });
+  const loaded = load({ ...target, bound: false, requests: [{ path: '/' }], seconds: 6 });
   // Half a second for the load's own connections, which are not counted, and are there until the others have been.
   await new Promise((resolve) => setTimeout(resolve, 500));
   const kept = await keptBy(target);
