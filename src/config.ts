@@ -4,7 +4,8 @@ import { isIP } from 'node:net';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** prom-client's default buckets, in seconds. */
 const DEFAULT_BUCKETS: readonly number[] = Object.freeze([
@@ -157,7 +158,7 @@ const HOPS: Kind<number> = {
   parse: (text) => (text === 'off' ? 0 : text === 'on' ? 1 : whole(1, 16).parse(text)),
 };
 
-const LEVEL: Kind<(typeof LOG_LEVELS)[number]> = {
+const LEVEL: Kind<LogLevel> = {
   expected: `one of ${LOG_LEVELS.join(', ')}`,
   parse: (text) => LOG_LEVELS.find((level) => level === text),
 };

@@ -1,13 +1,17 @@
-import { WEAR_LIMITS, type WearLimit } from './worker-wear.js';
-
+import { LOG_LEVELS, type LogLevel } from '../config.js';
 import type { Format } from '../metrics/exposition/gatherer.js';
+import type { Vitals } from './vitals.js';
+import { WEAR_LIMITS, type WearLimit } from './worker-wear.js';
 
 /** What a worker says to the primary. */
 export type WorkerMessage =
   | { readonly type: 'ready'; readonly address: string; readonly port: number }
   /** Not to be started again as it is; `message` is for the person who starts the service. */
   | { readonly type: 'boot-failed'; readonly message: string }
-  | { readonly type: 'heartbeat' }
+  /** With `vitals` while somebody looks. */
+  | { readonly type: 'heartbeat'; readonly vitals?: Vitals }
+  /** I shall not be heard for so long, and am not hung. */
+  | { readonly type: 'busy'; readonly ms: number }
   /** An exception that nobody caught: replace me; I go on serving until the replacement is ready. */
   | { readonly type: 'failing'; readonly message: string }
   /** I have reached a limit of my life: replace me when it suits. */
@@ -43,6 +47,12 @@ export type PrimaryMessage =
       readonly timeoutMs: number;
       readonly handOver: boolean;
     }
+  /** Somebody looks: let your next heartbeats have vitals. */
+  | { readonly type: 'watched' }
+  | { readonly type: 'log-level'; readonly level: LogLevel }
+  /** Make a CPU profile, or a snapshot of the heap, and bring it to the control socket under this id. */
+  | { readonly type: 'profile'; readonly id: number; readonly socket: string; readonly seconds: number }
+  | { readonly type: 'heap'; readonly id: number; readonly socket: string }
   /** Comes with a connection that another worker had. */
   | { readonly type: 'adopt' }
   | { readonly type: 'goodbye-ack' };
@@ -54,7 +64,15 @@ export function parseWorkerMessage(value: unknown): WorkerMessage | undefined {
   if (!isFields(value)) return undefined;
   const { type } = value;
   switch (type) {
-    case 'heartbeat':
+    case 'heartbeat': {
+      const { vitals } = value;
+      if (vitals === undefined) return { type };
+      return isVitals(vitals) ? { type, vitals } : undefined;
+    }
+    case 'busy': {
+      const { ms } = value;
+      return isAmount(ms) ? { type, ms } : undefined;
+    }
     case 'ledger-failed':
     case 'hand-over':
       return { type };
@@ -94,6 +112,7 @@ export function parsePrimaryMessage(value: unknown): PrimaryMessage | undefined 
   const { type } = value;
   switch (type) {
     case 'unready':
+    case 'watched':
     case 'adopt':
     case 'goodbye-ack':
       return { type };
@@ -111,6 +130,18 @@ export function parsePrimaryMessage(value: unknown): PrimaryMessage | undefined 
       const { id, message } = value;
       return isWhole(id) && isText(message) ? { type, id, message } : undefined;
     }
+    case 'log-level': {
+      const level = LOG_LEVELS.find((name) => name === value['level']);
+      return level && { type, level };
+    }
+    case 'profile': {
+      const { id, socket, seconds } = value;
+      return isWhole(id) && isText(socket) && isAmount(seconds) ? { type, id, socket, seconds } : undefined;
+    }
+    case 'heap': {
+      const { id, socket } = value;
+      return isWhole(id) && isText(socket) ? { type, id, socket } : undefined;
+    }
     case 'drain': {
       const { graceMs, timeoutMs, handOver } = value;
       return isAmount(graceMs) && isAmount(timeoutMs) && typeof handOver === 'boolean'
@@ -127,6 +158,13 @@ const MAX_TEXT = 100_000;
 
 function isFormat(value: unknown): value is Format {
   return value === 'text' || value === 'protobuf';
+}
+
+function isVitals(value: unknown): value is Vitals {
+  if (!isFields(value)) return false;
+  const { p99Seconds, ...rest } = value;
+  const names = ['requestsPerSecond', 'cpu', 'rssBytes', 'eventLoopDelaySeconds'];
+  return (p99Seconds === undefined || isAmount(p99Seconds)) && names.every((name) => isAmount(rest[name]));
 }
 
 function isFields(value: unknown): value is Fields {

@@ -2,7 +2,7 @@ import cluster from 'node:cluster';
 import { rmSync } from 'node:fs';
 import { constants } from 'node:os';
 import { Registry } from 'prom-client';
-import type { Config } from '../config.js';
+import type { Config, LogLevel } from '../config.js';
 import type { ConnectionHandle } from '../server/connection-handle.js';
 import { createMetricsListener } from '../http/metrics-route.js';
 import { createLog, type Logger } from '../log.js';
@@ -12,10 +12,17 @@ import { REDEFINED } from '../metrics/metric-catalogue.js';
 import { prepareLedgerFolder } from '../metrics/ledger/ledger-folder.js';
 import { listenProblem } from '../server/boot-problem.js';
 import { MetricsServer } from '../server/metrics-server.js';
-import { registerWorkerExits, registerWorkers } from '../metrics/supervision-metrics.js';
+import {
+  EXIT_REASONS,
+  type ExitReason,
+  registerWorkerExits,
+  registerWorkers,
+} from '../metrics/supervision-metrics.js';
 import { onEndOfNpm } from './npm-parent.js';
 import { processorsAllowed } from './processors.js';
 import { findProgram, folderFor } from './program.js';
+import { ControlSocket } from './control-socket.js';
+import { lookAtWorkers, type ServiceIdentity, type ServiceStatus } from './service-status.js';
 import { Supervisor, type SupervisorEvent } from './supervisor.js';
 import { forkWorker } from './worker-channel.js';
 
@@ -37,8 +44,15 @@ class Primary {
   readonly #registry: ClusterRegistry;
   readonly #supervisor: Supervisor;
   readonly #program = findProgram();
+  readonly #control: ControlSocket;
+  readonly #exits = Object.fromEntries(EXIT_REASONS.map((reason) => [reason, 0])) as Record<
+    ExitReason,
+    number
+  >; // all of them
   #metricsServer: MetricsServer | undefined;
   #metricsPort: number | undefined;
+  /** Where it is served, when it is. */
+  #address: { readonly url: string; readonly listen: string } | undefined;
   #stepping = false;
   #timer: NodeJS.Timeout | undefined;
   #stoppedAt: number | undefined;
@@ -65,10 +79,20 @@ class Primary {
       log: this.#log,
       fork: (generation) => this.#fork(generation),
       onReady: (address, port) => this.#announce(address, port),
-      onExit: countExit,
+      onExit: (reason) => {
+        countExit(reason);
+        this.#exits[reason] += 1;
+      },
       onEnd: (code, message) => void this.#end(code, message),
     });
     registerWorkers(registry, config.metricsPrefix, config.concurrency, () => this.#supervisor.count());
+    this.#control = new ControlSocket(this.#folder, {
+      identity: () => this.#identity(),
+      status: () => this.#status(),
+      reload: () => new Promise((resolve) => this.#enqueue({ type: 'reload', done: resolve })),
+      setLogLevel: (level) => this.#setLogLevel(level),
+      find: (worker) => this.#supervisor.find(worker),
+    });
     // Node's own round robin would leave a connection open for ever that was handed to a worker which dies before it
     // takes it. The workers accept by themselves; `advanced` sends long texts three times as cheaply as JSON.
     cluster.schedulingPolicy = cluster.SCHED_NONE;
@@ -80,6 +104,12 @@ class Primary {
     process.on('SIGHUP', () => this.#enqueue({ type: 'reload' }));
     onEndOfNpm(() => {
       if (this.#stoppedAt === undefined) this.#stop('SIGTERM', 'npm, which started the service, has ended. ');
+    });
+    await this.#control.listen().catch((err: unknown) => {
+      this.#log.warn(
+        { err },
+        'No control socket: the commands of koa-cluster-metrics do not find this service',
+      );
     });
     if (await this.#serveMetrics()) this.#step();
   }
@@ -119,7 +149,31 @@ class Primary {
     else connection.close();
   }
 
+  #identity(): ServiceIdentity {
+    const { url: address, listen = String(this.#config.port) } = this.#address ?? {};
+    return { pid: process.pid, url: address, listen };
+  }
+
+  async #status(): Promise<ServiceStatus> {
+    return {
+      ...this.#identity(),
+      uptimeSeconds: process.uptime(),
+      wanted: this.#config.concurrency,
+      exits: this.#exits,
+      workers: await lookAtWorkers(this.#supervisor),
+    };
+  }
+
+  /** Until the next reload. */
+  #setLogLevel(level: LogLevel): void {
+    this.#log.level = level;
+    // What a worker is forked with.
+    process.env['LOG_LEVEL'] = level;
+    for (const worker of this.#supervisor.workers()) worker.process.send({ type: 'log-level', level });
+  }
+
   #enqueue(event: SupervisorEvent): void {
+    if (event.type === 'exit') this.#control.workerGone(event.generation);
     this.#supervisor.enqueue(event);
     if (this.#stepping) return;
     this.#stepping = true;
@@ -136,6 +190,7 @@ class Primary {
   #announce(address: string, port: number): void {
     const { concurrency, metricsHost, docs } = this.#config;
     const metricsPort = this.#metricsPort;
+    this.#address = { url: url(address, port), listen: String(port) };
     const workers = concurrency === 1 ? '1 worker' : `${concurrency} workers`;
     const metrics = metricsPort === undefined ? '' : `, /metrics on ${url(metricsHost, metricsPort)}`;
     const next = docs ? '; the documentation of the API is on /docs' : '';

@@ -4,7 +4,7 @@ import type { ExitReason, WorkerState } from '../metrics/supervision-metrics.js'
 import { WorkerRecord, type WorkerHandle } from './worker-record.js';
 import type { WorkerMessage } from './messages.js';
 import { Recycling } from './recycling.js';
-import { RollingReload } from './rolling-reload.js';
+import { type ReloadDone, RollingReload } from './rolling-reload.js';
 import { RestartHistory } from './restart-policy.js';
 
 export type SupervisorEvent =
@@ -16,7 +16,7 @@ export type SupervisorEvent =
       readonly signal: string | null;
     }
   /** Replace every worker, one at a time. */
-  | { readonly type: 'reload' }
+  | { readonly type: 'reload'; readonly done?: ReloadDone }
   | { readonly type: 'stop' };
 
 export interface SupervisorOptions {
@@ -57,6 +57,8 @@ export class Supervisor {
   readonly #events: SupervisorEvent[] = [];
   readonly #reload: RollingReload;
   readonly #recycling: Recycling;
+  /** By place. */
+  readonly #forks = new Map<number, number>();
   readonly #history = new RestartHistory();
   readonly #checkMs: number;
   #generation = 0;
@@ -81,6 +83,16 @@ export class Supervisor {
     this.#events.push(event);
   }
 
+  /** The workers that there are, oldest first. */
+  workers(): WorkerRecord[] {
+    return [...this.#workers.values()];
+  }
+
+  /** A worker by its generation, or else its pid. */
+  find(number: number): WorkerRecord | undefined {
+    return this.#workers.get(number) ?? this.workers().find(({ process }) => process.pid === number);
+  }
+
   /** How many workers are in each state. */
   count(): Record<WorkerState, number> {
     const counts = { starting: 0, ready: 0, draining: 0 };
@@ -90,7 +102,7 @@ export class Supervisor {
 
   /** The worker that is to get the next connection which another one leaves; undefined when there is none. */
   nextHeir(): WorkerHandle | undefined {
-    const heirs = this.#all().filter(({ state, staying }) => state === 'ready' && staying);
+    const heirs = this.workers().filter(({ state, staying }) => state === 'ready' && staying);
     return heirs[this.#inherited++ % heirs.length]?.process;
   }
 
@@ -113,8 +125,8 @@ export class Supervisor {
     if (this.#stopAt < Infinity) {
       this.#stop(now);
     } else {
-      if (this.#up) this.#reload.step(this.#all(), this.#generation + 1);
-      this.#recycling.step(this.#all(), now);
+      if (this.#up) this.#reload.step(this.workers(), this.#generation + 1);
+      this.#recycling.step(this.workers(), now);
       this.#fork(now);
       this.#retire(now);
     }
@@ -130,9 +142,10 @@ export class Supervisor {
       case 'reload':
         // What the old build did says nothing about the new one.
         this.#history.forget();
-        return this.#reload.start(this.#generation + 1);
+        return this.#reload.start(this.#generation + 1, event.done);
       case 'stop':
         this.#stopAt = Math.min(this.#stopAt, now);
+        this.#reload.abandon('The service is stopping.');
         for (const worker of this.#workers.values()) worker.process.send({ type: 'unready' });
     }
   }
@@ -145,6 +158,8 @@ export class Supervisor {
       worker.readyAt = now;
       this.#up = true;
       this.#announce(message.address, message.port);
+    } else if (message.type === 'heartbeat' && message.vitals) {
+      worker.vitals = { at: now, values: message.vitals };
     } else if (message.type === 'boot-failed') {
       worker.bootError = message.message;
     } else if (message.type === 'worn' && worker.wornBy === undefined) {
@@ -156,7 +171,7 @@ export class Supervisor {
       this.#remember('crashed', worker, now);
     }
     // What a worker says while it boots does not prolong that.
-    if (worker.state !== 'starting') worker.lastHeard = now;
+    if (worker.state !== 'starting') worker.lastHeard = message.type === 'busy' ? now + message.ms : now;
   }
 
   #announce(address: string, port: number): void {
@@ -188,7 +203,7 @@ export class Supervisor {
     this.#options.onExit(reason);
     if (reason !== 'boot_failed') return;
     if (worker.bootError !== undefined) this.#log.error({ worker: generation }, worker.bootError);
-    this.#reload.failed(generation, this.#all());
+    this.#reload.failed(generation, this.workers());
   }
 
   /** The first worker never got ready: more forks would not help. */
@@ -205,15 +220,26 @@ export class Supervisor {
   /** The one place that forks. */
   #fork(now: number): void {
     const wanted = this.#up ? this.#options.concurrency : 1;
-    const staying = this.#all().filter((worker) => worker.staying).length;
+    const staying = this.workers().filter((worker) => worker.staying).length;
     const missing = Math.min(wanted - staying, this.#options.bootsAtOnce - this.count().starting);
     for (let forks = 0; forks < missing; forks++) {
-      const youngest = this.#all().at(-1)?.readyAt;
+      const youngest = this.workers().at(-1)?.readyAt;
       const notBefore = this.#history.forkNotBefore(now, youngest);
       if (now < notBefore) return this.#wait(now, notBefore);
       const generation = ++this.#generation;
-      this.#workers.set(generation, new WorkerRecord(generation, now, this.#options.fork(generation)));
+      const place = this.#freePlace();
+      const restarts = this.#forks.get(place) ?? 0;
+      this.#forks.set(place, restarts + 1);
+      const process = this.#options.fork(generation);
+      this.#workers.set(generation, new WorkerRecord(generation, now, process, place, restarts));
     }
+  }
+
+  #freePlace(): number {
+    const taken = new Set(this.workers().map(({ staying, place }) => (staying ? place : 0)));
+    let place = 1;
+    while (taken.has(place)) place++;
+    return place;
   }
 
   #wait(now: number, notBefore: number): void {
@@ -228,7 +254,7 @@ export class Supervisor {
 
   /** Lets those go whose replacement is ready. */
   #retire(now: number): void {
-    const ready = this.#all().filter(({ state }) => state === 'ready');
+    const ready = this.workers().filter(({ state }) => state === 'ready');
     const spare = ready.length - this.#options.concurrency;
     const retiring = ready.filter((worker) => worker.retiring !== undefined);
     for (const worker of retiring.slice(0, Math.max(spare, 0))) {
@@ -268,10 +294,6 @@ export class Supervisor {
       this.#stopAt = -Infinity;
       this.#options.onEnd(0);
     }
-  }
-
-  #all(): WorkerRecord[] {
-    return [...this.#workers.values()];
   }
 
   /** Has no effect for a time that has passed, or waiting for an exit would be a busy loop. */

@@ -2,6 +2,7 @@ import type { ConnectionHandle } from '../server/connection-handle.js';
 import type { RequestInFlight } from '../metrics/ledger/requests-in-flight.js';
 import type { PrimaryMessage } from './messages.js';
 import type { ExitReason, WorkerState } from '../metrics/supervision-metrics.js';
+import type { Vitals } from './vitals.js';
 import type { WearLimit } from './worker-wear.js';
 
 /** A forked process, as far as the supervisor is concerned. */
@@ -40,14 +41,20 @@ export class WorkerRecord {
   wornBy: WearLimit | undefined;
   wornAt = Infinity;
   bootError: string | undefined;
+  /** As it last said, while somebody looks. */
+  vitals: { readonly at: number; readonly values: Vitals } | undefined;
   #waited = 0;
   #drainBy = Infinity;
   #ended: ExitReason | undefined;
 
   constructor(
     readonly generation: number,
-    forkedAt: number,
+    readonly forkedAt: number,
     readonly process: WorkerHandle,
+    /** Which one of the wanted workers it is, from 1: a replacement takes the place of the one that goes. */
+    readonly place: number,
+    /** How many were in this place before. */
+    readonly restarts: number,
   ) {
     this.lastHeard = forkedAt;
   }

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import { collectDefaultMetrics, register } from 'prom-client';
 import type { Config } from '../config.js';
 import { createApp } from '../http/app.js';
@@ -15,8 +16,10 @@ import { registerLedgerErrors, registerRequestsInProgress } from '../metrics/met
 import { bootProblem } from '../server/boot-problem.js';
 import { sendConnection } from './connection-channel.js';
 import { RemoteGatherer } from './exposition-relay.js';
+import type * as Inspection from './inspection.js';
 import { parsePrimaryMessage, type PrimaryMessage, type WorkerMessage } from './messages.js';
 import type { WorkerAssignment } from './worker-assignment.js';
+import { WorkerWatch } from './worker-watch.js';
 import { watchWear } from './worker-wear.js';
 
 /** What is served. */
@@ -31,6 +34,9 @@ export interface Service {
  * must keep a worker alive.
  */
 const GOODBYE_MS = 1_000;
+
+/** How long a snapshot of a large heap may take. */
+const SNAPSHOT_MS = 600_000;
 
 /** A worker's life: boot, listen, ready, answer, drain, goodbye. */
 export async function runWorker(
@@ -53,6 +59,8 @@ class Worker {
   readonly #ledger: Ledger;
   readonly #metrics: RequestMetrics;
   readonly #gatherer = new RemoteGatherer(send);
+  readonly #watch: WorkerWatch;
+  readonly #wear: ReturnType<typeof watchWear>;
   #server: Server | undefined;
   #ready = false;
   #booted = false;
@@ -76,6 +84,8 @@ class Worker {
       },
     });
     this.#metrics = new RequestMetrics(buckets, this.#ledger, RequestsInFlight.open(folder, generation));
+    this.#watch = new WorkerWatch(this.#metrics, this.#beat);
+    this.#wear = watchWear(config, () => this.#metrics.answered().reduce((sum, count) => sum + count, 0));
   }
 
   async boot({ description, handlers }: Service): Promise<void> {
@@ -103,14 +113,7 @@ class Worker {
     this.#ready = true;
     this.#booted = true;
     send({ type: 'ready', address, port });
-    const wear = watchWear(config, () => this.#metrics.answered());
-    setInterval(
-      () => {
-        const limit = wear?.();
-        send(limit ? { type: 'worn', limit } : { type: 'heartbeat' });
-      },
-      Math.min(config.workerTimeoutMs / 4, 1_000),
-    );
+    setInterval(this.#beat, Math.min(config.workerTimeoutMs / 4, 1_000));
   }
 
   /** Tells why, and exits. */
@@ -156,11 +159,39 @@ class Worker {
           ...(handOver && { handOver: (connection) => sendConnection(process, 'hand-over', connection) }),
         });
       }
+      case 'watched':
+        return this.#watch.watched();
+      case 'log-level':
+        this.#log.level = message.level;
+        return;
+      case 'profile':
+        return void this.#inspect(message, (inspection) => inspection.cpuProfile(message.seconds));
+      case 'heap':
+        send({ type: 'busy', ms: SNAPSHOT_MS });
+        return void this.#inspect(message, (inspection) => inspection.heapSnapshot());
       case 'adopt':
         return; // The client has closed it on the way.
       case 'goodbye-ack':
         process.exit(0);
     }
+  }
+
+  readonly #beat = (): void => {
+    const limit = this.#wear?.();
+    if (limit) send({ type: 'worn', limit });
+    const vitals = this.#watch.read();
+    send({ type: 'heartbeat', ...(vitals && { vitals }) });
+  };
+
+  async #inspect(
+    { socket, id }: { readonly socket: string; readonly id: number },
+    make: (from: typeof Inspection) => Promise<Readable>,
+  ): Promise<void> {
+    // Few services are ever asked for it.
+    const inspection = await import('./inspection.js');
+    await inspection
+      .deliver(socket, id, () => make(inspection))
+      .catch((err: unknown) => this.#log.warn({ err }, 'What was asked for could not be delivered'));
   }
 
   #snapshot(): Promise<string> {

@@ -77,11 +77,11 @@ export class RequestMetrics {
     return endpoint;
   }
 
-  /** How many requests have been answered. */
-  answered(): number {
-    let count = 0;
-    for (const { cells } of this.#rows) for (let i = 0; i <= this.buckets.length; i++) count += cells[i] ?? 0;
-    return count;
+  /** How many requests have been answered, by bucket of their latency; the last one is +Inf's. */
+  answered(): number[] {
+    const counts = [...this.buckets, Infinity].map(() => 0);
+    for (const { cells } of this.#rows) for (const i of counts.keys()) counts[i]! += cells[i] ?? 0;
+    return counts;
   }
 
   #append(labels: RowLabels, start: number): Row {

@@ -393,3 +393,72 @@ describe('recycling', () => {
     expect(bench.exitsWith(1, null, 'SIGKILL').exits).toEqual(['killed']);
   });
 });
+
+describe('what is shown', () => {
+  test('a replacement takes the place of the one that goes, and counts as its restart', () => {
+    const bench = running(2);
+    const places = () =>
+      bench.supervisor.workers().map(({ generation, place, restarts }) => [generation, place, restarts]);
+    expect(places()).toEqual([
+      [1, 1, 0],
+      [2, 2, 0],
+    ]);
+    bench.exitsWith(2, null, 'SIGKILL');
+    expect(places()).toEqual([
+      [1, 1, 0],
+      [3, 2, 1],
+    ]);
+    bench.getsReady(3).supervisor.enqueue({ type: 'reload' });
+    expect(bench.step().forked).toEqual([1, 2, 3, 4]);
+    expect(places().at(-1)).toEqual([4, 1, 1]);
+  });
+
+  test('a worker that said it would be busy is not hung for so long', () => {
+    const bench = running(2).say(1, { type: 'busy', ms: 20_000 }).step();
+    expect(bench.pass(19_000, [2]).killed).toEqual([]);
+    expect(bench.pass(TIMEOUT_MS + 2_000, [2]).killed).toEqual([1]);
+  });
+});
+
+/** How the reloads end that are asked for here. */
+function waits(bench: Bench): (string | undefined)[] {
+  const ends: (string | undefined)[] = [];
+  bench.supervisor.enqueue({ type: 'reload', done: (problem) => ends.push(problem) });
+  bench.step();
+  return ends;
+}
+
+describe('who waits for a reload', () => {
+  test('is told when all workers are new', () => {
+    const bench = running(1);
+    const ends = waits(bench);
+    bench.getsReady(2);
+    expect(ends).toEqual([]);
+    bench.exitsWith(1, 0);
+    expect(ends).toEqual([undefined]);
+  });
+
+  test('during another one waits for the next', () => {
+    const bench = running(1);
+    const [first, second] = [waits(bench), waits(bench)];
+    bench.getsReady(2).exitsWith(1, 0);
+    expect([first, second]).toEqual([[undefined], []]);
+    bench.getsReady(3).exitsWith(2, 0);
+    expect(second).toEqual([undefined]);
+  });
+
+  test('is told when it stops, and so is who waits for the next', () => {
+    const bench = running(1);
+    const [first, second] = [waits(bench), waits(bench)];
+    bench.exitsWith(2, 1);
+    expect(first).toEqual([expect.stringContaining('did not get ready')]);
+    expect(second).toEqual(first);
+  });
+
+  test('is told when the service stops instead', () => {
+    const bench = running(1);
+    const ends = waits(bench);
+    stopping(bench);
+    expect(ends).toEqual(['The service is stopping.']);
+  });
+});

@@ -31,6 +31,25 @@ export function prepareLedgerFolder(base: string, onError: (err: Error) => void 
   }
 }
 
+/** A service's folder, be it running or not. */
+export interface ServiceFolder {
+  readonly path: string;
+  readonly user: number;
+  readonly pid: number;
+}
+
+/** The folders that services have made below `base`. Empty where it cannot be read. */
+export function serviceFolders(base: string): ServiceFolder[] {
+  try {
+    return readdirSync(base).flatMap((name) => {
+      const [, user, , pid] = NAME.exec(name) ?? [];
+      return pid === undefined ? [] : [{ path: join(base, name), user: Number(user), pid: Number(pid) }];
+    });
+  } catch {
+    return [];
+  }
+}
+
 function removeLeftovers(base: string): void {
   for (const name of readdirSync(base)) {
     const [, user, namespace, pid, started] = NAME.exec(name) ?? [];

@@ -1,0 +1,20 @@
+import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
+import { text } from 'node:stream/consumers';
+import { CommandError } from './command-error.js';
+
+/**
+ * Asks a service at its control socket. Resolves when its answer begins.
+ * @throws CommandError with what the service says against it
+ */
+export async function ask(
+  socketPath: string,
+  method: 'GET' | 'POST',
+  path: string,
+): Promise<IncomingMessage> {
+  const req = request({ socketPath, method, path });
+  req.end();
+  const [res] = (await once(req, 'response')) as [IncomingMessage]; // what that event has
+  if (res.statusCode !== 200) throw new CommandError(await text(res));
+  return res;
+}

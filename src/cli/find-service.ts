@@ -1,0 +1,59 @@
+import { json } from 'node:stream/consumers';
+import { controlSocketPath } from '../cluster/control-socket.js';
+import type { ServiceIdentity } from '../cluster/service-status.js';
+import { readConfig } from '../config.js';
+import { serviceFolders } from '../metrics/ledger/ledger-folder.js';
+import { CommandError } from './command-error.js';
+import { ask } from './control-client.js';
+
+/** A service that answers. */
+export interface FoundService extends ServiceIdentity {
+  readonly socket: string;
+}
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Finds the service of this user that listens on `port`; without one, the only one that there is. Root sees those of all users.
+ * @param env where `PORT` and `LEDGER_DIR` are, as the service itself has them
+ * @throws CommandError when there is none, or more than one
+ */
+export async function findService(port: string | undefined, env: Env): Promise<FoundService> {
+  const wanted = port ?? (env['PORT'] || undefined);
+  const me = process.geteuid?.() ?? 0;
+  const folders = serviceFolders(readConfig(env).ledgerDir);
+  const mine = folders.filter(({ user }) => me === 0 || user === me);
+  const answers = await Promise.all(mine.map(({ path }) => identify(controlSocketPath(path))));
+  const running = answers.flatMap((service) => service ?? []);
+  const matching = running.filter(({ listen }) => wanted === undefined || listen === wanted);
+  const [found, other] = matching;
+  if (found && !other) return found;
+  if (other)
+    throw new CommandError(`Several services run here: ${listed(matching)}. Say which one by --port.`);
+  throw new CommandError(
+    running.length > 0
+      ? `No service listens on ${wanted}; there is ${listed(running)}.`
+      : whyNone(folders.filter((folder) => !mine.includes(folder))),
+  );
+}
+
+/** Undefined where nobody answers: the service has been killed and its folder is left over. */
+async function identify(socket: string): Promise<FoundService | undefined> {
+  try {
+    const identity = (await json(await ask(socket, 'GET', '/service'))) as ServiceIdentity; // only the service can listen there
+    return { ...identity, socket };
+  } catch {
+    return undefined;
+  }
+}
+
+function listed(services: readonly ServiceIdentity[]): string {
+  return services.map(({ listen, pid }) => `${listen} (pid ${pid})`).join(', ');
+}
+
+function whyNone(others: readonly { readonly user: number; readonly pid: number }[]): string {
+  const [other] = others;
+  return other
+    ? `No service of yours runs here. One with pid ${other.pid} is that of the user with id ${other.user}: run this as that user or as root.`
+    : 'No service runs here. Where it has a LEDGER_DIR, this command needs the same.';
+}

@@ -1,0 +1,69 @@
+#!/usr/bin/env node
+import { parseArgs } from 'node:util';
+import { ConfigError } from '../config.js';
+import type { Command } from './command.js';
+import { CommandError } from './command-error.js';
+import { heap, profile } from './inspect.js';
+import { logLevel } from './log-level.js';
+import { reload } from './reload.js';
+import { status } from './status.js';
+
+const COMMANDS: Readonly<Record<string, Command>> = { status, reload, 'log-level': logLevel, profile, heap };
+
+const USAGE = `Usage: koa-cluster-metrics COMMAND [--port PORT]
+
+  status [--watch | --json]           the workers of the service that runs here
+  reload                              replace all workers; waits until that is done
+  log-level LEVEL [--worker N]        of the service or of one worker, until the next reload
+  profile WORKER [--seconds N] > x.cpuprofile
+  heap WORKER > x.heapsnapshot
+
+The service is found by PORT or --port, as it was started; WORKER is a number in the first column of status, or a pid.
+`;
+
+const OPTIONS = {
+  port: { type: 'string' },
+  worker: { type: 'string' },
+  seconds: { type: 'string' },
+  watch: { type: 'boolean', default: false },
+  json: { type: 'boolean', default: false },
+  help: { type: 'boolean', short: 'h', default: false },
+} as const;
+
+/** Runs one command. Resolves with the exit code: 0, or 1 with a line on stderr that says why. */
+export async function main(args: string[]): Promise<number> {
+  try {
+    const { values, positionals } = parseArgs({ args, options: OPTIONS, allowPositionals: true });
+    const [name = '', ...words] = positionals;
+    if (values.help) {
+      process.stdout.write(USAGE);
+      return 0;
+    }
+    const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+    if (!command)
+      throw new CommandError(name === '' ? USAGE : `There is no command ${name}; --help lists them.`);
+    const { port, worker, seconds, watch, json } = values;
+    await command({
+      words,
+      options: { port, worker, seconds, watch, json },
+      env: process.env,
+      out: process.stdout,
+    });
+    return 0;
+  } catch (err) {
+    return explain(err);
+  }
+}
+
+function explain(err: unknown): number {
+  const { message, stack, code = '' } = err as NodeJS.ErrnoException; // nothing else is thrown
+  // Who reads our output has seen enough.
+  if (code === 'EPIPE') return 0;
+  const isPlain =
+    err instanceof CommandError || err instanceof ConfigError || code.startsWith('ERR_PARSE_ARGS');
+  const isGone = ['ECONNREFUSED', 'ECONNRESET', 'ENOENT'].includes(code);
+  process.stderr.write(`${isPlain ? message : isGone ? 'The service has ended.' : stack}\n`);
+  return 1;
+}
+
+if (require.main === module) void main(process.argv.slice(2)).then((code) => (process.exitCode = code));

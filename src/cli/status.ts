@@ -1,0 +1,27 @@
+import { json } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ServiceStatus } from '../cluster/service-status.js';
+import type { CommandInput } from './command.js';
+import { ask } from './control-client.js';
+import { findService } from './find-service.js';
+import { statusTable } from './status-table.js';
+
+const REDRAW_MS = 1_000;
+const HOME_AND_CLEAR = '\x1b[H\x1b[J';
+
+/** Shows the service and its workers: once, as JSON, or again every second until it is ended. */
+export async function status({ options, env, out }: CommandInput): Promise<void> {
+  const { socket } = await findService(options.port, env);
+  const look = async () => (await json(await ask(socket, 'GET', '/status'))) as ServiceStatus; // of our own socket
+  if (options.json) return write(JSON.stringify((await look()).workers, undefined, 2));
+  const coloured = out.isTTY && !env['NO_COLOR'];
+  write(statusTable(await look(), coloured), options.watch);
+  while (options.watch) {
+    await delay(REDRAW_MS);
+    write(statusTable(await look(), coloured), true);
+  }
+
+  function write(text: string, again = false): void {
+    out.write(`${again && out.isTTY ? HOME_AND_CLEAR : ''}${text}\n`);
+  }
+}

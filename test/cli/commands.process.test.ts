@@ -1,0 +1,226 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { WorkerStatus } from '../../src/cluster/service-status';
+import { eventually } from '../support/eventually';
+import { Load } from '../support/load-client';
+import { disposeAll, Service, type ServiceOptions } from '../support/service';
+
+const FIXTURE = join(process.cwd(), 'test/fixtures/service.js');
+const CLI = join(process.cwd(), 'dist/cli/main.js');
+
+jest.setTimeout(120_000);
+afterEach(() => disposeAll());
+
+interface Outcome {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** Runs a command as a person does, in the environment of the service unless `env` says otherwise. */
+function command(service: Pick<Service, 'ledgerDir' | 'port'>, args: string[], env = {}): Promise<Outcome> {
+  const child = spawn(process.execPath, [CLI, ...args], {
+    env: { PATH: process.env['PATH'], LEDGER_DIR: service.ledgerDir, PORT: String(service.port), ...env },
+  });
+  let [out, err] = ['', ''];
+  child.stdout.setEncoding('latin1').on('data', (text: string) => (out += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text));
+  return new Promise((resolve) => child.on('close', (code) => resolve({ code, out, err })));
+}
+
+const start = (options: ServiceOptions = {}): Promise<Service> =>
+  Service.start({ program: FIXTURE, ...options });
+
+async function workersOf(service: Service): Promise<WorkerStatus[]> {
+  const { out } = await command(service, ['status', '--json']);
+  return JSON.parse(out) as WorkerStatus[]; // what it prints
+}
+
+test('status shows every worker, and what it does', async () => {
+  const service = await start();
+  await service.allReady(2);
+  const load = new Load({ port: service.port, rate: 100, connections: 4, path: '/slow?ms=20' });
+  const workers = await eventually('traffic is seen', 20_000, async () => {
+    const seen = await workersOf(service);
+    const rates = seen.map(({ requestsPerSecond = 0 }) => requestsPerSecond);
+    return rates.reduce((a, b) => a + b, 0) > 50 && seen;
+  });
+  await load.stop();
+  expect(new Set(workers.map(({ pid }) => pid))).toEqual(new Set(service.workers()));
+  for (const { state, restarts, rssBytes = 0, cpu = -1, eventLoopDelaySeconds = -1 } of workers) {
+    expect({ state, restarts }).toEqual({ state: 'ready', restarts: 0 });
+    expect(rssBytes).toBeGreaterThan(20 * 2 ** 20);
+    expect(Math.min(cpu, eventLoopDelaySeconds)).toBeGreaterThanOrEqual(0);
+  }
+  expect(Math.max(...workers.map(({ p99Seconds = 0 }) => p99Seconds))).toBeGreaterThan(0.01);
+  const { code, out, err } = await command(service, ['status']);
+  expect({ code, err, coloured: out.includes('\x1b') }).toEqual({ code: 0, err: '', coloured: false });
+  expect(out).toContain(`http://127.0.0.1:${service.port}\npid ${service.pid}, up `);
+  expect(out.trim().split('\n')).toHaveLength(7);
+});
+
+test('--watch draws it again, and says when the service has ended', async () => {
+  const service = await start();
+  const watching = command(service, ['status', '--watch']);
+  // On a terminal of its own, which script(1) makes, it draws over what was there, in colours.
+  const terminal = spawn('script', ['-qfec', `${process.execPath} ${CLI} status --watch`, '/dev/null'], {
+    env: {
+      PATH: process.env['PATH'],
+      LEDGER_DIR: service.ledgerDir,
+      PORT: String(service.port),
+      TERM: 'xterm',
+    },
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  let drawn = '';
+  terminal.stdout.setEncoding('latin1').on('data', (text: string) => (drawn += text));
+  const ended = new Promise((resolve) => terminal.on('close', resolve));
+  await eventually('the second drawing', 20_000, () => drawn.split('WORKER').length > 2);
+  await service.stop();
+  expect(await watching).toMatchObject({ code: 1, err: 'The service has ended.\n' });
+  expect((await watching).out.split('WORKER').length).toBeGreaterThan(2);
+  await ended;
+  expect(drawn).toContain('\x1b[H\x1b[J');
+  expect(drawn).toContain('\x1b[32m');
+});
+
+test('a worker that hangs is shown, too', async () => {
+  const service = await start();
+  const [stopped = 0] = service.workers();
+  process.kill(stopped, 'SIGSTOP');
+  const hung = await eventually('it is silent', 20_000, async () => {
+    const worker = (await workersOf(service)).find(({ pid }) => pid === stopped);
+    return worker && worker.silentSeconds > 2 && worker;
+  });
+  process.kill(stopped, 'SIGCONT');
+  expect(hung.state).toBe('ready');
+});
+
+test('reload waits until all workers are new', async () => {
+  const service = await start();
+  await service.allReady(2);
+  const old = service.workers();
+  expect(await command(service, ['reload'])).toEqual({
+    code: 0,
+    out: 'Reloaded: all workers are new.\n',
+    err: '',
+  });
+  expect(service.workers()).toHaveLength(2);
+  expect(service.workers().filter((pid) => old.includes(pid))).toEqual([]);
+  expect((await workersOf(service)).map(({ restarts }) => restarts)).toEqual([1, 1]);
+});
+
+test('a reload whose new workers do not start fails, and says so', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'commands-test-'));
+  const fault = join(folder, 'fault');
+  const service = await start({ env: { FAULT_BOOT: 'exit', FAULT_BOOT_WHILE: fault } });
+  await service.allReady(2);
+  const old = service.workers();
+  writeFileSync(fault, '');
+  const { code, err } = await command(service, ['reload']);
+  expect({ code, err }).toEqual({
+    code: 1,
+    err: 'A new worker did not get ready; the old workers stay. The log says why.\n',
+  });
+  expect(service.workers()).toEqual(expect.arrayContaining(old));
+  rmSync(folder, { recursive: true });
+});
+
+test('log-level changes what is logged, by the workers that come later, too', async () => {
+  const service = await start({ env: { LOG_LEVEL: 'error' } });
+  expect(await command(service, ['log-level', 'verbose'])).toMatchObject({
+    code: 1,
+    err: expect.stringMatching(/^The level must be one of/),
+  });
+  expect((await command(service, ['log-level', 'info'])).code).toBe(0);
+  const [first = 0] = service.workers();
+  process.kill(first, 'SIGKILL');
+  await eventually('the primary logs it', 10_000, () => service.stdout.includes('A worker ended'));
+});
+
+test('profile gives a CPU profile of a worker, by its number or its pid', async () => {
+  const service = await start();
+  const [pid] = service.workers();
+  for (const worker of ['1', String(pid)]) {
+    const { code, out, err } = await command(service, ['profile', worker, '--seconds', '0.2']);
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+    expect(JSON.parse(out)).toMatchObject({ nodes: expect.any(Array), samples: expect.any(Array) });
+  }
+});
+
+test('heap gives a snapshot of the heap of a worker, which goes on', async () => {
+  const service = await start();
+  const before = service.workers();
+  const { code, out } = await command(service, ['heap', '1']);
+  expect(code).toBe(0);
+  expect(JSON.parse(out)).toMatchObject({ snapshot: { node_count: expect.any(Number) } });
+  expect(service.workers()).toEqual(before);
+});
+
+test('a worker that ends while it is asked is said to have ended', async () => {
+  const service = await start();
+  const [worker] = await workersOf(service);
+  const profile = command(service, ['profile', '1', '--seconds', '60']);
+  const { pid = 0 } = worker ?? {};
+  // The profiler is at work when the worker's status is asked for again.
+  await workersOf(service);
+  process.kill(pid, 'SIGKILL');
+  expect(await profile).toMatchObject({ code: 1, err: 'The worker has ended.\n' });
+});
+
+test.each([
+  [['profile', '7'], 'There is no worker 7: `koa-cluster-metrics status` shows them.'],
+  [['profile', 'x'], 'A worker is known by its number, not by "x".'],
+  [['profile'], 'Say of which worker; `koa-cluster-metrics status` shows them.'],
+  [['profile', '1', '--seconds', 'soon'], 'A profile takes more than 0 and at most 600 seconds.'],
+  [['frobnicate'], 'There is no command frobnicate; --help lists them.'],
+])('%j is refused with a line', async (args, line) => {
+  const service = await start();
+  expect(await command(service, args)).toEqual({ code: 1, out: '', err: `${line}\n` });
+});
+
+test('the socket and its folder are for their user only', async () => {
+  const service = await start();
+  const [folder = ''] = readdirSync(service.ledgerDir).filter((name) =>
+    name.startsWith('koa-cluster-metrics-'),
+  );
+  const path = join(service.ledgerDir, folder);
+  expect(statSync(path).mode & 0o777).toBe(0o700);
+  expect(statSync(join(path, 'control.sock')).mode & 0o777).toBe(0o600);
+});
+
+test('where no service runs, or several do, it says what to do', async () => {
+  const one = await start();
+  const shared = { LEDGER_DIR: one.ledgerDir };
+  const two = await start({ env: shared });
+  const either = await command(one, ['status'], { PORT: '' });
+  expect(either.code).toBe(1);
+  expect(either.err).toMatch(/^Several services run here: .*\. Say which one by --port\.\n$/);
+  for (const { port, pid } of [one, two]) expect(either.err).toContain(`${port} (pid ${pid})`);
+  expect((await command(one, ['status', '--port', String(two.port)])).out).toContain(`pid ${two.pid},`);
+  await two.stop();
+  expect((await command(one, ['status'], { PORT: '' })).out).toContain(`pid ${one.pid},`);
+  const wrong = await command(one, ['status', '--port', '1']);
+  expect(wrong.err).toBe(`No service listens on 1; there is ${one.port} (pid ${one.pid}).\n`);
+  await one.stop();
+  expect((await command(one, ['status'])).err).toMatch(/^No service runs here\./);
+});
+
+test("another user's service is named as such", async () => {
+  const service = await start();
+  chmodSync(service.ledgerDir, 0o755);
+  const run = (user: number) =>
+    spawnSync(process.execPath, [CLI, 'status'], {
+      env: { LEDGER_DIR: service.ledgerDir },
+      encoding: 'utf8',
+      uid: user,
+    });
+  if (process.geteuid?.() !== 0) return; // only root can be somebody else
+  const { status, stderr } = run(65_534);
+  expect({ status, stderr }).toEqual({
+    status: 1,
+    stderr: `No service of yours runs here. One with pid ${service.pid} is that of the user with id 0: run this as that user or as root.\n`,
+  });
+});
