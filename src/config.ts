@@ -13,7 +13,7 @@ const DEFAULT_BUCKETS: readonly number[] = Object.freeze([
 ]);
 
 /** The one table: field of `Config`, variable, what it takes, default. */
-function table(env: Env, read: Reader) {
+function table(read: Reader) {
   const shutdownTimeoutMs = read('SHUTDOWN_TIMEOUT_MS', whole(1, 3_600_000), 10_000);
   return {
     /** 0 lets the system choose a free port. */
@@ -58,7 +58,8 @@ function table(env: Env, read: Reader) {
     docs: read('DOCS', SWITCH, true),
     /** How many proxies in front of this service add to `X-Forwarded-*`; 0: what such a header says is not believed. */
     trustProxy: read('TRUST_PROXY', HOPS, 0),
-    validateResponses: read('VALIDATE_RESPONSES', SWITCH, env['NODE_ENV'] !== 'production'),
+    /** What happens to an answer that contradicts the description: a 500, a line in the log, nothing. */
+    validateResponses: read('VALIDATE_RESPONSES', oneOf(['on', 'report', 'off']), 'on'),
     pushgatewayUrl: read('PUSHGATEWAY_URL', WEB_ADDRESS, undefined),
     /** Memory-backed where there is such a folder: the workers' counts are written there. */
     ledgerDir: read('LEDGER_DIR', FOLDER, writable('/dev/shm') ? '/dev/shm' : tmpdir()),
@@ -83,7 +84,7 @@ export class ConfigError extends Error {
  */
 export function readConfig(env: Env): Config {
   const problems: string[] = [];
-  const config = table(env, (name, kind, fallback) => {
+  const config = table((name, kind, fallback) => {
     const text = env[name] ?? '';
     const value = text === '' ? fallback : kind.parse(text);
     if (text !== '' && value === undefined) {
@@ -158,10 +159,14 @@ const HOPS: Kind<number> = {
   parse: (text) => (text === 'off' ? 0 : text === 'on' ? 1 : whole(1, 16).parse(text)),
 };
 
-const LEVEL: Kind<LogLevel> = {
-  expected: `one of ${LOG_LEVELS.join(', ')}`,
-  parse: (text) => LOG_LEVELS.find((level) => level === text),
-};
+function oneOf<const T extends string>(words: readonly T[]): Kind<T> {
+  return {
+    expected: `one of ${words.join(', ')}`,
+    parse: (text) => words.find((word) => word === text),
+  };
+}
+
+const LEVEL: Kind<LogLevel> = oneOf(LOG_LEVELS);
 
 const BYTES: Readonly<Record<string, number>> = {
   b: 1,

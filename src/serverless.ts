@@ -60,7 +60,7 @@ function build(): Service {
   const gatherer = processGatherer(config.metricsPrefix, metrics, registry);
   const gather = async (format?: Format) => (await gatherer.gather(format)).bytes;
   const description = join(__dirname, 'generated/swagger/swagger.yaml');
-  const contract = loadContract({ description, handlers, validateResponses: config.validateResponses });
+  const contract = loadContract({ description, handlers });
   const app = createApp({ config, log, contract, metrics, gather, ready: () => true });
   if (config.pushgatewayUrl === undefined) return { app, push: () => Promise.resolve() };
   const { push } = new Pushgateway({

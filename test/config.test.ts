@@ -35,7 +35,7 @@ test('an empty environment gives the documented defaults', () => {
     requestTimeoutMs: 30_000,
     keepAliveTimeoutMs: 65_000,
     maxHeaderSize: undefined,
-    validateResponses: true,
+    validateResponses: 'on',
     pushgatewayUrl: undefined,
     ledgerDir: '/somewhere',
   });
@@ -79,8 +79,9 @@ test.each([
   ['REQUEST_TIMEOUT_MS', '120000', { requestTimeoutMs: 120_000 }],
   ['KEEP_ALIVE_TIMEOUT_MS', '620000', { keepAliveTimeoutMs: 620_000 }],
   ['MAX_HEADER_SIZE', '32kb', { maxHeaderSize: 32_768 }],
-  ['VALIDATE_RESPONSES', 'off', { validateResponses: false }],
-  ['NODE_ENV', 'production', { validateResponses: false }],
+  ['VALIDATE_RESPONSES', 'off', { validateResponses: 'off' }],
+  ['VALIDATE_RESPONSES', 'report', { validateResponses: 'report' }],
+  ['NODE_ENV', 'production', { validateResponses: 'on' }],
   ['PUSHGATEWAY_URL', 'http://127.0.0.1:9091', { pushgatewayUrl: 'http://127.0.0.1:9091' }],
 ])('%s=%s is understood', (name, value, expected) => {
   expect(readConfig({ [name]: value })).toMatchObject(expected);

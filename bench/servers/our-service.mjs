@@ -20,12 +20,12 @@ import { announce } from './announce.mjs';
  *   instrumented?: boolean, rows?: number }} options  `rows`: how many others have been counted before
  */
 export function serve({ document, handlers, middleware = [], instrumented = true, rows = 0 }) {
+  if (instrumented) collectDefaultMetrics();
+  else removeInstrumentation();
   const config = readConfig({ ...process.env, LOG_LEVEL: 'error' });
   const metrics = new RequestMetrics(config.metricsBuckets, openLedger(config));
   for (let row = 0; row < rows; row++) metrics.endpoint(`/counted-before/${row}`).observe('GET', 200, 0.01);
-  const contract = withFile(document, (description) =>
-    loadContract({ description, handlers, validateResponses: config.validateResponses }),
-  );
+  const contract = withFile(document, (description) => loadContract({ description, handlers }));
   const log = createLog(config.logLevel);
   const app = createApp({
     config,
@@ -34,15 +34,8 @@ export function serve({ document, handlers, middleware = [], instrumented = true
     metrics,
     gather: async () => Buffer.alloc(0),
     ready: () => true,
+    middleware,
   });
-  app.middleware.splice(1, 0, ...middleware);
-  if (instrumented) {
-    collectDefaultMetrics();
-  } else {
-    removeInstrumentation();
-    // The first is the one that measures.
-    app.middleware.shift();
-  }
   const handle = app.callback();
   announce(new Server((req, res) => void handle(req, res), metrics, config).http);
 }
@@ -64,15 +57,18 @@ function withFile(document, use) {
   }
 }
 
-/** The responses are Node's own, for which the rest of the program takes them, and nobody is told the endpoint. */
+/** The responses are Node's own, and nobody is told the endpoint. */
 function removeInstrumentation() {
-  Object.assign(ServerResponse.prototype, { count() {} });
   const load = createRequire(import.meta.url);
   Object.assign(load('../../dist/server/measured-response.js'), {
     MeasuredResponse: Object.assign(ServerResponse, { pending: () => [], closed() {} }),
     measuredResponse: () => ServerResponse,
   });
-  Object.assign(load('../../dist/http/measure.js'), { setEndpoint() {} });
+  const nothing = { endpoint: undefined, identify() {}, leaveInProgress() {} };
+  Object.assign(load('../../dist/http/measure.js'), {
+    measuring: () => () => {},
+    measurementOf: () => nothing,
+  });
 }
 
 /** @param {ReturnType<typeof readConfig>} config */

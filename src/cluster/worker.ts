@@ -96,7 +96,10 @@ class Worker {
       else if (message) this.#obey(message);
     });
     const config = this.#config;
-    const contract = loadContract({ description, handlers, validateResponses: config.validateResponses });
+    const contract = loadContract({
+      description,
+      handlers,
+    });
     const app = createApp({
       config,
       log: this.#log,

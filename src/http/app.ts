@@ -1,24 +1,34 @@
 import type Koa from 'koa';
-import type { Logger } from 'pino';
+import type { Middleware } from 'koa';
 import type { Config } from '../config.js';
-import { trustProxies } from './forwarded.js';
-import { measure } from './measure.js';
 import { Application } from './application.js';
-import { renderErrors } from './problem.js';
+import { trustProxies } from './forwarded.js';
+import { measuring } from './measure.js';
+import { failure } from './problem.js';
+import { requestIdentity } from './request-id.js';
 import { type RouterDeps, createRouter } from './router.js';
 
 export interface AppDeps extends RouterDeps {
   readonly config: Config;
-  readonly log: Logger;
+  /** Middleware around all that is served, outermost first. */
+  readonly middleware?: readonly Middleware[];
 }
 
 /** The app: what a request goes through, in this order. It does not listen. */
 export function createApp(deps: AppDeps): Koa {
-  const app = new Application();
+  const measure = measuring(deps.metrics);
+  const identify = requestIdentity();
+  const router = createRouter(deps);
+  const app = new Application({
+    begin(ctx) {
+      measure(ctx);
+      identify(ctx);
+      router.find(ctx);
+    },
+    route: router.route,
+    fail: failure(deps.log),
+  });
   trustProxies(app, deps.config.trustProxy);
-  renderErrors(app, deps.log);
-  app.use(measure(deps.metrics));
-  app.use(createRouter(deps));
-  app.ownMiddleware = app.middleware.length;
+  for (const middleware of deps.middleware ?? []) app.use(middleware);
   return app;
 }

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import bodyParser from 'koa-bodyparser';
-import type { Context, Middleware, Next } from 'koa';
+import type { Context } from 'koa';
 import { type BodyKind, parseMediaType } from '../openapi/media-type.js';
 import { malformed, parseJson } from './json-body.js';
 import { readPlainBody } from './plain-body.js';
@@ -18,18 +18,20 @@ const CODINGS = ['gzip', 'deflate', 'br'];
 /** As a string with a character for each byte: koa-bodyparser would put U+FFFD in place of what is not UTF-8. */
 const BYTES = { encoding: 'binary' };
 
+type BodyReader = (ctx: Context, text: string | undefined) => Promise<void> | undefined;
+
 interface BodyOptions {
   /** Bytes, after decompression. */
   readonly limit: number;
   /** By media type in lower case: what a body of this type is read as, and then given to. */
-  readonly readers: ReadonlyMap<string, (ctx: Context, text: string | undefined) => unknown>;
+  readonly readers: ReadonlyMap<string, BodyReader>;
 }
 
 /**
- * Middleware that reads the body of an operation and gives its text to the reader of its media type, `undefined` to
+ * A function that reads the body of an operation and gives its text to the reader of its media type, `undefined` to
  * any if there is no body. Throws a 415 for what is not declared, a 413 for what is too large, a 400 for what is broken.
  */
-export function bodyMiddleware({ limit, readers }: BodyOptions): Middleware {
+export function bodyMiddleware({ limit, readers }: BodyOptions): (ctx: Context) => Promise<void> | undefined {
   const types = [...readers.keys()];
   const [withoutBody] = readers.values();
   const parse = bodyParser({
@@ -41,7 +43,7 @@ export function bodyMiddleware({ limit, readers }: BodyOptions): Middleware {
       throw readProblem(error);
     },
   });
-  const read = (ctx: Context, reader: (ctx: Context, text: string | undefined) => unknown) => {
+  const read = async (ctx: Context, reader: BodyReader) => {
     const raw: unknown = ctx.request.body;
     if (typeof raw !== 'string') throw unsupportedType(types);
     return reader(ctx, raw === '' ? undefined : decodeUtf8(Buffer.from(raw, 'latin1')));
@@ -54,8 +56,7 @@ export function bodyMiddleware({ limit, readers }: BodyOptions): Middleware {
     // One that waits for 100 Continue need not send what would be refused.
     if (!isEncoded(ctx) && Number(ctx.req.headers['content-length'] ?? 0) > limit) throw tooLarge();
     if (isPlain(ctx)) return readPlainBody(ctx.req).then((bytes) => reader(ctx, decodeUtf8(bytes)));
-    const next: Next = () => Promise.resolve(read(ctx, reader));
-    return parse(ctx, next);
+    return parse(ctx, () => read(ctx, reader));
   };
 }
 

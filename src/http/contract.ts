@@ -12,26 +12,23 @@ export interface Contract {
   /** The description as it was written, and as what it says. */
   readonly text: string;
   readonly document: Readonly<Record<string, unknown>>;
-  readonly validateResponses: boolean;
 }
 
 interface ContractOptions {
   /** Path of the description, OpenAPI 3.1 in YAML. */
   readonly description: string;
   readonly handlers: Handlers;
-  /** Check what handlers answer as well: a mismatch is a 500. Costs time for every answer. */
-  readonly validateResponses: boolean;
 }
 
 /**
  * Reads an API description, checks that it can be served by these handlers, and compiles its validators. Throws
  * ContractError, which names file, place and cause, at the first thing that is wrong.
  */
-export function loadContract({ description: file, handlers, validateResponses }: ContractOptions): Contract {
+export function loadContract({ description: file, handlers }: ContractOptions): Contract {
   const description = new Description(file);
   const operations = compileOperations(description, new Schemas(description));
   checkHandlers(operations, handlers, description.root);
-  return { operations, handlers, text: description.text, document: description.document, validateResponses };
+  return { operations, handlers, text: description.text, document: description.document };
 }
 
 function checkHandlers(operations: readonly Operation[], handlers: Handlers, root: Place): void {

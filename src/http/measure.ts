@@ -1,60 +1,38 @@
 import type { ServerResponse } from 'node:http';
-import type { Middleware } from 'koa';
-import { CLIENT_LEFT, MeasuredResponse } from '../server/measured-response.js';
+import type { Context } from 'koa';
 import type { Endpoint, RequestMetrics } from '../metrics/request-metrics.js';
+import { CLIENT_LEFT, MeasuredResponse } from '../server/measured-response.js';
+import { Measurement } from '../server/measurement.js';
 
 /** The endpoint label of what no path template matched. */
 export const UNMATCHED = 'unmatched';
 
-/** What the middleware knows of any response, be it of this class or of a server that is not ours. */
-type Measured = ServerResponse & Pick<MeasuredResponse, 'endpoint' | 'leaveInProgress'>;
-
-/** Counts the request under this endpoint. For every path that matches a template, whatever the answer. */
-export function setEndpoint(res: ServerResponse, endpoint: Endpoint): void {
-  // `measure` was here first: it made the response a measured one.
-  (res as Measured).endpoint = endpoint;
-}
-
-/** A scrape is not work in progress: without this an idle service would always report 1. */
-export function excludeFromInProgress(res: ServerResponse): void {
-  (res as Measured).leaveInProgress();
+/** The account of a request that is measured. */
+export function measurementOf({ res }: Context): Measurement {
+  return (res as unknown as Pick<MeasuredResponse, 'measurement'>).measurement; // `measuring` gave it one
 }
 
 /**
- * The metrics middleware, to be mounted first. It adds no promise of its own: the response counts itself. Where the
- * server is not ours (serverless, `app.callback()` in a test) it teaches the response at hand to count itself.
+ * Makes a function that measures a request, as `unmatched` until its path template is known. A response of our own server counts
+ * itself; one of another server (serverless, `app.callback()` in a test) is taught to say when it is over.
  */
-export function measure(metrics: RequestMetrics): Middleware {
+export function measuring(metrics: RequestMetrics): (ctx: Context) => void {
   const unmatched = metrics.endpoint(UNMATCHED);
-  return (ctx, next) => {
+  return (ctx) => {
     const { res } = ctx;
-    if (!(res instanceof MeasuredResponse)) observeForeign(res, metrics, unmatched);
-    setEndpoint(res, unmatched);
-    return next();
+    if (res instanceof MeasuredResponse) res.measurement.endpoint = unmatched;
+    else foreign(res, metrics, unmatched);
   };
 }
 
-function observeForeign(res: ServerResponse, metrics: RequestMetrics, endpoint: Endpoint): void {
-  const arrived = performance.now();
-  let counted = false;
-  let inProgress = true;
-  metrics.inProgress += 1;
-  const leaveInProgress = () => {
-    if (inProgress) metrics.inProgress -= 1;
-    inProgress = false;
-  };
-  const measured = Object.assign(res, { endpoint, leaveInProgress });
-  const count = (status: number) => {
-    if (counted) return;
-    counted = true;
-    leaveInProgress();
-    measured.endpoint.observe(res.req.method ?? 'OTHER', status, (performance.now() - arrived) / 1000);
-  };
+function foreign(res: ServerResponse, metrics: RequestMetrics, endpoint: Endpoint): void {
+  const account = new Measurement(metrics, endpoint, res.req);
   const end = res.end.bind(res);
   res.end = (...args: unknown[]) => {
-    if (!res.headersSent) count(res.statusCode);
+    if (!res.headersSent) account.count(res.statusCode);
     return Reflect.apply(end, res, args);
   };
-  res.once('finish', () => count(res.statusCode));
-  res.once('close', () => count(CLIENT_LEFT));
+  res.once('finish', () => account.count(res.statusCode));
+  res.once('close', () => account.count(CLIENT_LEFT));
+  Object.assign(res, { measurement: account });
 }

@@ -7,7 +7,7 @@ import { PROTOBUF_TYPE } from '../metrics/exposition/protobuf-renderer.js';
 import { CONTENT_TYPE } from '../metrics/exposition/text-renderer.js';
 import { acceptsGzip, type Offer, preferred } from './accept.js';
 import { gzipped } from './gzip.js';
-import { excludeFromInProgress } from './measure.js';
+import { measurementOf } from './measure.js';
 import { Problem, sendProblem } from './problem.js';
 import { pathOf } from './request-target.js';
 
@@ -40,7 +40,8 @@ const CONTENT_TYPES: Readonly<Record<Format, string>> = { text: CONTENT_TYPE, pr
 export function createMetricsHandler(options: ScrapeOptions) {
   const scrape = createScrape(options);
   return async (_request: unknown, ctx: Context): Promise<Buffer> => {
-    excludeFromInProgress(ctx.res);
+    // A scrape is no work in progress: without this an idle service would always report 1.
+    measurementOf(ctx).leaveInProgress();
     const { bytes, headers } = await scrape(ctx.req.headers);
     const { Vary, ...others } = headers;
     ctx.set(others);

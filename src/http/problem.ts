@@ -1,22 +1,26 @@
 import { STATUS_CODES, type ServerResponse } from 'node:http';
-import Koa, { HttpError } from 'koa';
-import type { Logger } from 'pino';
-import { setCommonHeaders } from './application.js';
+import { inspect } from 'node:util';
+import { isNativeError } from 'node:util/types';
+import type { Context } from 'koa';
+import type { Logger } from '../log.js';
 import type { Fault } from '../openapi/validation.js';
+import { PROBLEM_TYPE, problemJson } from '../server/problem-json.js';
+
+type Headers = Readonly<Record<string, string | string[]>>;
 
 interface ProblemOptions {
   readonly errors?: readonly Fault[];
   /** Further headers of the answer, such as `Allow`. */
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly headers?: Headers;
   /** For the log. */
   readonly cause?: unknown;
 }
 
-/** What the client is to be told (RFC 9457). Every other error is a bug: a bare 500 for the client. */
+/** What the client is to be told (RFC 9457), with a status from 400 to 599. */
 export class Problem extends Error {
   override readonly name = 'Problem';
   readonly errors: readonly Fault[] | undefined;
-  readonly headers: Readonly<Record<string, string>>;
+  readonly headers: Headers;
 
   constructor(
     readonly status: number,
@@ -29,67 +33,110 @@ export class Problem extends Error {
   }
 }
 
-/**
- * Renders everything that is thrown, also by a stream that is sent or by the serialization of a body, as
- * `application/problem+json`.
- */
-export function renderErrors(app: Koa, log: Logger): void {
-  // Koa's own place for this. A middleware with try and catch would cost every request a promise, and see less.
-  const failed = new WeakSet<Koa.Context>();
-  const onerror = function (this: Koa.Context, error: unknown) {
-    // Called when an answer has ended well, too, and more than once for one stream.
-    if (error === null || error === undefined || failed.has(this)) return;
-    failed.add(this);
-    fail(this, error, log);
-  };
-  Object.assign(app.context, { onerror });
-}
-
 /** How Node calls it when the other side of a connection has gone. */
-const GONE = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED', 'ERR_STREAM_PREMATURE_CLOSE']);
-
-function fail(ctx: Koa.Context, error: unknown, log: Logger): void {
-  const { res } = ctx;
-  const { requestId } = ctx.state;
-  const open = ctx.writable && !res.destroyed;
-  if (!open && GONE.has((error as NodeJS.ErrnoException).code ?? '')) {
-    log.debug({ requestId, err: error }, 'The client left before the answer was complete');
-    return;
-  }
-  const problem = asProblem(error);
-  if (!problem || problem.status >= 500) log.error({ requestId, err: error }, 'Request failed');
-  // Half an answer can't be taken back; the client must not take it for a whole one.
-  if (res.headersSent) res.destroy();
-  else if (open) render(ctx, problem ?? new Problem(500, INTERNAL));
-}
+const GONE = new Set<unknown>(['ECONNRESET', 'EPIPE', 'ECONNABORTED', 'ERR_STREAM_PREMATURE_CLOSE']);
 
 const INTERNAL = 'The service failed. Its log has more under this request id.';
 
-function render(ctx: Koa.Context, problem: Problem): void {
-  const { res } = ctx;
-  // They were meant for the answer that failed.
-  for (const name of res.getHeaderNames()) res.removeHeader(name);
-  setCommonHeaders(ctx);
-  sendProblem(res, problem);
+/**
+ * Makes a function that answers whatever is thrown as `application/problem+json`: a bug, which is all that has no status, as a
+ * bare 500 whose cause is in the log. It never throws itself.
+ */
+export function failure(log: Logger): (ctx: Context, thrown: unknown) => void {
+  const failed = new WeakSet<Context>();
+  return (ctx, thrown) => {
+    // Koa can report one stream more than once.
+    if (failed.has(ctx)) return;
+    failed.add(ctx);
+    const { res } = ctx;
+    const open = ctx.writable && !res.destroyed;
+    if (!open && GONE.has(fieldOf(thrown, 'code'))) {
+      log.debug(
+        { requestId: ctx.state['requestId'], err: thrown },
+        'The client left before its answer was complete',
+      );
+      return;
+    }
+    const problem = asProblem(thrown);
+    if (!problem || problem.status >= 500) report(ctx, log, thrown);
+    // Half an answer can't be taken back; the client must not take it for a whole one.
+    if (res.headersSent) res.destroy();
+    if (res.headersSent || !open) return;
+    const answer = problem ?? new Problem(500, INTERNAL, { headers: headersOf(thrown) });
+    try {
+      sendProblem(res, answer);
+    } catch (error) {
+      report(ctx, log, error);
+      for (const name of Object.keys(answer.headers)) res.removeHeader(name);
+      sendProblem(res, new Problem(500, INTERNAL));
+    }
+  };
 }
 
+/** What can't be read (a Proxy, a getter that throws) must not keep the answer from the client. */
+function report(ctx: Context, log: Logger, thrown: unknown): void {
+  const requestId: unknown = ctx.state['requestId'];
+  try {
+    const err = isNativeError(thrown) ? thrown : new Error(`Thrown, but no error: ${inspect(thrown)}`);
+    log.error({ requestId, err }, 'Request failed');
+  } catch {
+    log.error({ requestId }, 'Request failed; what it threw cannot be read');
+  }
+}
+
+/** They describe the answer that failed, and no problem. */
+const OF_CONTENT = [
+  'Accept-Ranges',
+  'Content-Disposition',
+  'Content-Encoding',
+  'Content-Language',
+  'Content-Location',
+  'Content-Range',
+  'ETag',
+  'Last-Modified',
+  'Transfer-Encoding',
+];
+
 /** Answers with a problem; a 5xx with the request id of the answer, for who reads the log. */
-export function sendProblem(res: ServerResponse, problem: Problem): void {
-  const { status, detail, errors, headers } = problem;
-  const title = STATUS_CODES[status] ?? 'Error';
+export function sendProblem(res: ServerResponse, { status, detail, errors, headers }: Problem): void {
   const requestId = status >= 500 ? res.getHeader('X-Request-Id') : undefined;
-  const body = JSON.stringify({ type: 'about:blank', title, status, detail, errors, requestId });
-  res.writeHead(status, title, {
-    ...headers,
-    'Content-Type': 'application/problem+json',
-    'Content-Length': Buffer.byteLength(body),
-  });
+  const body = problemJson({ status, detail, errors, requestId: requestId?.toString() });
+  for (const name of OF_CONTENT) res.removeHeader(name);
+  for (const [name, value] of Object.entries(headers)) res.setHeader(name, value);
+  res.setHeader('Content-Type', PROBLEM_TYPE);
+  res.setHeader('Content-Length', Buffer.byteLength(body));
+  res.writeHead(status, STATUS_CODES[status] ?? 'Error');
   res.end(body);
 }
 
-/** What `ctx.throw` makes is a problem too, as far as it is meant for the client. */
-export function asProblem(error: unknown): Problem | undefined {
-  if (error instanceof Problem) return error;
-  if (!(error instanceof HttpError) || !error.expose) return undefined;
-  return new Problem(error.status, error.message, { headers: error.headers ?? {} });
+/**
+ * The problem that an error is, as Koa has it: one that brings a status has that, and tells the client its message where it says
+ * so by `expose`. `undefined` for a bug.
+ */
+export function asProblem(thrown: unknown): Problem | undefined {
+  const isProblem = isNativeError(thrown) && thrown instanceof Problem;
+  const status = isProblem ? thrown.status : (fieldOf(thrown, 'status') ?? fieldOf(thrown, 'statusCode'));
+  if (typeof status !== 'number' || !Number.isInteger(status) || status < 400 || status > 599)
+    return undefined;
+  if (isProblem) return thrown;
+  const message = fieldOf(thrown, 'expose') === true ? fieldOf(thrown, 'message') : undefined;
+  const detail = typeof message === 'string' ? message : (STATUS_CODES[status] ?? 'Error');
+  return new Problem(status, detail, { headers: headersOf(thrown) });
+}
+
+/** Headers that a middleware, such as @koa/cors, has put on an error for its answer. */
+function headersOf(thrown: unknown): Headers {
+  const headers = fieldOf(thrown, 'headers');
+  return typeof headers === 'object' && headers !== null ? (headers as Headers) : {}; // checked when they are set
+}
+
+/** A field of an error; of anything else, and of one that throws when it is read, there is none. */
+function fieldOf(thrown: unknown, name: string): unknown {
+  try {
+    return isNativeError(thrown) && name in thrown
+      ? (thrown as unknown as Record<string, unknown>)[name]
+      : undefined; // it is there
+  } catch {
+    return undefined;
+  }
 }

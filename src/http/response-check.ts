@@ -1,66 +1,96 @@
-import { Readable } from 'node:stream';
 import type { Context } from 'koa';
+import type { Logger } from '../log.js';
 import { parseMediaType } from '../openapi/media-type.js';
+import type { Operation } from '../openapi/operation.js';
 import type { DeclaredResponse, DeclaredResponses } from '../openapi/responses.js';
 import type { Validator } from '../openapi/validation.js';
-import type { Problem } from './problem.js';
+import { jsonValue } from './json-value.js';
+import { asProblem } from './problem.js';
+import { isJson } from './reply.js';
+import { isStream } from './respond.js';
 
-/** Each throws an error that names the operation if an answer is not what the description declares. */
+/** How often a contradiction of an operation is logged where answers are served all the same. */
+const REPORT_EVERY_MS = 60_000;
+
 export interface ResponseCheck {
-  /** Of the answer in `ctx`. */
-  answer(ctx: Context): void;
-  /** Of one that the handler threw. */
-  problem(problem: Problem): void;
+  /** Of what a handler returned, which has become the answer in `ctx`. */
+  answer(ctx: Context, value: unknown): void;
+  /** Of what it threw: a problem is an answer too. */
+  thrown(thrown: unknown): void;
 }
 
-/** Makes the check of the answers of one operation: status, media type, required headers, and content. */
-export function responseCheck(id: string, declared: DeclaredResponses): ResponseCheck {
-  const mismatch = (status: number, reason: string, cause?: Problem) =>
-    new Error(`Operation "${id}" answers ${status} but ${reason}`, { cause });
-  const find = (status: number, cause?: Problem) => {
-    const found =
-      declared.get(String(status)) ?? declared.get(`${String(status)[0]}XX`) ?? declared.get('default');
-    if (!found) throw mismatch(status, 'its description has no such status', cause);
-    return found;
+/**
+ * Makes the check of the answers of one operation before they are written: status, media type, required headers, and content.
+ * An answer that contradicts the description is an error that names the operation, or is only reported to the log.
+ */
+export function responseCheck(
+  { id, responses }: Operation,
+  mode: 'on' | 'report',
+  log: Logger,
+): ResponseCheck {
+  const complain = mode === 'on' ? refuse : reporter(log);
+  const check = (status: number, reason: string | undefined, cause?: unknown) => {
+    if (reason !== undefined) complain(`Operation "${id}" answers ${status} but ${reason}`, cause);
   };
   return {
-    answer(ctx) {
-      const reason = disagreement(find(ctx.status), ctx);
-      if (reason) throw mismatch(ctx.status, reason);
+    answer(ctx, value) {
+      const { statusCode } = ctx.res;
+      const response = find(responses, statusCode);
+      check(statusCode, response ? disagreement(response, ctx, value) : UNDECLARED);
     },
-    problem(problem) {
-      find(problem.status, problem);
+    thrown(thrown) {
+      const problem = asProblem(thrown);
+      if (problem && !find(responses, problem.status)) check(problem.status, UNDECLARED, thrown);
     },
   };
 }
 
-function disagreement(response: DeclaredResponse, ctx: Context): string | undefined {
+const UNDECLARED = 'its description has no such status';
+
+function refuse(contradiction: string, cause?: unknown): void {
+  throw new Error(contradiction, { cause });
+}
+
+function reporter(log: Logger): (contradiction: string) => void {
+  let reported = -Infinity;
+  return (contradiction) => {
+    if (performance.now() - reported < REPORT_EVERY_MS) return;
+    reported = performance.now();
+    log.warn({ contradiction }, 'An answer contradicts the API description and is served all the same');
+  };
+}
+
+function find(declared: DeclaredResponses, status: number): DeclaredResponse | undefined {
+  return declared.get(String(status)) ?? declared.get(`${String(status)[0]}XX`) ?? declared.get('default');
+}
+
+function disagreement(response: DeclaredResponse, ctx: Context, value: unknown): string | undefined {
   const missing = response.headers.find((name) => !ctx.res.hasHeader(name));
   if (missing) return `without the header ${missing}`;
-  // Koa's redirect brings a note for people.
-  if (response.contents.size === 0 && ctx.status >= 300) return undefined;
   const isEmpty = ctx.body === null || ctx.body === undefined;
-  if (response.contents.size === 0) return isEmpty ? undefined : 'its description has no content for it';
-  const type = ctx.response.get('Content-Type');
+  // Koa's redirect brings a note for people.
+  if (response.contents.size === 0)
+    return isEmpty || ctx.status >= 300 ? undefined : 'its description has no content for it';
+  const { type } = ctx.response;
   const validate = validatorFor(response, type);
   if (!validate) return `with the type "${type}" that its description has not`;
-  const [complaint] = (isStream(ctx.body) ? undefined : validate(valueOf(ctx))) ?? [];
+  const [complaint] = (isStream(ctx.body) ? undefined : validate(valueOf(ctx, value))) ?? [];
   return complaint && `"${complaint.path}" of the body ${complaint.message}`;
 }
 
-function validatorFor({ contents }: DeclaredResponse, header: string): Validator | undefined {
-  const essence = parseMediaType(header)?.essence ?? '';
+function validatorFor({ contents }: DeclaredResponse, type: string): Validator | undefined {
+  const validate = contents.get(type);
+  if (validate) return validate;
+  const essence = parseMediaType(type)?.essence ?? '';
   return contents.get(essence) ?? contents.get(`${essence.split('/')[0]}/*`) ?? contents.get('*/*');
 }
 
-/** A stream is sent as it comes: only its type is checked. */
-function isStream(body: unknown): boolean {
-  return body instanceof Readable;
-}
-
-/** The value that the client will read out of the body. */
-function valueOf(ctx: Context): unknown {
-  const text =
-    typeof ctx.body === 'string' || Buffer.isBuffer(ctx.body) ? String(ctx.body) : JSON.stringify(ctx.body);
-  return /[/+]json\b/.test(ctx.response.get('Content-Type')) ? JSON.parse(text) : text;
+/** The value that the client will read out of the body. Only what a handler has encoded itself is parsed. */
+function valueOf(ctx: Context, returned: unknown): unknown {
+  const body: unknown = returned ?? ctx.body;
+  const json = isJson(ctx.response.type);
+  if (returned === null) return null;
+  const isEncoded = Buffer.isBuffer(body) || (returned === undefined && typeof body === 'string');
+  if (isEncoded) return json ? JSON.parse(String(body)) : String(body);
+  return json ? jsonValue(body) : body;
 }

@@ -1,17 +1,25 @@
-import { Router } from '@koa/router';
-import type { Context, Middleware } from 'koa';
-import { type RequestMetrics, type Endpoint } from '../metrics/request-metrics.js';
-import { setEndpoint } from './measure.js';
+import { Router as KoaRouter } from '@koa/router';
+import type { Context } from 'koa';
+import type { Endpoint, RequestMetrics } from '../metrics/request-metrics.js';
 import type { Contract } from './contract.js';
+import { UNMATCHED, measurementOf } from './measure.js';
 import { PathIndex } from './path-index.js';
 import { Problem } from './problem.js';
-import { serveOperation } from './serve.js';
-import { type ServiceDeps, serviceHandlers } from './service-operations.js';
 import { pathOf, percentDecoded } from './request-target.js';
+import { type Serve, type ServeDeps, serveOperation } from './serve.js';
+import { type ServiceDeps, serviceHandlers } from './service-operations.js';
 
-export interface RouterDeps extends ServiceDeps {
+export interface RouterDeps extends ServiceDeps, ServeDeps {
+  readonly config: ServiceDeps['config'] & ServeDeps['config'];
   readonly contract: Contract;
   readonly metrics: RequestMetrics;
+}
+
+export interface Router {
+  /** Finds the path template of a request, which is counted under it whoever answers. */
+  readonly find: (ctx: Context) => void;
+  /** Answers a request that `find` was given before. */
+  readonly route: Serve;
 }
 
 /** What is served under one path template. */
@@ -19,44 +27,64 @@ interface Resource {
   readonly endpoint: Endpoint;
   readonly parameters: readonly string[];
   /** By method. HEAD is there wherever GET is. */
-  readonly methods: Map<string, Middleware>;
+  readonly methods: Map<string, Serve>;
   allow: string;
 }
 
 const NO_PARAMETERS = Object.freeze({});
 
+/** The template that a target matches, if any, and the segments that its parameters stand for, still encoded. */
+interface Match {
+  readonly url: string;
+  readonly resource: Resource | undefined;
+  readonly segments: readonly string[];
+}
+
+const match = Symbol('the template that the request matches');
+
 /**
- * Middleware that serves the operations of the contract, and is the last: what no path template matches is a 404, a
- * method that a path does not have a 405 with `Allow`, and OPTIONS is answered with `Allow`.
+ * Serves the operations of the contract: what no path template matches is a 404, a method that a path does not have a 405 with
+ * `Allow`, and OPTIONS is answered with `Allow`.
  */
-export function createRouter(deps: RouterDeps): Middleware {
+export function createRouter(deps: RouterDeps): Router {
   const index = indexOf(registered(deps), deps.metrics);
-  return (ctx, next) => {
+  const unmatched = deps.metrics.endpoint(UNMATCHED);
+  const find = (ctx: Context): Match => {
     const segments: string[] = [];
-    const resource = index.find(pathOf(ctx.req.url ?? ''), segments);
-    if (!resource) return unmatched(ctx);
-    setEndpoint(ctx.res, resource.endpoint);
-    const serve = resource.methods.get(ctx.req.method ?? '');
-    if (!serve) return withoutMethod(ctx, resource.allow);
-    ctx['params'] = parametersOf(resource, segments);
-    return serve(ctx, next);
+    const { url = '' } = ctx.req;
+    const resource = index.find(pathOf(url), segments);
+    measurementOf(ctx).endpoint = resource?.endpoint ?? unmatched;
+    return (ctx[match] = { url, resource, segments });
+  };
+  return {
+    find,
+    route: (ctx) => {
+      const before = ctx[match] as Match; // `find` made it
+      // A middleware may have changed it, to take away a prefix for one.
+      const { resource, segments } = before.url === ctx.req.url ? before : find(ctx);
+      if (!resource) return withoutPath(ctx);
+      const serve = resource.methods.get(ctx.req.method ?? '');
+      if (!serve) return withoutMethod(ctx, resource.allow);
+      ctx['params'] = parametersOf(resource, segments);
+      return serve(ctx);
+    },
   };
 }
 
 /** The routes of the contract; an operation of the service that is switched off by configuration has none. */
-function registered(deps: RouterDeps): Router {
-  const router = new Router({ sensitive: true, strict: true });
+function registered(deps: RouterDeps): KoaRouter {
+  const router = new KoaRouter({ sensitive: true, strict: true });
   const { contract } = deps;
   const own = serviceHandlers(deps);
+  const unchecked = { ...deps, config: { ...deps.config, validateResponses: 'off' as const } };
   for (const operation of contract.operations) {
-    const handler = contract.handlers[operation.id] ?? own[operation.id];
-    if (handler) {
-      const serve = serveOperation(operation, handler, {
-        bodyLimit: deps.config.bodyLimit,
-        validateResponses: contract.validateResponses,
-      });
+    const handler = contract.handlers[operation.id];
+    const ownHandler = own[operation.id];
+    const serve = handler
+      ? serveOperation(operation, handler, deps)
+      : ownHandler && serveOperation(operation, ownHandler, unchecked);
+    if (serve)
       router.register(routePath(operation.path), [operation.method], serve, { name: operation.path });
-    }
   }
   return router;
 }
@@ -69,7 +97,7 @@ function routePath(template: string): string {
 }
 
 /** An index of the routes: @koa/router would try one after the other, for every request. */
-function indexOf(router: Router, metrics: RequestMetrics): PathIndex<Resource> {
+function indexOf(router: KoaRouter, metrics: RequestMetrics): PathIndex<Resource> {
   const index = new PathIndex<Resource>();
   const resources = new Map<string, Resource>();
   for (const { name: template = '', methods, stack } of router.stack) {
@@ -82,7 +110,7 @@ function indexOf(router: Router, metrics: RequestMetrics): PathIndex<Resource> {
     };
     resources.set(template, resource);
     const [described, head] = methods.toReversed();
-    const serve = stack[0] as Middleware; // the one that `registered` gave it
+    const serve = stack[0] as Serve; // the one that `registered` gave it
     if (described !== undefined) resource.methods.set(described, serve);
     // A GET brings its HEAD, but one that is described itself goes before.
     if (head !== undefined && !resource.methods.has(head)) resource.methods.set(head, serve);
@@ -103,17 +131,19 @@ function parametersOf(
   return values;
 }
 
-function unmatched(ctx: Context): void {
+function withoutPath(ctx: Context): undefined {
   // RFC 9110 section 9.3.7: "*" asks about the server as a whole.
   if (ctx.req.method !== 'OPTIONS' || ctx.req.url !== '*')
     throw new Problem(404, 'There is nothing at this path.');
   ctx.status = 204;
+  return undefined;
 }
 
-function withoutMethod(ctx: Context, allow: string): void {
+function withoutMethod(ctx: Context, allow: string): undefined {
   if (ctx.req.method !== 'OPTIONS') {
     throw new Problem(405, `This path has ${allow}.`, { headers: { Allow: allow } });
   }
   ctx.res.setHeader('Allow', allow);
   ctx.status = 204;
+  return undefined;
 }

@@ -136,7 +136,10 @@ class Instance {
 
   #serve({ description, handlers }: Service, metrics: RequestMetrics, gather: Gather): Server {
     const config = this.#config;
-    const contract = loadContract({ description, handlers, validateResponses: config.validateResponses });
+    const contract = loadContract({
+      description,
+      handlers,
+    });
     const ready = () => !this.#stopping;
     const handle = createApp({ config, log: this.#log, contract, metrics, gather, ready }).callback();
     return new Server((req, res) => void handle(req, res), metrics, config);

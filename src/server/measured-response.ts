@@ -1,8 +1,8 @@
 import { type IncomingMessage, type OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { performance } from 'node:perf_hooks';
 import { closePatiently } from './lingering-close.js';
 import type { Endpoint, RequestMetrics } from '../metrics/request-metrics.js';
+import { Measurement } from './measurement.js';
 
 /** The endpoint label of what was refused before it reached the app. */
 export const MALFORMED = 'malformed';
@@ -36,15 +36,10 @@ interface Stream {
  * it in the next scrape, even if this process is killed in between.
  */
 export class MeasuredResponse extends ServerResponse {
-  #endpoint: Endpoint;
-  #inProgress = true;
+  /** It stands under `malformed` until the request reaches the app. */
+  readonly measurement: Measurement;
   /** Node's own mark, by which streams know that an answer is closed. */
   declare _closed: boolean;
-  readonly #metrics: RequestMetrics;
-  readonly #arrived = performance.now();
-  /** Where the request is noted among those in flight. */
-  readonly #slot: number;
-  #counted = false;
   #brokenOff = false;
   /** It has ended while an earlier answer was on its way: it is counted when its turn comes. */
   #awaitsTurn = false;
@@ -55,51 +50,30 @@ export class MeasuredResponse extends ServerResponse {
   constructor(metrics: RequestMetrics, malformed: Endpoint, req: IncomingMessage, options?: object) {
     // @ts-expect-error Node passes its options on to OutgoingMessage; the type does not declare them.
     super(req, options);
-    this.#metrics = metrics;
-    this.#endpoint = malformed;
-    this.#slot = metrics.inFlight?.enter(this.#arrived, malformed.template, req.method ?? '') ?? -1;
-    metrics.inProgress += 1;
+    this.measurement = new Measurement(metrics, malformed, req);
     const connection: Connection = req.socket;
     const previous = connection[LATEST];
-    if (previous && !previous.#counted) (connection[EARLIER] ??= new Set()).add(previous);
+    if (previous && !previous.counted) (connection[EARLIER] ??= new Set()).add(previous);
     connection[LATEST] = this;
   }
 
-  /** What the request is counted under; `malformed` until it reaches the app. */
-  get endpoint(): Endpoint {
-    return this.#endpoint;
-  }
-
-  set endpoint(endpoint: Endpoint) {
-    this.#endpoint = endpoint;
-    this.#metrics.inFlight?.route(this.#slot, endpoint.template);
-  }
-
-  /** Notes the id of the request, by which a log tells of it should this process die. */
-  identify(requestId: string): void {
-    this.#metrics.inFlight?.identify(this.#slot, requestId);
-  }
-
   get counted(): boolean {
-    return this.#counted;
+    return this.measurement.counted;
   }
 
   /** Counts the request with this status, unless it has been counted already. */
   count(status: number): void {
-    if (this.#counted) return;
-    this.#counted = true;
+    if (this.counted) return;
     const connection: Connection = this.req.socket;
     connection[EARLIER]?.delete(this);
-    this.leaveInProgress();
-    this.#metrics.inFlight?.leave(this.#slot);
-    this.#endpoint.observe(this.req.method ?? 'OTHER', status, (performance.now() - this.#arrived) / 1000);
+    this.measurement.count(status);
   }
 
   /**
    * Counts the whole answer, which is about to be handed to the socket: now, or when the answers to earlier requests of the
    * connection have been sent. Its client may leave before that.
    */
-  countAtItsTurn(): void {
+  #countAtItsTurn(): void {
     if (this.socket) this.count(this.statusCode);
     else this.#awaitsTurn = true;
   }
@@ -122,12 +96,6 @@ export class MeasuredResponse extends ServerResponse {
     this.count(this.socket && this.headersSent ? this.statusCode : status);
   }
 
-  /** Takes the request out of the gauge of requests in progress before it is counted. */
-  leaveInProgress(): void {
-    if (this.#inProgress) this.#metrics.inProgress -= 1;
-    this.#inProgress = false;
-  }
-
   /** The response to the latest request of a connection. */
   static latest(connection: Connection): MeasuredResponse | undefined {
     return connection[LATEST];
@@ -137,7 +105,7 @@ export class MeasuredResponse extends ServerResponse {
   static pending(connection: Connection): readonly MeasuredResponse[] {
     const earlier = connection[EARLIER] ?? [];
     const latest = connection[LATEST];
-    return latest && !latest.#counted ? [...earlier, latest] : [...earlier];
+    return latest && !latest.counted ? [...earlier, latest] : [...earlier];
   }
 
   /**
@@ -188,7 +156,7 @@ export class MeasuredResponse extends ServerResponse {
     callback?: WriteCallback,
   ): boolean {
     // The cast picks one of the overloads, which all end up in the same function.
-    if (this.#counted) return super.write(chunk, encoding as BufferEncoding, callback);
+    if (this.counted) return super.write(chunk, encoding as BufferEncoding, callback);
     const stream = (this.#stream ??= {
       expected: Number(this.getHeader('content-length') ?? contentLengthIn(this.#given) ?? NaN),
       unflushed: 0,
@@ -206,8 +174,21 @@ export class MeasuredResponse extends ServerResponse {
       this.#last(stream, () => super.end(chunk as string, encoding as BufferEncoding, callback));
       return this;
     }
-    this.countAtItsTurn();
+    this.#countAtItsTurn();
+    const isWhole = typeof chunk === 'string' && chunk !== '' && encoding === undefined;
+    if (isWhole && this.socket && this.hasHeader('Content-Length')) return this.#endWhole(chunk, this.socket);
     return super.end(chunk as string, encoding as BufferEncoding, callback);
+  }
+
+  /**
+   * Ends an answer whose Content-Length is set. Node's `end` with a text hands the socket two pieces, the second one empty,
+   * which takes a slower system call; here header and text leave as one, and nothing is left for `end`.
+   */
+  #endWhole(text: string, socket: Socket): this {
+    super.write(text);
+    // Node has held it back for a piece that may follow.
+    socket.uncork();
+    return super.end();
   }
 
   /** Passes on a write of a stream, and keeps account of what the socket has not taken yet. */

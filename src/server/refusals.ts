@@ -2,6 +2,7 @@ import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:ht
 import type { Socket } from 'node:net';
 import { endPatiently } from './lingering-close.js';
 import { CLIENT_LEFT, MALFORMED, MeasuredResponse } from './measured-response.js';
+import { PROBLEM_TYPE, problemJson } from './problem-json.js';
 import type { RequestMetrics } from '../metrics/request-metrics.js';
 
 export const MAX_HEADER_FIELDS = 100;
@@ -55,7 +56,7 @@ function refuseBody(
   if (isEnd(error)) return void response.req.destroy();
   if (response.counted || response.headersSent) return void response.destroy();
   // A body that is late is no fault of the parser's: it keeps the endpoint that it was for.
-  if (refusal.status !== 408) response.endpoint = metrics.endpoint(MALFORMED);
+  if (refusal.status !== 408) response.measurement.endpoint = metrics.endpoint(MALFORMED);
   refuseRequest(response, refusal);
 }
 
@@ -133,26 +134,22 @@ export function isHost(host: string): boolean {
 
 /** Answers a request that has a response object. The response counts itself, as malformed. */
 export function refuseRequest(res: ServerResponse, refusal: Refusal): void {
-  const body = problem(refusal);
+  const body = problemJson(refusal);
   res.shouldKeepAlive = false;
   res.writeHead(refusal.status, {
-    'Content-Type': 'application/problem+json',
+    'Content-Type': PROBLEM_TYPE,
     'Content-Length': Buffer.byteLength(body),
   });
   res.end(body);
 }
 
-function problem({ status, detail }: Refusal): string {
-  return JSON.stringify({ type: 'about:blank', title: STATUS_CODES[status], status, detail });
-}
-
 /** A whole answer, for a socket. */
 function message(refusal: Refusal): string {
-  const body = problem(refusal);
+  const body = problemJson(refusal);
   return (
     `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status]}\r\n` +
     `Date: ${new Date().toUTCString()}\r\nConnection: close\r\n` +
-    `Content-Type: application/problem+json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
+    `Content-Type: ${PROBLEM_TYPE}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
   );
 }
 

@@ -3,7 +3,7 @@ import { type AddressInfo, connect } from 'node:net';
 import Koa from 'koa';
 import request from 'supertest';
 import { measuredResponse } from '../../src/server/measured-response';
-import { excludeFromInProgress, measure, setEndpoint } from '../../src/http/measure';
+import { measurementOf, measuring } from '../../src/http/measure';
 import { RequestMetrics } from '../../src/metrics/request-metrics';
 import { eventually } from '../support/eventually';
 
@@ -84,7 +84,11 @@ describe('a stream is counted before the last byte of its answer leaves, and not
 function appWith(middleware: Koa.Middleware) {
   const app = new Koa();
   app.silent = true;
-  app.use(measure(metrics));
+  const measure = measuring(metrics);
+  app.use((ctx, next) => {
+    measure(ctx);
+    return next();
+  });
   app.use(middleware);
   return request(app.callback());
 }
@@ -92,7 +96,7 @@ function appWith(middleware: Koa.Middleware) {
 describe('under a server that is not ours', () => {
   test('an answer is counted once, with its endpoint and status', async () => {
     await appWith((ctx) => {
-      setEndpoint(ctx.res, metrics.endpoint('/things/{id}'));
+      measurementOf(ctx).endpoint = metrics.endpoint('/things/{id}');
       ctx.status = 201;
       ctx.body = 'made';
     })
@@ -116,7 +120,7 @@ describe('under a server that is not ours', () => {
   test('a request that is excluded is not in progress, and counted all the same', async () => {
     let during = NaN;
     await appWith((ctx) => {
-      excludeFromInProgress(ctx.res);
+      measurementOf(ctx).leaveInProgress();
       during = metrics.inProgress;
       ctx.body = 'scraped';
     }).get('/');

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { stringify } from 'yaml';
 import { readConfig } from '../../src/config';
+import type { Middleware } from 'koa';
 import { createApp } from '../../src/http/app';
 import { type Contract, loadContract } from '../../src/http/contract';
 import { handlers as ownHandlers } from '../../src/generated/handlers';
@@ -22,6 +23,7 @@ interface ServiceOptions {
   readonly components?: object;
   readonly handlers?: Handlers;
   readonly env?: Readonly<Record<string, string>>;
+  readonly middleware?: readonly Middleware[];
   readonly gather?: (format: Format) => Promise<Buffer>;
   readonly ready?: () => boolean;
 }
@@ -44,7 +46,8 @@ export class ServiceUnderTest {
     this.app = createApp({
       config,
       log: pino({ level: 'debug' }, { write: (line: string) => this.log.push(JSON.parse(line) as LogLine) }),
-      contract: contractOf(options, config.validateResponses),
+      contract: contractOf(options),
+      middleware: options.middleware ?? [],
       metrics: this.metrics,
       gather: options.gather ?? (() => Promise.resolve(Buffer.alloc(0))),
       ready: options.ready ?? (() => true),
@@ -93,13 +96,9 @@ export class ServiceUnderTest {
 
 let own: Contract | undefined;
 
-function contractOf(
-  { paths, components, handlers = {} }: ServiceOptions,
-  validateResponses: boolean,
-): Contract {
-  if (!paths)
-    return (own ??= loadContract({ description: OWN, handlers: ownHandlers, validateResponses: true }));
-  return loadContract({ description: describeApi(paths, components), handlers, validateResponses });
+function contractOf({ paths, components, handlers = {} }: ServiceOptions): Contract {
+  if (!paths) return (own ??= loadContract({ description: OWN, handlers: ownHandlers }));
+  return loadContract({ description: describeApi(paths, components), handlers });
 }
 
 /** The JSON of an answer. */

@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import Koa from 'koa';
 import { readConfig } from '../../src/config';
 import { Server } from '../../src/server/http-server';
-import { measure } from '../../src/http/measure';
+import { measuring } from '../../src/http/measure';
 import { RequestMetrics } from '../../src/metrics/request-metrics';
 import { eventually } from '../support/eventually';
 import { type ExchangeOptions, rawExchange } from '../support/exchange';
@@ -18,7 +18,11 @@ beforeEach(async () => {
   metrics = new RequestMetrics([0.005, 0.1, 1]);
   const app = new Koa();
   app.silent = true;
-  app.use(measure(metrics));
+  const measure = measuring(metrics);
+  app.use((ctx, next) => {
+    measure(ctx);
+    return next();
+  });
   app.use(answer);
   server = new Server((req, res) => void app.callback()(req, res), metrics, readConfig({}));
   ({ port } = await server.listen(0, '127.0.0.1'));

@@ -1,0 +1,26 @@
+import { randomBytes } from 'node:crypto';
+import type { Context } from 'koa';
+import { measurementOf } from './measure.js';
+
+/** Visible ASCII only: the id is repeated in a header and in the log. */
+const ACCEPTABLE_ID = /^[\x21-\x7e]{1,128}$/;
+
+/** Gives every request `ctx.state.requestId`, its own or a new one, and its answer the headers that all have. */
+export function requestIdentity(): (ctx: Context) => void {
+  const prefix = randomBytes(9).toString('base64url');
+  let requests = 0;
+  return (ctx) => {
+    const given = ctx.req.headers['x-request-id'];
+    const isGiven = typeof given === 'string' && ACCEPTABLE_ID.test(given);
+    const requestId = isGiven ? given : `${prefix}-${(requests += 1)}`;
+    ctx.state['requestId'] = requestId;
+    measurementOf(ctx).identify(requestId);
+    setCommonHeaders(ctx);
+  };
+}
+
+/** Sets what every answer has, whatever it is. */
+export function setCommonHeaders({ res, state }: Context): void {
+  res.setHeader('X-Request-Id', String(state['requestId']));
+  res.setHeader('X-Content-Type-Options', 'nosniff');
+}

@@ -1,0 +1,83 @@
+import { pipeline, Readable, Stream } from 'node:stream';
+import type { Context } from 'koa';
+import { isPlainData } from './reply.js';
+
+/** Statuses without content (RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5). */
+const EMPTY = new Set([204, 205, 304]);
+
+/**
+ * Sends the answer that stands in `ctx`: a string, a Buffer, a Node or web stream, a Blob, a Response, nothing, or any other
+ * value as JSON. A promise only where there is something to wait for; it rejects when a stream fails before its first byte.
+ */
+export function respond(ctx: Context): Promise<void> | undefined {
+  if (ctx.respond === false) return undefined;
+  const { res } = ctx;
+  if (!ctx.writable) return void res.end();
+  if (EMPTY.has(res.statusCode)) {
+    ctx.body = null; // which removes the headers of a content
+    return void res.end();
+  }
+  const body = (ctx.body ?? reasonPhrase(ctx)) as unknown; // Koa says `any`
+  const stream = streamOf(body);
+  if (stream) return send(ctx, stream);
+  const content = typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
+  if (!res.headersSent && !res.hasHeader('Transfer-Encoding'))
+    res.setHeader('Content-Length', Buffer.byteLength(content));
+  res.end(ctx.req.method === 'HEAD' ? undefined : content);
+  return undefined;
+}
+
+/** The body that Koa gives an answer without one: nothing where that was said, else the name of the status. */
+function reasonPhrase(ctx: Context): string {
+  if ('_explicitNullBody' in ctx.response) {
+    ctx.remove('Content-Type');
+    return '';
+  }
+  ctx.type = 'text';
+  return ctx.message || String(ctx.status);
+}
+
+/** Whether a body is sent as it comes, whatever its type. */
+export function isStream(body: unknown): boolean {
+  return (
+    typeof body === 'object' &&
+    (body instanceof Stream ||
+      body instanceof ReadableStream ||
+      body instanceof Blob ||
+      body instanceof Response)
+  );
+}
+
+function streamOf(body: unknown): Stream | undefined {
+  if (typeof body !== 'object' || body === null || isPlainData(body)) return undefined;
+  if (body instanceof Stream) return body;
+  if (body instanceof ReadableStream) return Readable.fromWeb(body);
+  if (body instanceof Blob) return streamOf(body.stream());
+  return body instanceof Response ? (streamOf(body.body) ?? Readable.from([])) : undefined;
+}
+
+async function send(ctx: Context, stream: Stream): Promise<void> {
+  const { res } = ctx;
+  // Others are of a time before streams could be asked, and destroyed.
+  if (stream instanceof Readable) {
+    if (ctx.req.method === 'HEAD') stream.destroy();
+    else {
+      res.once('close', () => stream.destroy());
+      await begun(stream);
+    }
+  }
+  if (ctx.req.method === 'HEAD') return void res.end();
+  pipeline(stream as Readable, res, (error) => ctx.onerror(error as Error)); // takes others too; no error: it ended well
+}
+
+/** Waits until a stream has something to send: one that fails before is a 500, and not a connection that is cut. */
+function begun(stream: Readable): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const closed = () => {
+      const code = 'ERR_STREAM_PREMATURE_CLOSE';
+      reject(stream.errored ?? Object.assign(new Error('The stream was closed'), { code }));
+    };
+    stream.once('error', reject).once('readable', resolve).once('end', resolve).once('close', closed);
+    if (stream.destroyed) closed();
+  });
+}

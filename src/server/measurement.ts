@@ -1,0 +1,71 @@
+import type { IncomingMessage } from 'node:http';
+import { performance } from 'node:perf_hooks';
+import type { Endpoint, RequestMetrics } from '../metrics/request-metrics.js';
+import { type Trace, traceOf } from './trace-context.js';
+
+/** The account of one request: it is in progress from its arrival until it is counted, once. */
+export class Measurement {
+  readonly req: IncomingMessage;
+  readonly #metrics: RequestMetrics;
+  readonly #arrived = performance.now();
+  /** Where the request is noted among those in flight. */
+  readonly #slot: number;
+  #endpoint: Endpoint;
+  #inProgress = true;
+  #counted = false;
+  #trace: Trace | undefined;
+
+  constructor(metrics: RequestMetrics, endpoint: Endpoint, req: IncomingMessage) {
+    this.#metrics = metrics;
+    this.#endpoint = endpoint;
+    this.req = req;
+    this.#slot = metrics.inFlight?.enter(this.#arrived, endpoint.template, req.method ?? '') ?? -1;
+    metrics.inProgress += 1;
+  }
+
+  /** What the request is counted under. */
+  get endpoint(): Endpoint {
+    return this.#endpoint;
+  }
+
+  set endpoint(endpoint: Endpoint) {
+    this.#endpoint = endpoint;
+    this.#metrics.inFlight?.route(this.#slot, endpoint.template);
+  }
+
+  /** Notes the id of the request, by which a log tells of it should this process die. */
+  identify(requestId: string): void {
+    this.#metrics.inFlight?.identify(this.#slot, requestId);
+  }
+
+  get counted(): boolean {
+    return this.#counted;
+  }
+
+  /** The trace of the request. Nothing is parsed or made before somebody asks for it. */
+  get trace(): Trace {
+    return (this.#trace ??= traceOf(this.req));
+  }
+
+  /** Counts the request with this status, unless it has been counted already. */
+  count(status: number): void {
+    if (this.#counted) return;
+    this.#counted = true;
+    this.leaveInProgress();
+    this.#metrics.inFlight?.leave(this.#slot);
+    const seconds = (performance.now() - this.#arrived) / 1000;
+    this.#endpoint.observe(this.req.method ?? 'OTHER', status, seconds, this.#sampledTrace());
+  }
+
+  /** Only a caller has sampled it: there is nothing to look up of a trace that begins here. */
+  #sampledTrace(): Trace | undefined {
+    if (this.req.headers['traceparent'] === undefined) return undefined;
+    return this.trace.sampled ? this.trace : undefined;
+  }
+
+  /** Takes the request out of the gauge of requests in progress before it is counted. */
+  leaveInProgress(): void {
+    if (this.#inProgress) this.#metrics.inProgress -= 1;
+    this.#inProgress = false;
+  }
+}
