@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { Context } from 'koa';
-import type { Endpoint, RequestMetrics } from '../metrics/request-metrics.js';
+import type { RequestMetrics } from '../metrics/request-metrics.js';
 import { CLIENT_LEFT, MeasuredResponse } from '../server/measured-response.js';
 import { Measurement } from '../server/measurement.js';
 
@@ -21,12 +21,11 @@ export function measuring(metrics: RequestMetrics): (ctx: Context) => void {
   return (ctx) => {
     const { res } = ctx;
     if (res instanceof MeasuredResponse) res.measurement.endpoint = unmatched;
-    else foreign(res, metrics, unmatched);
+    else measureForeign(res, new Measurement(metrics, unmatched, ctx.req));
   };
 }
 
-function foreign(res: ServerResponse, metrics: RequestMetrics, endpoint: Endpoint): void {
-  const account = new Measurement(metrics, endpoint, res.req);
+function measureForeign(res: ServerResponse, account: Measurement): void {
   const end = res.end.bind(res);
   res.end = (...args: unknown[]) => {
     if (!res.headersSent) account.count(res.statusCode);
