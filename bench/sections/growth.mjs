@@ -5,14 +5,14 @@ import { requestCosts } from '../harness/servers.mjs';
 import { serviceCosts } from '../harness/service.mjs';
 import { floor, median, ratio } from '../harness/statistics.mjs';
 import { staticPath, templatedPath } from '../servers/grown-paths.mjs';
-import { scrapeCosts } from './scrape.mjs';
+import { OUR_FORMATS, scrapeCosts } from './scrape.mjs';
 
 export const title = 'Growth';
 
 const ROUTES = [5, 500, 5000];
 const ROWS = [10, 10_000];
 const WORKERS = [1, 2, 4, 8];
-const SCRAPE_HEAD = ['scrape: ms', 'CPU ms', 'block ms'];
+const SCRAPE_HEAD = Object.keys(OUR_FORMATS).flatMap((name) => [`${name}: ms`, 'block ms']);
 
 /**
  * What more routes, more series and more workers cost.
@@ -94,18 +94,13 @@ async function seriesGrowth(rounds) {
     },
   ]);
   const requests = (await requestCosts(Object.fromEntries(contestants), rounds))['last'] ?? {};
-  const costs = await scrapeCosts(1, [10, 100, 1000, 10_000], ['ours'], rounds);
-  const rows = costs.map(({ routes, figures: { ours = [] } }) => {
+  const costs = await scrapeCosts(1, [10, 100, 1000, 10_000], OUR_FORMATS, rounds);
+  const rows = costs.map(({ routes, figures }) => {
     const cpu = (requests[routes] ?? []).map((cost) => cost.cpu);
-    return [
-      `${routes}`,
-      median(ours.map(({ samples }) => samples)),
-      cpu.length > 0 ? floor(cpu) : '',
-      cpu.length > 0 ? median(cpu) : '',
-      ...scrapeFigures(ours),
-    ];
+    const request = cpu.length > 0 ? [floor(cpu), median(cpu)] : ['', ''];
+    return [`${routes}`, ...request, ...scrapeFigures(figures)];
   });
-  const head = ['rows', 'samples', 'request: CPU µs, floor', 'median'];
+  const head = ['rows', 'request: CPU µs, floor', 'median'];
   return `One worker that has counted so many (method, endpoint, status):\n\n${table([...head, ...SCRAPE_HEAD], rows)}`;
 }
 
@@ -117,17 +112,18 @@ async function workerGrowth(rounds) {
   const requests = existsSync('/proc/self/schedstat') ? await serviceCosts(WORKERS, rounds) : {};
   const rows = [];
   for (const workers of WORKERS) {
-    const [cost] = await scrapeCosts(workers, [100], ['ours'], rounds);
+    const [cost] = await scrapeCosts(workers, [100], OUR_FORMATS, rounds);
     const cpu = requests[workers] ?? [];
-    rows.push([`${workers}`, floor(cpu), median(cpu), ...scrapeFigures(cost?.figures['ours'] ?? [])]);
+    rows.push([`${workers}`, floor(cpu), median(cpu), ...scrapeFigures(cost?.figures ?? {})]);
   }
   const head = ['workers', 'request: CPU µs, floor', 'median'];
   return `The whole service, on one core (request), and a scrape of 100 routes:\n\n${table([...head, ...SCRAPE_HEAD], rows)}`;
 }
 
-/** @param {readonly import('./scrape.mjs').Scrape[]} scrapes */
-function scrapeFigures(scrapes) {
-  const times = scrapes.map(({ ms }) => ms);
-  const blocks = scrapes.map(({ block }) => block);
-  return [median(times), median(scrapes.map(({ cpu }) => cpu)) / 1000, median(blocks)];
+/** @param {Record<string, import('./scrape.mjs').Scrape[]>} figures  of our formats */
+function scrapeFigures(figures) {
+  return Object.values(figures).flatMap((scrapes) => [
+    median(scrapes.map(({ ms }) => ms)),
+    median(scrapes.map(({ block }) => block)),
+  ]);
 }

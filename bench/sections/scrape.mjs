@@ -7,17 +7,27 @@ import { highest, median, ratio } from '../harness/statistics.mjs';
 
 export const title = 'Scrape cost';
 
-/** @typedef {{ ms: number, cpu: number, block: number, bytes: number, samples: number }} Scrape */
+/** @typedef {{ ms: number, cpu: number, block: number, bytes: number, samples: number }} Scrape  `samples` where it is text */
+/** @typedef {Record<string, { flavour: string, format?: string }>} Contestants */
 
 const PROGRAM = fileURLToPath(new URL('../servers/scrape-primary.mjs', import.meta.url));
 const WARM_UP = 5;
-const OURS = 'ours';
+const OURS = 'ours, text';
+const PROTOBUF = 'ours, protobuf';
+const GZIP = 'ours, text and gzip';
 const PROM_CLIENT = 'prom-client';
-const SUCCESSOR = '@prometheus-io/client';
-const onNode20 = process.versions.node.startsWith('20.');
-const FLAVOURS = [OURS, PROM_CLIENT, ...(onNode20 ? [] : [SUCCESSOR])];
+/** @type {Contestants} */
+export const OUR_FORMATS = {
+  [OURS]: { flavour: 'ours' },
+  [PROTOBUF]: { flavour: 'ours', format: 'protobuf' },
+  [GZIP]: { flavour: 'ours', format: 'gzip' },
+};
+/** @type {Contestants} */
+const CONTESTANTS = { ...OUR_FORMATS, [PROM_CLIENT]: { flavour: 'prom-client' } };
+if (!process.versions.node.startsWith('20.'))
+  CONTESTANTS['@prometheus-io/client'] = { flavour: '@prometheus-io/client' };
 const NOTE = `The primary is alone on a core, its workers are on the other one. Every series changes between two scrapes. A scrape is
-from the call to the text as bytes; CPU is the primary's. A block is the longest time between two looks of the primary at a 1 ms timer, without the time in which the
+from the call to its bytes; CPU is the primary's, gzip's thread included. A block is the longest time between two looks of the primary at a 1 ms timer, without the time in which the
 scheduler gave its core to something else: about 1 ms where nothing blocks. The others are the \`AggregatorRegistry\` of each package.`;
 
 /**
@@ -29,12 +39,17 @@ export async function run(rounds) {
   /** @type {Record<string, Scrape[]>} */
   let largest = {};
   for (const workers of [2, 8]) {
-    for (const { routes, figures } of await scrapeCosts(workers, [10, 100, 1000], FLAVOURS, rounds)) {
+    for (const { routes, figures } of await scrapeCosts(workers, [10, 100, 1000], CONTESTANTS, rounds)) {
       texts.push(`**${workers} workers × ${routes} routes**\n\n${comparison(figures)}`);
       largest = figures;
     }
   }
-  const { [OURS]: ours = [], [PROM_CLIENT]: theirs = [] } = largest;
+  const {
+    [OURS]: ours = [],
+    [PROTOBUF]: protobuf = [],
+    [GZIP]: zipped = [],
+    [PROM_CLIENT]: theirs = [],
+  } = largest;
   return {
     title,
     text: texts.join('\n\n'),
@@ -42,7 +57,11 @@ export async function run(rounds) {
       bar('time, prom-client ÷ ours', ratio(pick(theirs, 'ms'), pick(ours, 'ms')).median, 25, true),
       bar('CPU, prom-client ÷ ours', ratio(pick(theirs, 'cpu'), pick(ours, 'cpu')).median, 25, true),
       bar('text, ms', median(pick(ours, 'ms')), 16),
-      bar('longest block, ms', highest(pick(ours, 'block')), 10),
+      bar('longest block of text, ms', highest(pick(ours, 'block')), 10),
+      bar('protobuf, ms', median(pick(protobuf, 'ms')), 60),
+      bar('block of protobuf, ms', median(pick(protobuf, 'block')), 5),
+      bar('text and gzip ÷ text', ratio(pick(zipped, 'ms'), pick(ours, 'ms')).median, 2),
+      bar('block of gzip ÷ of text', ratio(pick(zipped, 'block'), pick(ours, 'block')).median, 1.1),
     ],
     headline: [
       {
@@ -71,6 +90,7 @@ function comparison(figures) {
     const blocks = pick(scrapes, 'block');
     return [
       name,
+      median(pick(scrapes, 'bytes')),
       median(pick(scrapes, 'ms')),
       median(pick(scrapes, 'cpu')) / 1000,
       median(blocks),
@@ -79,38 +99,44 @@ function comparison(figures) {
       ratio(pick(scrapes, 'cpu'), pick(ours, 'cpu')).median,
     ];
   });
-  return table(['', 'ms', 'CPU ms', 'block ms, median', 'longest', 'time ÷ ours', 'CPU ÷ ours'], rows);
+  return table(
+    ['', 'bytes', 'ms', 'CPU ms', 'block ms, median', 'longest', 'time ÷ ours', 'CPU ÷ ours'],
+    rows,
+  );
 }
 
 /**
  * Scrapes of primaries of each flavour, which run at the same time, with more and more routes.
  * @param {number} workers
  * @param {readonly number[]} routeCounts  ascending
- * @param {readonly string[]} flavours
+ * @param {Contestants} contestants
  * @param {number} rounds
  * @returns {Promise<{ routes: number, figures: Record<string, Scrape[]> }[]>}
  */
-export async function scrapeCosts(workers, routeCounts, flavours, rounds) {
-  const primaries = flavours.map((flavour) => ({
-    flavour,
-    child: startNode([PROGRAM, flavour, String(workers), String(LOAD_CORE ?? '')], { core: SERVER_CORE }),
-  }));
+export async function scrapeCosts(workers, routeCounts, contestants, rounds) {
+  const flavours = [...new Set(Object.values(contestants).map(({ flavour }) => flavour))];
+  const started = flavours.map((flavour) => {
+    const args = [PROGRAM, flavour, String(workers), String(LOAD_CORE ?? '')];
+    return /** @type {const} */ ([flavour, startNode(args, { core: SERVER_CORE })]);
+  });
+  const primaries = new Map(started);
   try {
-    await Promise.all(primaries.map(({ child }) => ask(child)));
+    for (const child of primaries.values()) await ask(child);
     const costs = [];
     for (const routes of routeCounts) {
+      for (const child of primaries.values()) await ask(child, { type: 'routes', count: routes });
       /** @type {Record<string, () => Promise<Scrape>>} */
       const measures = {};
-      for (const { flavour, child } of primaries) {
-        await ask(child, { type: 'routes', count: routes });
-        for (let i = 0; i < WARM_UP; i++) await ask(child, { type: 'scrape' });
-        measures[flavour] = () => ask(child, { type: 'scrape' });
+      for (const [name, { flavour, format }] of Object.entries(contestants)) {
+        const child = primaries.get(flavour);
+        if (child) measures[name] = () => ask(child, { type: 'scrape', format });
+        for (let i = 0; i < WARM_UP; i++) await measures[name]?.();
       }
       costs.push({ routes, figures: await interleave(measures, rounds) });
     }
     return costs;
   } finally {
-    for (const { child } of primaries) await stop(child);
+    for (const child of primaries.values()) await stop(child);
   }
 }
 

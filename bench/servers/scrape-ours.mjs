@@ -3,6 +3,7 @@ import cluster from 'node:cluster';
 import { rmSync } from 'node:fs';
 import { collectDefaultMetrics, register, Registry } from 'prom-client';
 import { readConfig } from '../../dist/config.js';
+import { gzipped } from '../../dist/http/gzip.js';
 import { ClusterRegistry } from '../../dist/metrics/exposition/cluster-registry.js';
 import { prepareLedgerFolder } from '../../dist/metrics/ledger/ledger-folder.js';
 import { Ledger } from '../../dist/metrics/ledger/ledger.js';
@@ -36,7 +37,11 @@ export function createPrimary() {
     });
     return worker;
   };
-  return { fork, gather: async () => (await registry.gather()).bytes };
+  const gather = async (/** @type {string} */ format) => {
+    const { bytes } = await registry.gather(format === 'protobuf' ? 'protobuf' : 'text');
+    return format === 'gzip' ? gzipped(bytes) : bytes;
+  };
+  return { fork, gather };
 }
 
 /** A worker's part: rows in a ledger, all other metrics in a registry. */

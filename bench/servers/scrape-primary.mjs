@@ -6,7 +6,7 @@ import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 // scrape-primary.mjs ours|prom-client|@prometheus-io/client WORKERS [CORE]: a primary whose workers hold series. The bench says how many routes
-// they have (`{ type: 'routes' }`) and asks for a scrape (`{ type: 'scrape' }`).
+// they have (`{ type: 'routes' }`) and asks for a scrape (`{ type: 'scrape', format }`).
 const SCHEDSTAT = '/proc/self/schedstat';
 const schedstat = existsSync(SCHEDSTAT) ? openSync(SCHEDSTAT, 'r') : undefined;
 const buffer = Buffer.alloc(64);
@@ -28,7 +28,7 @@ process.send?.({ ready: true });
 /** @param {any} message */
 async function answer(message) {
   await tellWorkers(message.type === 'routes' ? message : { type: 'touch' });
-  process.send?.(message.type === 'scrape' ? await scrape() : { done: true });
+  process.send?.(message.type === 'scrape' ? await scrape(message.format) : { done: true });
 }
 
 /**
@@ -52,14 +52,17 @@ function tellWorkers(message) {
   );
 }
 
-/** Time to answer and longest block of this process in ms, its CPU in µs. */
-async function scrape() {
+/**
+ * Time to answer and longest block of this process in ms, its CPU in µs.
+ * @param {string} [format]  of those that ours has
+ */
+async function scrape(format) {
   const blocks = watchBlocks();
   // The watching is under way when the scrape begins, and sees what comes after its last step.
   await setTimeout(20);
   const cpu = process.cpuUsage();
   const start = performance.now();
-  const exposition = await primary.gather();
+  const exposition = await primary.gather(format);
   // As bytes, because that is what is sent: a text that was put together piece by piece is made whole only then.
   const bytes = typeof exposition === 'string' ? Buffer.from(exposition) : exposition;
   const ms = performance.now() - start;
@@ -69,7 +72,8 @@ async function scrape() {
     ms,
     cpu: user + system,
     block: blocks.longest(start),
-    samples: bytes.toString().match(/^[^#\n]/gm)?.length,
+    bytes: bytes.length,
+    samples: format === undefined ? bytes.toString().match(/^[^#\n]/gm)?.length : undefined,
   };
 }
 
