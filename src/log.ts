@@ -1,29 +1,47 @@
 import { isatty } from 'node:tty';
 import { pino, stdTimeFunctions, type DestinationStream, type Level, type Logger } from 'pino';
+import { LineSink } from './line-sink.js';
 
 export type { Logger };
 
 const STDOUT = 1;
 
+export interface Log {
+  readonly log: Logger;
+  /** How many lines could not be written so far. */
+  readonly linesLost: () => number;
+}
+
 /**
- * Makes the service's logger: for a person where stdout is a terminal, else one JSON object per line. Lines are written
- * synchronously, so that none is lost at an exit.
- * @param stream where the lines go instead, as JSON
+ * Makes the service's log on stdout: for a person where that is a terminal, else one JSON object per line. Lines are written
+ * at once, so that none is lost at an exit; but nothing waits for a reader that is stuck, and no error comes of a disk
+ * that is full.
  */
-export function createLog(level: Level | 'silent', stream?: DestinationStream): Logger {
+export function openLog(level: Level | 'silent'): Log {
+  // What a handler writes by itself when nobody reads any more must not end the process either.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+  const sink = new LineSink(STDOUT);
+  const log = createLog(level, isatty(STDOUT) ? forPeople(sink) : sink);
+  return { log, linesLost: () => sink.lost };
+}
+
+/** Makes a logger whose lines, one JSON object each, go to a stream. */
+export function createLog(level: Level | 'silent', stream: DestinationStream): Logger {
   const options = {
     level,
     timestamp: stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
   };
-  return pino(
-    options,
-    stream ?? (isatty(STDOUT) ? forPeople() : pino.destination({ dest: STDOUT, sync: true })),
-  );
+  return pino(options, stream);
 }
 
-function forPeople(): DestinationStream {
+function forPeople(sink: LineSink): DestinationStream {
   // Loaded where it is wanted only, which is not where a service runs. `require`, because this is no time to wait.
-  const { build } = require('pino-pretty') as typeof import('pino-pretty');
-  return build({ destination: STDOUT, sync: true, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l' });
+  const { prettyFactory, isColorSupported } = require('pino-pretty') as typeof import('pino-pretty');
+  const pretty = prettyFactory({
+    colorize: isColorSupported,
+    ignore: 'pid,hostname',
+    translateTime: 'SYS:HH:MM:ss.l',
+  });
+  return { write: (line) => sink.write(pretty(line)) };
 }

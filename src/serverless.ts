@@ -8,8 +8,8 @@ import { createApp } from './http/app.js';
 import { loadContract } from './http/contract.js';
 import { handlers } from './generated/handlers.js';
 import { lambdaHandler, type LambdaHandler } from './serverless/lambda.js';
-import { createLog } from './log.js';
 import type { Format } from './metrics/exposition/gatherer.js';
+import { openLog } from './log.js';
 import { processGatherer } from './metrics/exposition/process-gatherer.js';
 import { Pushgateway } from './serverless/pushgateway.js';
 import { RequestMetrics } from './metrics/request-metrics.js';
@@ -52,7 +52,7 @@ if (process.env['AWS_LAMBDA_FUNCTION_NAME'] !== undefined) lambda();
 function build(): Service {
   // The one port that there is belongs to the platform, so the metrics are on it.
   const config = { ...readConfig(process.env), metricsPort: undefined };
-  const log = createLog(config.logLevel);
+  const { log } = openLog(config.logLevel);
   const metrics = new RequestMetrics(config.metricsBuckets);
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });

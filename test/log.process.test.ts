@@ -1,11 +1,104 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, constants, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { total } from './support/exposition';
+import { eventually } from './support/eventually';
+import { disposeAll, Service } from './support/service';
+
+jest.setTimeout(60_000);
+
+let folder: string;
+beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'log-test-'))));
+afterEach(async () => {
+  await disposeAll();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** A program that logs so many lines of more than 200 bytes, says on stderr how many were lost, and exits with 3. */
+const program = (lines: number): string => `
+  const { log, linesLost } = require('./dist/log.js').openLog('info');
+  for (let i = 0; i < ${lines}; i++) log.info({ i }, 'x'.repeat(200));
+  process.stderr.write(String(linesLost()), () => process.exit(3));`;
+
+/** The numbers of the lines; throws for a line that is not whole. */
+const numbersIn = (log: string): number[] =>
+  log
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => (JSON.parse(line) as { i: number }).i); // what `program` logs
 
 test('no line is lost when the process exits at once', () => {
-  const program = `
-    const log = require('./dist/log.js').createLog('info');
-    for (let i = 0; i < 1000; i++) log.info({ i }, 'x'.repeat(200));
-    process.exit(3);`;
-  const { stdout, status } = spawnSync(process.execPath, ['-e', program], { encoding: 'utf8' });
+  const { stdout, stderr, status } = spawnSync(process.execPath, ['-e', program(1000)], { encoding: 'utf8' });
+  expect([status, stderr]).toEqual([3, '0']);
+  expect(numbersIn(stdout)).toHaveLength(1000);
+});
+
+test('a pipe that nobody reads costs the lines for which there is no room, which are counted, and no time', async () => {
+  const pipe = join(folder, 'pipe');
+  spawnSync('mkfifo', [pipe]);
+  const reader = openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK);
+  const writer = openSync(pipe, 'w');
+  const child = spawn(process.execPath, ['-e', program(5_000)], { stdio: ['ignore', writer, 'pipe'] });
+  closeSync(writer);
+  const [said, [code]] = await Promise.all([text(child.stderr!), once(child, 'exit')]); // there is a pipe
+  expect(code).toBe(3);
+  const numbers = numbersIn(readFileSync(reader, 'utf8').replace(/[^\n]*$/, ''));
+  closeSync(reader);
+  // What was in the pipe and whole.
+  expect(numbers.length).toBeGreaterThan(100);
+  expect(numbers).toEqual(numbers.map((_, n) => n));
+  expect(Number(said)).toBeGreaterThan(3_000);
+  expect(Number(said)).toBeLessThanOrEqual(5_000 - numbers.length);
+});
+
+test('lines wait for a reader that is slow, and arrive in order', async () => {
+  const slow = program(1_000).replace('process.exit(3)', 'setTimeout(() => process.exit(3), 10_000)');
+  const child = spawn(process.execPath, ['-e', slow], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const [said] = await once(child.stderr, 'data');
+  expect(String(said)).toBe('0');
+  let log = '';
+  child.stdout.on('data', (part: Buffer) => (log += part.toString()));
+  await eventually('all lines', 10_000, () => log.split('\n').length === 1_001);
+  child.kill();
+  expect(numbersIn(log)).toEqual(Array.from({ length: 1_000 }, (_, n) => n));
+});
+
+test.each([
+  ['a pipe whose reader has gone', '"$0" "$@" | true'],
+  ['a full disk', '"$0" "$@" > /dev/full'],
+])('%s costs all lines, and not the process', (_, shell) => {
+  const { stderr } = spawnSync('sh', ['-c', shell, process.execPath, '-e', program(1_000)], {
+    encoding: 'utf8',
+  });
+  expect(Number(stderr)).toBeGreaterThan(900);
+});
+
+test('a file that may not grow keeps whole lines', () => {
+  const file = join(folder, 'log');
+  const limited = `ulimit -f 8; exec "$0" "$@" > ${file}`;
+  const { stderr, status } = spawnSync('sh', ['-c', limited, process.execPath, '-e', program(100)], {
+    encoding: 'utf8',
+  });
   expect(status).toBe(3);
-  expect(stdout.trimEnd().split('\n')).toHaveLength(1000);
+  const numbers = numbersIn(readFileSync(file, 'utf8').replace(/[^\n]*$/, ''));
+  expect(numbers.length + Number(stderr)).toBe(100);
+});
+
+test('a service whose log is on a full disk serves, stops, and says how many lines it has lost', async () => {
+  const service = await Service.start({
+    program: join(process.cwd(), 'test/fixtures/service.js'),
+    command: ['sh', '-c', 'exec "$0" "$@" > /dev/full', process.execPath],
+  });
+  await service.allReady(2);
+  const before = total(await service.scrape(), 'flask_app_log_lines_lost_total');
+  for (let n = 0; n < 10; n += 1) expect((await service.get('/throw')).status).toBe(500);
+  await eventually('ten more lines are lost', 10_000, async () => {
+    return total(await service.scrape(), 'flask_app_log_lines_lost_total') === before + 10;
+  });
+  // The line that says that it is ready.
+  expect(before).toBeGreaterThanOrEqual(1);
+  expect(await service.stop()).toEqual({ code: 0, signal: null });
 });

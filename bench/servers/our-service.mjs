@@ -8,7 +8,7 @@ import { readConfig } from '../../dist/config.js';
 import { createApp } from '../../dist/http/app.js';
 import { loadContract } from '../../dist/http/contract.js';
 import { Server } from '../../dist/server/http-server.js';
-import { createLog } from '../../dist/log.js';
+import { openLog } from '../../dist/log.js';
 import { Ledger } from '../../dist/metrics/ledger/ledger.js';
 import { RequestMetrics } from '../../dist/metrics/request-metrics.js';
 import { announce } from './announce.mjs';
@@ -26,7 +26,7 @@ export function serve({ document, handlers, middleware = [], instrumented = true
   const metrics = new RequestMetrics(config.metricsBuckets, openLedger(config));
   for (let row = 0; row < rows; row++) metrics.endpoint(`/counted-before/${row}`).observe('GET', 200, 0.01);
   const contract = withFile(document, (description) => loadContract({ description, handlers }));
-  const log = createLog(config.logLevel);
+  const { log } = openLog(config.logLevel);
   const app = createApp({
     config,
     log,

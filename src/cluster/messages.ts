@@ -12,6 +12,8 @@ export type WorkerMessage =
   | { readonly type: 'heartbeat'; readonly vitals?: Vitals }
   /** I shall not be heard for so long, and am not hung. */
   | { readonly type: 'busy'; readonly ms: number }
+  /** I could not write so many more lines of the log. */
+  | { readonly type: 'lines-lost'; readonly lines: number }
   /** An exception that nobody caught: replace me; I go on serving until the replacement is ready. */
   | { readonly type: 'failing'; readonly message: string }
   /** I have reached a limit of my life: replace me when it suits. */
@@ -84,6 +86,10 @@ export function parseWorkerMessage(value: unknown): WorkerMessage | undefined {
     case 'failing': {
       const { message } = value;
       return isText(message) ? { type, message } : undefined;
+    }
+    case 'lines-lost': {
+      const { lines } = value;
+      return isWhole(lines) ? { type, lines } : undefined;
     }
     case 'worn': {
       const limit = WEAR_LIMITS.find((name) => name === value['limit']);

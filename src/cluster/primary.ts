@@ -5,10 +5,11 @@ import { Registry } from 'prom-client';
 import type { Config, LogLevel } from '../config.js';
 import type { ConnectionHandle } from '../server/connection-handle.js';
 import { createMetricsListener } from '../http/metrics-route.js';
-import { createLog, type Logger } from '../log.js';
+import { LineSink } from '../line-sink.js';
+import { openLog, type Logger } from '../log.js';
 import { ClusterRegistry } from '../metrics/exposition/cluster-registry.js';
 import type { Format } from '../metrics/exposition/gatherer.js';
-import { REDEFINED } from '../metrics/metric-catalogue.js';
+import { REDEFINED, registerLogLinesLost } from '../metrics/metric-catalogue.js';
 import { prepareLedgerFolder } from '../metrics/ledger/ledger-folder.js';
 import { listenProblem } from '../server/boot-problem.js';
 import { MetricsServer } from '../server/metrics-server.js';
@@ -53,13 +54,15 @@ class Primary {
   #metricsPort: number | undefined;
   /** Where it is served, when it is. */
   #address: { readonly url: string; readonly listen: string } | undefined;
+  #workersLinesLost = 0;
   #stepping = false;
   #timer: NodeJS.Timeout | undefined;
   #stoppedAt: number | undefined;
 
   constructor(config: Config) {
     this.#config = config;
-    this.#log = createLog(config.logLevel);
+    const { log, linesLost } = openLog(config.logLevel);
+    this.#log = log;
     this.#folder = prepareLedgerFolder(config.ledgerDir, (err) => {
       this.#log.warn({ err }, 'No folder for request counts: a killed worker would lose its own');
     });
@@ -72,6 +75,7 @@ class Primary {
       registry,
       onRedefined: (metric) => this.#log.warn({ metric }, REDEFINED),
     });
+    registerLogLinesLost(registry, config.metricsPrefix, () => linesLost() + this.#workersLinesLost);
     const countExit = registerWorkerExits(registry, config.metricsPrefix);
     this.#supervisor = new Supervisor({
       ...config,
@@ -83,6 +87,7 @@ class Primary {
         countExit(reason);
         this.#exits[reason] += 1;
       },
+      onLinesLost: (lines) => (this.#workersLinesLost += lines),
       onEnd: (code, message) => void this.#end(code, message),
     });
     registerWorkers(registry, config.metricsPrefix, config.concurrency, () => this.#supervisor.count());
@@ -217,7 +222,7 @@ class Primary {
   /** With a message the service could not start, and the message is for the person who tried. */
   async #end(code: number, message?: string): Promise<void> {
     clearTimeout(this.#timer);
-    if (message !== undefined) process.stderr.write(`${message}\n`);
+    if (message !== undefined) new LineSink(2).write(`${message}\n`);
     await this.#metricsServer?.close();
     if (code === 0) this.#log.info('Stopped');
     this.#exit(code);

@@ -32,6 +32,8 @@ export interface SupervisorOptions {
   /** All workers are ready, for the first time. */
   readonly onReady: (address: string, port: number) => void;
   readonly onExit: (reason: ExitReason) => void;
+  /** A worker could not write so many more lines of its log. */
+  readonly onLinesLost: (lines: number) => void;
   /** Nothing is left to do; `message` says why the service could not start. */
   readonly onEnd: (code: number, message?: string) => void;
 }
@@ -162,6 +164,8 @@ export class Supervisor {
       worker.vitals = { at: now, values: message.vitals };
     } else if (message.type === 'boot-failed') {
       worker.bootError = message.message;
+    } else if (message.type === 'lines-lost') {
+      this.#options.onLinesLost(message.lines);
     } else if (message.type === 'worn' && worker.wornBy === undefined) {
       worker.wornBy = message.limit;
       worker.wornAt = now;

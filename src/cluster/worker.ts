@@ -6,7 +6,7 @@ import { loadContract } from '../http/contract.js';
 import type { Handlers } from '../http/handler.js';
 import { isConnectionHandle } from '../server/connection-handle.js';
 import { type DrainOptions, Server } from '../server/http-server.js';
-import { createLog, type Logger } from '../log.js';
+import { openLog, type Logger } from '../log.js';
 import { Ledger } from '../metrics/ledger/ledger.js';
 import { RequestsInFlight } from '../metrics/ledger/requests-in-flight.js';
 import { RequestMetrics } from '../metrics/request-metrics.js';
@@ -44,8 +44,8 @@ export async function runWorker(
   config: Config,
   assignment: WorkerAssignment,
 ): Promise<void> {
-  const log = createLog(config.logLevel).child({ worker: assignment.generation });
-  const worker = new Worker(config, assignment, log);
+  const { log, linesLost } = openLog(config.logLevel);
+  const worker = new Worker(config, assignment, log.child({ worker: assignment.generation }), linesLost);
   try {
     await worker.boot(service);
   } catch (err) {
@@ -56,6 +56,8 @@ export async function runWorker(
 class Worker {
   readonly #config: Config;
   readonly #log: Logger;
+  readonly #linesLost: () => number;
+  #linesLostSaid = 0;
   readonly #ledger: Ledger;
   readonly #metrics: RequestMetrics;
   readonly #gatherer = new RemoteGatherer(send);
@@ -66,9 +68,15 @@ class Worker {
   #booted = false;
   #draining = false;
 
-  constructor(config: Config, { folder, generation }: WorkerAssignment, log: Logger) {
+  constructor(
+    config: Config,
+    { folder, generation }: WorkerAssignment,
+    log: Logger,
+    linesLost: () => number,
+  ) {
     this.#config = config;
     this.#log = log;
+    this.#linesLost = linesLost;
     const buckets = config.metricsBuckets;
     this.#ledger = Ledger.open({
       folder,
@@ -184,7 +192,14 @@ class Worker {
     if (limit) send({ type: 'worn', limit });
     const vitals = this.#watch.read();
     send({ type: 'heartbeat', ...(vitals && { vitals }) });
+    this.#sayLinesLost();
   };
+
+  #sayLinesLost(): void {
+    const lines = this.#linesLost() - this.#linesLostSaid;
+    if (lines > 0) send({ type: 'lines-lost', lines });
+    this.#linesLostSaid += lines;
+  }
 
   async #inspect(
     { socket, id }: { readonly socket: string; readonly id: number },
@@ -208,6 +223,7 @@ class Worker {
     const patience = setTimeout(() => process.exit(0), GOODBYE_MS);
     const snapshot = await this.#snapshot();
     patience.refresh();
+    this.#sayLinesLost();
     send({ type: 'goodbye', snapshot });
   }
 }

@@ -47,6 +47,12 @@ export const SERVICE_METRICS = {
     labels: [],
     help: 'Times that request counts could not be written to storage and stayed in memory, where a killed worker loses them.',
   },
+  logLinesLost: {
+    name: 'log_lines_lost_total',
+    type: 'counter',
+    labels: [],
+    help: 'Lines of the log that could not be written: its disk was full, or its reader was stuck or gone.',
+  },
 } as const;
 
 /** Registers the gauge of requests in progress; `read` is called when the registry is collected. */
@@ -62,7 +68,20 @@ export function registerRequestsInProgress(registry: Registry, prefix: string, r
 
 /** Registers the counter of ledger errors; `read` is called when the registry is collected, and must never fall. */
 export function registerLedgerErrors(registry: Registry, prefix: string, read: () => number): void {
-  const { name, help } = SERVICE_METRICS.ledgerErrors;
+  registerReading(registry, prefix, SERVICE_METRICS.ledgerErrors, read);
+}
+
+/** Registers the counter of lost lines of the log; `read` is called when the registry is collected, and must never fall. */
+export function registerLogLinesLost(registry: Registry, prefix: string, read: () => number): void {
+  registerReading(registry, prefix, SERVICE_METRICS.logLinesLost, read);
+}
+
+function registerReading(
+  registry: Registry,
+  prefix: string,
+  { name, help }: { readonly name: string; readonly help: string },
+  read: () => number,
+): void {
   const counter: Counter = new Counter({
     name: prefix + name,
     help,

@@ -12,6 +12,7 @@ const fromWorkers = [
     vitals: { requestsPerSecond: 1, p99Seconds: 0.1, cpu: 0.5, rssBytes: 1e9, eventLoopDelaySeconds: 0 },
   },
   { type: 'busy', ms: 1_000 },
+  { type: 'lines-lost', lines: 3 },
   { type: 'hand-over' },
   { type: 'failing', message: 'why' },
   { type: 'ledger-failed' },

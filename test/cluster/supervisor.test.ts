@@ -30,6 +30,7 @@ class Bench {
       fork: (generation) => this.#fork(generation),
       onReady: (address, port) => (this.ready = `${address}:${port}`),
       onExit: (reason) => this.exits.push(reason),
+      onLinesLost: () => {},
       onEnd: (code, message) => (this.end = { code, message }),
     });
     this.step();

@@ -1,0 +1,98 @@
+import { constants, fstatSync, openSync, writeSync } from 'node:fs';
+import { isatty } from 'node:tty';
+
+/** How many bytes wait for a reader that does not keep up, and how long until it is tried again. */
+const MAX_WAITING = 256 * 1024;
+const RETRY_MS = 50;
+
+/** How long a process that ends tries to get rid of what waits. */
+const LAST_TRY_MS = 200;
+
+const AGAIN = new Set(['EAGAIN', 'EINTR']);
+
+/**
+ * Writes lines to stdout or stderr, at once and in order, and never waits for who reads them: a pipe that nobody empties, a
+ * full disk and a closed pipe cost lines, which are counted, and nothing else.
+ */
+export class LineSink {
+  /** The number of lines that could not be written. */
+  lost = 0;
+  readonly #fd: number;
+  #waiting: Buffer[] = [];
+  #waitingBytes = 0;
+  /** Whether the last thing that was written is a part of a line. */
+  #midLine = false;
+  #brokenOff = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(standard: 1 | 2) {
+    this.#fd = neverWaiting(standard);
+    process.on('exit', () => this.#lastTry());
+  }
+
+  /** Writes a line, which ends in a line feed. Never throws. */
+  write(line: string): void {
+    const bytes = Buffer.from(line);
+    if (this.#waitingBytes + bytes.length > MAX_WAITING && this.#waiting.length > 0) {
+      this.lost += 1;
+      return;
+    }
+    this.#waiting.push(bytes);
+    this.#waitingBytes += bytes.length;
+    // While some wait, the timer is the one that tries.
+    if (this.#waiting.length === 1) this.#flush();
+  }
+
+  #flush(): void {
+    clearTimeout(this.#timer);
+    for (let [first] = this.#waiting; first; [first] = this.#waiting) {
+      const written = this.#writeSome(first);
+      if (written === 0) {
+        this.#timer = setTimeout(() => this.#flush(), RETRY_MS).unref();
+        return;
+      }
+      this.#waitingBytes -= written;
+      if (written < first.length) this.#waiting[0] = first.subarray(written);
+      else this.#waiting.shift();
+    }
+  }
+
+  /** How many bytes have been dealt with: written, or given up with their line. */
+  #writeSome(bytes: Buffer): number {
+    try {
+      // What is left of a line that was given up must not run into the next one.
+      if (this.#brokenOff) writeSync(this.#fd, '\n');
+      this.#brokenOff = false;
+      const written = writeSync(this.#fd, bytes);
+      this.#midLine = written < bytes.length;
+      return written;
+    } catch (err) {
+      if (err instanceof Error && 'code' in err && AGAIN.has(String(err.code))) return 0;
+      this.lost += 1;
+      this.#brokenOff ||= this.#midLine;
+      this.#midLine = false;
+      return bytes.length;
+    }
+  }
+
+  #lastTry(): void {
+    const end = performance.now() + LAST_TRY_MS;
+    const pause = new Int32Array(new SharedArrayBuffer(4));
+    for (this.#flush(); this.#waiting.length > 0 && performance.now() < end; this.#flush())
+      Atomics.wait(pause, 0, 0, 5);
+  }
+}
+
+/** A descriptor on which a write that would have to wait fails instead. */
+function neverWaiting(standard: 1 | 2): number {
+  const { O_WRONLY, O_APPEND, O_NONBLOCK, O_NOCTTY } = constants;
+  const stat = fstatSync(standard);
+  if (!stat.isFIFO() && !stat.isSocket() && !isatty(standard)) return standard;
+  try {
+    // Opened once more, it is nobody else's: other programs that write to the same pipe or terminal go on as they did.
+    return openSync(`/proc/self/fd/${standard}`, O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY);
+  } catch {
+    // A socket, or a pipe of another user: Node's own stream, once it is made, lets nobody wait who shares it.
+    return standard === 1 ? process.stdout.fd : process.stderr.fd;
+  }
+}
