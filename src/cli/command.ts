@@ -13,6 +13,10 @@ export interface CommandOptions {
   readonly seconds: string | undefined;
   readonly watch: boolean;
   readonly json: boolean;
+  /** Of `build`: nothing is done where dist/ is of these very sources. */
+  readonly ifNeeded: boolean;
+  /** Of `generate`: nothing is done where the development tools are missing. */
+  readonly ifPossible: boolean;
 }
 
 /** @throws CommandError with a line for the person who gave it */

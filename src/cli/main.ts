@@ -3,14 +3,31 @@ import { parseArgs } from 'node:util';
 import { ConfigError } from '../config.js';
 import type { Command } from './command.js';
 import { CommandError } from './command-error.js';
+import { init } from './init.js';
 import { heap, profile } from './inspect.js';
 import { logLevel } from './log-level.js';
 import { reload } from './reload.js';
+import { build, dev, generate } from './scripts.js';
 import { status } from './status.js';
 
-const COMMANDS: Readonly<Record<string, Command>> = { status, reload, 'log-level': logLevel, profile, heap };
+const COMMANDS: Readonly<Record<string, Command>> = {
+  init,
+  build,
+  generate,
+  dev,
+  status,
+  reload,
+  'log-level': logLevel,
+  profile,
+  heap,
+};
 
 const USAGE = `Usage: koa-cluster-metrics COMMAND [--port PORT]
+
+  init FOLDER                         make a new project: an API description, its handlers, tests
+  build [--if-needed]                 build dist/ of the project in this folder
+  generate                            write the types of its API description
+  dev                                 run it, again after each change
 
   status [--watch | --json]           the workers of the service that runs here
   reload                              replace all workers; waits until that is done
@@ -27,6 +44,8 @@ const OPTIONS = {
   seconds: { type: 'string' },
   watch: { type: 'boolean', default: false },
   json: { type: 'boolean', default: false },
+  'if-needed': { type: 'boolean', default: false },
+  'if-possible': { type: 'boolean', default: false },
   help: { type: 'boolean', short: 'h', default: false },
 } as const;
 
@@ -45,7 +64,15 @@ export async function main(args: string[]): Promise<number> {
     const { port, worker, seconds, watch, json } = values;
     await command({
       words,
-      options: { port, worker, seconds, watch, json },
+      options: {
+        port,
+        worker,
+        seconds,
+        watch,
+        json,
+        ifNeeded: values['if-needed'],
+        ifPossible: values['if-possible'],
+      },
       env: process.env,
       out: process.stdout,
     });

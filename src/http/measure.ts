@@ -8,7 +8,7 @@ import { Measurement } from '../server/measurement.js';
 export const UNMATCHED = 'unmatched';
 
 /** The account of a request that is measured. */
-export function measurementOf({ res }: Context): Measurement {
+export function measurementOf({ res }: { readonly res: ServerResponse }): Measurement {
   return (res as unknown as Pick<MeasuredResponse, 'measurement'>).measurement; // `measuring` gave it one
 }
 
@@ -16,7 +16,7 @@ export function measurementOf({ res }: Context): Measurement {
  * Makes a function that measures a request, as `unmatched` until its path template is known. A response of our own server counts
  * itself; one of another server (serverless, `app.callback()` in a test) is taught to say when it is over.
  */
-export function measuring(metrics: RequestMetrics): (ctx: Context) => void {
+export function measuring(metrics: RequestMetrics): (ctx: Pick<Context, 'req' | 'res'>) => void {
   const unmatched = metrics.endpoint(UNMATCHED);
   return (ctx) => {
     const { res } = ctx;

@@ -97,6 +97,9 @@ export class RequestMetrics {
  */
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH']);
 
+/** What a request is counted under. */
+export type CountedAs = Pick<Endpoint, 'template' | 'observe'>;
+
 /** The rows of one path template. */
 export class Endpoint {
   readonly template: string;

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { performance } from 'node:perf_hooks';
-import type { Endpoint, RequestMetrics } from '../metrics/request-metrics.js';
+import type { CountedAs, RequestMetrics } from '../metrics/request-metrics.js';
 import { type Trace, traceOf } from './trace-context.js';
 
 /** The account of one request: it is in progress from its arrival until it is counted, once. */
@@ -10,12 +10,12 @@ export class Measurement {
   readonly #arrived = performance.now();
   /** Where the request is noted among those in flight. */
   readonly #slot: number;
-  #endpoint: Endpoint;
+  #endpoint: CountedAs;
   #inProgress = true;
   #counted = false;
   #trace: Trace | undefined;
 
-  constructor(metrics: RequestMetrics, endpoint: Endpoint, req: IncomingMessage) {
+  constructor(metrics: RequestMetrics, endpoint: CountedAs, req: IncomingMessage) {
     this.#metrics = metrics;
     this.#endpoint = endpoint;
     this.req = req;
@@ -24,11 +24,11 @@ export class Measurement {
   }
 
   /** What the request is counted under. */
-  get endpoint(): Endpoint {
+  get endpoint(): CountedAs {
     return this.#endpoint;
   }
 
-  set endpoint(endpoint: Endpoint) {
+  set endpoint(endpoint: CountedAs) {
     this.#endpoint = endpoint;
     this.#metrics.inFlight?.route(this.#slot, endpoint.template);
   }

@@ -148,23 +148,3 @@ test('a process that was loading while the program was built anew does not serve
     'The service was built anew while this process was loading it: start or reload it again.',
   );
 });
-
-test('a release that a symbolic link switches is what the next reload runs, also when the old one is gone', async () => {
-  expect(build().status).toBe(0);
-  const [one, two, current] = [join(folder, 'one'), join(folder, 'two'), join(folder, 'current')];
-  for (const release of [one, two]) {
-    cpSync(join(folder, 'dist'), join(release, 'dist'), { recursive: true });
-    symlinkSync(join(ROOT, 'node_modules'), join(release, 'node_modules'));
-  }
-  edit('two/dist/handlers/greet.js', (text) => text.replace("message: '", "message: 'NEW "));
-  symlinkSync(one, current);
-  // As a shell starts it that has changed into the link: of that only $PWD tells.
-  const service = await Service.start({ program: 'dist/main.js', cwd: current, env: { PWD: current } });
-  await service.allReady(2);
-  expect(await greeting(service)).not.toContain('NEW');
-  rmSync(current);
-  symlinkSync(two, current);
-  rmSync(one, { recursive: true });
-  service.signal('SIGHUP');
-  await eventually('the new greeting', 20_000, async () => (await greeting(service)).includes('NEW'));
-});

@@ -1,0 +1,112 @@
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import type { CommandInput } from './command.js';
+import { CommandError } from './command-error.js';
+import { fromThePackage } from './package-imports.js';
+
+const PACKAGE = resolve(__dirname, '../..');
+
+/** What a project has of this package's own service, as it is here. */
+const SHARED = [
+  'swagger',
+  'src/handlers',
+  'src/service.ts',
+  'test/handlers',
+  'ecosystem.config.js',
+  'ecosystem.cluster.config.js',
+  'deploy/Dockerfile',
+  '.dockerignore',
+  'tsconfig.json',
+  'tsconfig.build.json',
+];
+
+/** Development tools that a project is built and tested with, in the versions that this package is. */
+const TOOLS = [
+  '@swc/core',
+  '@swc/jest',
+  '@types/jest',
+  '@types/node',
+  'jest',
+  'json-schema-to-typescript',
+  'typescript',
+] as const;
+
+interface Manifest {
+  readonly name: string;
+  readonly version: string;
+  readonly engines: Readonly<Record<string, string>>;
+  readonly devDependencies: Readonly<Record<string, string>>;
+  readonly overrides: Readonly<Record<string, string>>;
+}
+
+/** Makes a new project of this package's own service. */
+export function init({ words, out }: CommandInput): Promise<void> {
+  const [name, ...rest] = words;
+  if (name === undefined || rest.length > 0) throw new CommandError('init wants the name of a new folder.');
+  const folder = resolve(name);
+  if (existsSync(folder) && readdirSync(folder).length > 0)
+    throw new CommandError(`${name} is there already, and not empty.`);
+  makeProject(folder, packageName(folder));
+  out.write(`Made ${name}. Now:\n\n  cd ${name}\n  npm install\n  npm start\n`);
+  return Promise.resolve();
+}
+
+/** What npm takes for a name, made of the folder's. */
+function packageName(folder: string): string {
+  const name = basename(folder)
+    .toLowerCase()
+    .replaceAll(/[^a-z\d._-]+/g, '-')
+    .replace(/^[._-]+/, '');
+  return name === '' ? 'my-api' : name;
+}
+
+function makeProject(folder: string, name: string): void {
+  for (const entry of SHARED.filter((path) => existsSync(join(PACKAGE, path)))) copy(entry, folder);
+  cpSync(join(PACKAGE, 'template'), folder, { recursive: true });
+  for (const file of filesBelow(folder)) adapt(file, folder, name);
+  writeFileSync(join(folder, '.gitignore'), 'node_modules/\ndist/\n.dist-*/\nsrc/generated/\n');
+  writeFileSync(join(folder, 'package.json'), `${JSON.stringify(manifestOf(name), null, 2)}\n`);
+}
+
+function copy(entry: string, folder: string): void {
+  mkdirSync(dirname(join(folder, entry)), { recursive: true });
+  cpSync(join(PACKAGE, entry), join(folder, entry), { recursive: true });
+}
+
+function filesBelow(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => join(parentPath, name));
+}
+
+/** What is in the same folder here comes from the package there, and the service has the project's name. */
+function adapt(file: string, folder: string, name: string): void {
+  const text = readFileSync(file, 'utf8');
+  const adapted = file.endsWith('.ts')
+    ? fromThePackage(text, dirname(file), folder)
+    : text.replaceAll(/(name: '|-t )koa-cluster-metrics/g, `$1${name}`);
+  if (adapted !== text) writeFileSync(file, adapted);
+}
+
+function manifestOf(name: string): object {
+  const own = JSON.parse(readFileSync(join(PACKAGE, 'package.json'), 'utf8')) as Manifest; // this package's own
+  return {
+    name,
+    version: '0.1.0',
+    private: true,
+    engines: own.engines,
+    main: 'dist/main.js',
+    scripts: {
+      prepare: 'koa-cluster-metrics generate --if-possible',
+      build: 'koa-cluster-metrics build',
+      prestart: 'koa-cluster-metrics build --if-needed',
+      start: 'exec node dist/main.js || node dist/main.js',
+      dev: 'koa-cluster-metrics dev',
+      test: 'jest',
+      typecheck: 'koa-cluster-metrics generate && tsc --noEmit',
+    },
+    dependencies: { [own.name]: `^${own.version}` },
+    devDependencies: Object.fromEntries(TOOLS.map((tool) => [tool, own.devDependencies[tool]])),
+    overrides: own.overrides,
+  };
+}

@@ -1,0 +1,16 @@
+import type { CountedAs, Endpoint } from '../metrics/request-metrics.js';
+
+/** An endpoint that is known when the answer is counted, and not before: until then it has the name of another. */
+export class LateEndpoint implements CountedAs {
+  readonly template: string;
+  readonly #find: () => Endpoint;
+
+  constructor(until: Endpoint, find: () => Endpoint) {
+    this.template = until.template;
+    this.#find = find;
+  }
+
+  observe(...answer: Parameters<Endpoint['observe']>): void {
+    this.#find().observe(...answer);
+  }
+}

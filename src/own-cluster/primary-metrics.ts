@@ -1,0 +1,82 @@
+import cluster, { type Worker } from 'node:cluster';
+import { rmSync, existsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { register, Registry } from 'prom-client';
+import { sendExposition } from '../cluster/exposition-relay.js';
+import { ClusterRegistry } from '../metrics/exposition/cluster-registry.js';
+import type { Format } from '../metrics/exposition/gatherer.js';
+import { prepareLedgerFolder } from '../metrics/ledger/ledger-folder.js';
+import { RequestMetrics } from '../metrics/request-metrics.js';
+import { snapshotText } from '../metrics/snapshot/take-snapshot.js';
+import { announceFolder } from './ledger-place.js';
+import { type FromPrimary, type FromWorker, fromWorker, wrapped } from './messages.js';
+
+/** The name of the primary itself where it serves too: Node numbers workers from 1. */
+const OWN = 0;
+
+/** Gathers what all workers have counted that this process forks. */
+export class PrimaryMetrics {
+  readonly requests: RequestMetrics;
+  readonly #registry: ClusterRegistry;
+  #own = false;
+
+  constructor({ prefix, buckets }: { readonly prefix: string; readonly buckets: readonly number[] }) {
+    const folder = prepareLedgerFolder(existsSync('/dev/shm') ? '/dev/shm' : tmpdir());
+    announceFolder(folder);
+    process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+    this.#registry = new ClusterRegistry({
+      folder,
+      prefix,
+      buckets,
+      perWorker: false,
+      registry: new Registry(),
+    });
+    this.requests = new RequestMetrics(buckets);
+    cluster.on('fork', (worker) =>
+      this.#registry.addWorker(worker.id, (id) => tell(worker, { type: 'collect', id })),
+    );
+    cluster.on('message', (worker, value: unknown) => {
+      const message = fromWorker(value);
+      if (message) this.#hear(worker, message);
+    });
+    cluster.on('exit', (worker) => this.#registry.removeWorker(worker.id));
+  }
+
+  async gather(format: Format): Promise<Buffer> {
+    if (!this.#own) this.#registry.addWorker(OWN, (id) => void this.#answerOwn(id));
+    this.#own = true;
+    return (await this.#registry.gather(format)).bytes;
+  }
+
+  /** An app that is not clustered, or whose primary serves as well, is one of its own workers. */
+  async #answerOwn(id: number): Promise<void> {
+    this.#registry.receiveSnapshot(OWN, id, await snapshotText(register, this.requests.rows));
+  }
+
+  #hear(worker: Worker, message: FromWorker): void {
+    switch (message.type) {
+      case 'snapshot':
+        return void this.#registry.receiveSnapshot(worker.id, message.id, message.snapshot);
+      case 'ledger-failed':
+        return this.#registry.ledgerFailed(worker.id);
+      case 'scrape':
+        return void this.#answer(worker, message.id, message.format);
+    }
+  }
+
+  async #answer(worker: Worker, id: number, format: Format): Promise<void> {
+    try {
+      sendExposition(await this.#registry.gather(format), id, (message, taken) => {
+        if (message.type !== 'exposition') return;
+        tell(worker, { ...message, bytes: Buffer.from(message.bytes).toString('latin1') }, taken);
+      });
+    } catch (err) {
+      tell(worker, { type: 'exposition-failed', id, message: String(err) });
+    }
+  }
+}
+
+/** Whether there was anybody to tell. */
+function tell(worker: Worker, message: FromPrimary, taken: (err: Error | null) => void = () => {}): boolean {
+  return worker.isConnected() && worker.send(wrapped(message), undefined, taken);
+}
