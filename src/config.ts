@@ -66,6 +66,19 @@ function table(read: Reader) {
   };
 }
 
+/** What a reload cannot change: where the service listens, and what all its processes have to agree on. */
+export const NEEDS_RESTART = [
+  'PORT',
+  'HOST',
+  'METRICS_PORT',
+  'METRICS_HOST',
+  'METRICS_TOKEN',
+  'METRICS_PREFIX',
+  'METRICS_BUCKETS',
+  'METRICS_PER_WORKER',
+  'LEDGER_DIR',
+];
+
 /** The service's configuration, frozen. */
 export type Config = Readonly<ReturnType<typeof table>>;
 

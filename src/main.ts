@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import type { Service } from './cluster/worker.js';
 import { obeyOnlyThePrimary } from './cluster/primary-bond.js';
 import { readAssignment } from './cluster/worker-assignment.js';
-import { ConfigError, readConfig } from './config.js';
+import { ConfigError } from './config.js';
 import { handlers } from './generated/handlers.js';
+import { readSettings } from './settings.js';
 
 /** EX_CONFIG of sysexits.h: a restart would not help. */
 const BAD_CONFIGURATION = 78;
@@ -18,12 +19,13 @@ const BAD_CONFIGURATION = 78;
 export async function run(service: Service): Promise<void> {
   // Before anything else is loaded: a SIGHUP that comes before there is anything to reload would end the service.
   process.on('SIGHUP', () => {});
-  const config = configuration();
+  const settings = configuration();
+  const { config, variables } = settings;
   // Each process loads its own half: a primary without an HTTP stack is up in half the time and the memory.
   if (cluster.isPrimary) {
     const { runPrimary } = await import('./cluster/primary.js');
     assertOneBuild();
-    await runPrimary(config);
+    await runPrimary(settings);
     return;
   }
   const assignment = readAssignment(process.env);
@@ -33,13 +35,14 @@ export async function run(service: Service): Promise<void> {
     await runWorker(service, config, assignment);
     return;
   }
+  Object.assign(process.env, variables);
   const { runInstance } = await import('./pm2/instance.js');
   await runInstance(service, config);
 }
 
 function configuration() {
   try {
-    return readConfig(process.env);
+    return readSettings(process.env);
   } catch (err) {
     if (!(err instanceof ConfigError)) throw err;
     process.stderr.write(`${err.message}\n`);

@@ -3,6 +3,7 @@ import { rmSync } from 'node:fs';
 import { constants } from 'node:os';
 import { Registry } from 'prom-client';
 import type { Config, LogLevel } from '../config.js';
+import type { Settings } from '../settings.js';
 import type { ConnectionHandle } from '../server/connection-handle.js';
 import { createMetricsListener } from '../http/metrics-route.js';
 import { LineSink } from '../line-sink.js';
@@ -23,6 +24,7 @@ import { onEndOfNpm } from './npm-parent.js';
 import { processorsAllowed } from './processors.js';
 import { findProgram, folderFor } from './program.js';
 import { ControlSocket } from './control-socket.js';
+import { LiveSettings } from './live-settings.js';
 import { lookAtWorkers, type ServiceIdentity, type ServiceStatus } from './service-status.js';
 import { Supervisor, type SupervisorEvent } from './supervisor.js';
 import { forkWorker } from './worker-channel.js';
@@ -33,14 +35,16 @@ const SAME_SIGNAL_MS = 200;
 type StopSignal = 'SIGINT' | 'SIGTERM';
 
 /** Runs the primary until a signal ends the service: forks the workers, keeps them alive, gathers their metrics. */
-export async function runPrimary(config: Config): Promise<void> {
-  const primary = new Primary(config);
+export async function runPrimary(settings: Settings): Promise<void> {
+  const primary = new Primary(settings);
   await primary.start();
 }
 
 class Primary {
+  /** As at the start; what a reload changes is in `#settings`. */
   readonly #config: Config;
   readonly #log: Logger;
+  readonly #settings: LiveSettings;
   readonly #folder: string;
   readonly #registry: ClusterRegistry;
   readonly #supervisor: Supervisor;
@@ -59,10 +63,12 @@ class Primary {
   #timer: NodeJS.Timeout | undefined;
   #stoppedAt: number | undefined;
 
-  constructor(config: Config) {
+  constructor(settings: Settings) {
+    const { config } = settings;
     this.#config = config;
     const { log, linesLost } = openLog(config.logLevel);
     this.#log = log;
+    this.#settings = new LiveSettings(settings, this.#log, (changed) => this.#supervisor.configure(changed));
     this.#folder = prepareLedgerFolder(config.ledgerDir, (err) => {
       this.#log.warn({ err }, 'No folder for request counts: a killed worker would lose its own');
     });
@@ -90,11 +96,12 @@ class Primary {
       onLinesLost: (lines) => (this.#workersLinesLost += lines),
       onEnd: (code, message) => void this.#end(code, message),
     });
-    registerWorkers(registry, config.metricsPrefix, config.concurrency, () => this.#supervisor.count());
+    const wanted = () => this.#settings.config.concurrency;
+    registerWorkers(registry, config.metricsPrefix, wanted, () => this.#supervisor.count());
     this.#control = new ControlSocket(this.#folder, {
       identity: () => this.#identity(),
       status: () => this.#status(),
-      reload: () => new Promise((resolve) => this.#enqueue({ type: 'reload', done: resolve })),
+      reload: () => this.#reload(),
       setLogLevel: (level) => this.#setLogLevel(level),
       find: (worker) => this.#supervisor.find(worker),
     });
@@ -106,7 +113,7 @@ class Primary {
 
   async start(): Promise<void> {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => this.#stop(signal));
-    process.on('SIGHUP', () => this.#enqueue({ type: 'reload' }));
+    process.on('SIGHUP', () => void this.#reload());
     onEndOfNpm(() => {
       if (this.#stoppedAt === undefined) this.#stop('SIGTERM', 'npm, which started the service, has ended. ');
     });
@@ -145,6 +152,7 @@ class Primary {
       this.#log,
       (event) => this.#enqueue(event),
       (connection) => this.#bequeath(connection),
+      this.#settings.variables,
     );
   }
 
@@ -163,18 +171,26 @@ class Primary {
     return {
       ...this.#identity(),
       uptimeSeconds: process.uptime(),
-      wanted: this.#config.concurrency,
+      wanted: this.#settings.config.concurrency,
       exits: this.#exits,
       workers: await lookAtWorkers(this.#supervisor),
     };
   }
 
-  /** Until the next reload. */
   #setLogLevel(level: LogLevel): void {
-    this.#log.level = level;
-    // What a worker is forked with.
-    process.env['LOG_LEVEL'] = level;
+    this.#settings.setLogLevel(level);
     for (const worker of this.#supervisor.workers()) worker.process.send({ type: 'log-level', level });
+  }
+
+  /** Resolves when it is over: with the reason where not all workers are new. */
+  async #reload(): Promise<string | undefined> {
+    const bad = this.#settings.readAgain();
+    if (bad !== undefined) return bad;
+    const problem = await new Promise<string | undefined>((resolve) =>
+      this.#enqueue({ type: 'reload', done: resolve }),
+    );
+    if (problem !== undefined) this.#settings.takeBack();
+    return problem;
   }
 
   #enqueue(event: SupervisorEvent): void {

@@ -19,13 +19,17 @@ export type SupervisorEvent =
   | { readonly type: 'reload'; readonly done?: ReloadDone }
   | { readonly type: 'stop' };
 
-export interface SupervisorOptions {
+/** What a reload can change. */
+export interface SupervisorSettings {
   readonly concurrency: number;
-  /** How many workers may boot at a time: more would starve each other. */
-  readonly bootsAtOnce: number;
   readonly workerTimeoutMs: number;
   readonly shutdownDelayMs: number;
   readonly shutdownTimeoutMs: number;
+}
+
+export interface SupervisorOptions extends SupervisorSettings {
+  /** How many workers may boot at a time: more would starve each other. */
+  readonly bootsAtOnce: number;
   readonly log: Logger;
   /** Starts a worker. Its end is reported by an `exit` event, also when it could not be started. */
   readonly fork: (generation: number) => WorkerHandle;
@@ -53,7 +57,7 @@ const CHECK_MS = 250;
  * one step towards what is wanted. It has no clock: all times are monotonic milliseconds, passed in.
  */
 export class Supervisor {
-  readonly #options: SupervisorOptions;
+  #options: SupervisorOptions;
   readonly #log: Logger;
   readonly #workers = new Map<number, WorkerRecord>();
   readonly #events: SupervisorEvent[] = [];
@@ -62,7 +66,6 @@ export class Supervisor {
   /** By place. */
   readonly #forks = new Map<number, number>();
   readonly #history = new RestartHistory();
-  readonly #checkMs: number;
   #generation = 0;
   #inherited = 0;
   #waitLogged = 0;
@@ -77,7 +80,11 @@ export class Supervisor {
     this.#log = options.log;
     this.#reload = new RollingReload(options.log);
     this.#recycling = new Recycling(options.log);
-    this.#checkMs = Math.min(options.workerTimeoutMs / 4, CHECK_MS);
+  }
+
+  /** Changes what it goes by from the next step on. */
+  configure({ concurrency, workerTimeoutMs, shutdownDelayMs, shutdownTimeoutMs }: SupervisorSettings): void {
+    this.#options = { ...this.#options, concurrency, workerTimeoutMs, shutdownDelayMs, shutdownTimeoutMs };
   }
 
   /** Notes an event for the next step. */
@@ -121,7 +128,7 @@ export class Supervisor {
     // While this process is itself stopped or starved, nobody is heard; a stop of the whole host may end here first.
     const late = now - this.#wakeAt;
     if (late > 0) for (const worker of this.#workers.values()) worker.excuse(late);
-    this.#wakeAt = now + this.#checkMs;
+    this.#wakeAt = now + Math.min(this.#options.workerTimeoutMs / 4, CHECK_MS);
     for (let event = this.#events.shift(); event; event = this.#events.shift()) this.#takeIn(event, now);
     this.#endOverdue(now);
     if (this.#stopAt < Infinity) {

@@ -16,6 +16,7 @@ type Sent = (err: Error | null) => void;
 /**
  * Forks a worker and connects it: its messages about metrics go to the registry, all of them and its end to the supervisor.
  * Nothing that a worker sends can throw here.
+ * @param variables what it gets in its environment
  */
 export function forkWorker(
   assignment: WorkerAssignment,
@@ -23,9 +24,10 @@ export function forkWorker(
   log: Logger,
   enqueue: (event: SupervisorEvent) => void,
   inherit: (connection: ConnectionHandle) => void,
+  variables: Record<string, string>,
 ): WorkerHandle {
   const { generation } = assignment;
-  const worker = fork(assignment, log);
+  const worker = fork(assignment, variables, log);
   if (!worker) {
     enqueue({ type: 'exit', generation, code: 1, signal: null });
     return {
@@ -88,9 +90,13 @@ export function forkWorker(
 }
 
 /** Most failures to start are reported by an event, but those that Node does not know are thrown: no memory, for one. */
-function fork(assignment: WorkerAssignment, log: Logger): ForkedProcess | undefined {
+function fork(
+  assignment: WorkerAssignment,
+  variables: Record<string, string>,
+  log: Logger,
+): ForkedProcess | undefined {
   try {
-    return cluster.fork(assignmentVariables(assignment));
+    return cluster.fork({ ...variables, ...assignmentVariables(assignment) });
   } catch (err) {
     log.warn({ worker: assignment.generation, err }, 'A worker could not be started');
     return undefined;

@@ -24,7 +24,7 @@ export type ExitReason = (typeof EXIT_REASONS)[number];
 export function registerWorkers(
   registry: Registry,
   prefix: string,
-  wanted: number,
+  wanted: () => number,
   count: () => Readonly<Record<WorkerState, number>>,
 ): void {
   const { name, help, labels } = SERVICE_METRICS.workers;
@@ -38,7 +38,7 @@ export function registerWorkers(
       for (const state of WORKER_STATES) gauge.set({ state }, counts[state]);
       gauge.inc(
         { state: 'starting' },
-        Math.max(0, wanted - counts.starting - counts.ready - counts.draining),
+        Math.max(0, wanted() - counts.starting - counts.ready - counts.draining),
       );
     },
   });

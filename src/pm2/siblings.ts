@@ -218,7 +218,12 @@ export class Siblings implements Gatherer {
     const counts = { starting: 0, ready: 0, draining: 0 };
     for (const { state } of reports) counts[state] += 1;
     // How many there should be is for PM2 to know, which can be told another number at any time.
-    registerWorkers(registry, metricsPrefix, 0, () => counts);
+    registerWorkers(
+      registry,
+      metricsPrefix,
+      () => 0,
+      () => counts,
+    );
     const countExits = registerWorkerExits(registry, metricsPrefix);
     for (const reason of EXIT_REASONS) countExits(reason, exits[reason]);
     return registry;

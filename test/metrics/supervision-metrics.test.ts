@@ -3,7 +3,12 @@ import { registerWorkers } from '../../src/metrics/supervision-metrics';
 
 async function starting(wanted: number, counts: { starting: number; ready: number; draining: number }) {
   const registry = new Registry();
-  registerWorkers(registry, 'x_', wanted, () => counts);
+  registerWorkers(
+    registry,
+    'x_',
+    () => wanted,
+    () => counts,
+  );
   const [, value] = /^x_workers\{state="starting"\} (\d+)$/m.exec(await registry.metrics()) ?? [];
   return Number(value);
 }

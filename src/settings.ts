@@ -1,0 +1,65 @@
+import { readFileSync } from 'node:fs';
+import { parseEnv } from 'node:util';
+import { type Config, ConfigError, NEEDS_RESTART, readConfig } from './config.js';
+
+type Env = Readonly<Record<string, string | undefined>>;
+type Variables = Readonly<Record<string, string>>;
+
+/** What a service runs with. */
+export interface Settings {
+  readonly config: Config;
+  /** What `ENV_FILE` adds to the environment: for handlers and for processes that are forked. */
+  readonly variables: Variables;
+}
+
+/**
+ * Reads the configuration from the environment and, where `ENV_FILE` names one, from a file of `NAME=value` lines (as Node's
+ * `--env-file` has them). What the environment sets goes before what the file says.
+ * @throws ConfigError that names every bad variable at once, or the file that cannot be read
+ */
+export function readSettings(env: Env): Settings {
+  const variables = variablesOfFile(env);
+  return { config: readConfig({ ...env, ...variables }), variables };
+}
+
+/**
+ * Reads them again, for a reload.
+ * @returns also what the file has changed that only a restart can; that is left as it was
+ * @throws ConfigError as `readSettings`
+ */
+export function readSettingsAgain(
+  env: Env,
+  before: Settings,
+): { readonly settings: Settings; readonly ignored: readonly string[] } {
+  const variables = { ...variablesOfFile(env) };
+  // Checked as it is written: a bad value is to be told, also where it would be ignored.
+  readConfig({ ...env, ...variables });
+  const ignored = NEEDS_RESTART.filter((name) => variables[name] !== before.variables[name]);
+  for (const name of ignored) {
+    const old = before.variables[name];
+    if (old === undefined) delete variables[name];
+    else variables[name] = old;
+  }
+  return { settings: { config: readConfig({ ...env, ...variables }), variables }, ignored };
+}
+
+function variablesOfFile(env: Env): Variables {
+  const path = env['ENV_FILE'];
+  if (path === undefined || path === '') return {};
+  const variables = Object.entries(parseEnv(contentOf(path))).flatMap(([name, value]) =>
+    // An empty variable counts as unset.
+    value === undefined || (env[name] ?? '') !== '' ? [] : [[name, value] as const],
+  );
+  return Object.fromEntries(variables);
+}
+
+function contentOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (err) {
+    const { code = String(err) } = err as NodeJS.ErrnoException; // of a system call
+    throw new ConfigError([
+      `ENV_FILE: expected a file that can be read, got ${JSON.stringify(path)} (${code})`,
+    ]);
+  }
+}
