@@ -1,4 +1,3 @@
-import type { RequestsInFlight } from './ledger/requests-in-flight.js';
 import { detailWords, RowDetail, type Trace } from './row-detail.js';
 
 /** What identifies a row. `endpoint` is a path template of the API description, `unmatched` or `malformed`. */
@@ -42,6 +41,15 @@ export function memoryRow(labels: RowLabels, start: number, buckets: readonly nu
   };
 }
 
+/** Where requests in progress are noted, for whoever outlives this process. A slot is of one request until that is answered. */
+export interface ProgressNotes {
+  /** @param arrived by `performance.now()` */
+  enter(arrived: number, template: string, method: string): number;
+  route(slot: number, template: string): void;
+  identify(slot: number, requestId: string): void;
+  leave(slot: number): void;
+}
+
 /**
  * The request counts of one process: the counter and the histogram are both read from its rows, so they can't
  * disagree. `inProgress` is the number of requests that have arrived and are not yet counted.
@@ -53,11 +61,10 @@ export class RequestMetrics {
   readonly #rows: Row[] = [];
   readonly #endpoints = new Map<string, Endpoint>();
 
-  /** @param inFlight where the requests in progress are noted, for whoever outlives this process */
   constructor(
     buckets: readonly number[],
     store: RowStore = memoryRows(buckets),
-    readonly inFlight?: RequestsInFlight,
+    readonly inFlight?: ProgressNotes,
   ) {
     this.buckets = buckets;
     this.#store = store;

@@ -5,10 +5,10 @@ import { Slices } from '../metrics/event-loop-turns.js';
 import { Aggregation } from '../metrics/exposition/aggregation.js';
 import type { Family } from '../metrics/exposition/families.js';
 import type { Live } from '../metrics/exposition/family-totals.js';
+import type { Gathered } from '../metrics/exposition/gathered.js';
 import {
   type Exposition,
   type Format,
-  type Gathered,
   type Gatherer,
   SharedGatherer,
 } from '../metrics/exposition/gatherer.js';

@@ -1,5 +1,5 @@
 import { Turns } from '../event-loop-turns.js';
-import type { Family, RequestCounts } from './families.js';
+import type { Gathered, Renderer } from './gathered.js';
 import { oneAtATime } from './one-at-a-time.js';
 import { ProtobufRenderer } from './protobuf-renderer.js';
 import { TextRenderer } from './text-renderer.js';
@@ -18,19 +18,6 @@ export interface Exposition {
 export interface Gatherer {
   /** The exposition of the whole service, complete as of the call. Rejects when it can't be gathered. */
   gather(format?: Format): Promise<Exposition>;
-}
-
-/** What was gathered, for any number of renderings. */
-export interface Gathered {
-  readonly asOf: number;
-  readonly requests: RequestCounts;
-  /** What may take longer than the requests, in lists: a list that is the same object as in another gathering has the same values. */
-  readonly others: Promise<readonly (readonly Family[])[]>;
-}
-
-/** Writes what was gathered in one format. */
-export interface Renderer {
-  render(gathered: Gathered): Promise<Buffer>;
 }
 
 export interface GathererOptions {

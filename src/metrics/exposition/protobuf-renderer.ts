@@ -3,7 +3,7 @@ import { SERVICE_METRICS } from '../metric-catalogue.js';
 import { NATIVE_CELLS, nativeBuckets } from '../native-buckets.js';
 import type { Labels } from '../snapshot/snapshot.js';
 import type { Family, Metric, RequestCounts } from './families.js';
-import type { Gathered, Renderer } from './gatherer.js';
+import type { Gathered, Renderer } from './gathered.js';
 import { TextBuffer } from './text-buffer.js';
 
 type Encoder = typeof import('./metric-encoder.js');

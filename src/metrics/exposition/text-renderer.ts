@@ -2,7 +2,7 @@ import { Slices } from '../event-loop-turns.js';
 import { SERVICE_METRICS } from '../metric-catalogue.js';
 import { escapeHelp, labelText } from '../snapshot/label-text.js';
 import type { Family, RequestCounts, RequestGroup, RequestRow } from './families.js';
-import type { Gathered, Renderer } from './gatherer.js';
+import type { Gathered, Renderer } from './gathered.js';
 import { TextBuffer } from './text-buffer.js';
 
 /** The text format's media type: Prometheus text format 0.0.4. */

@@ -1,5 +1,6 @@
 import { closeSync, constants, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import type { ProgressNotes } from '../request-metrics.js';
 import { mapFile } from './ledger-mapping.js';
 
 /** A request that had arrived and was not answered. */
@@ -31,7 +32,7 @@ const NAMES = SLOTS * SLOT_BYTES;
  * Notes which requests a worker has in flight, in memory that outlives it: what ends a worker at once, such as a full heap,
  * leaves it no time to tell. A request costs a few stores. Those beyond the first 128 at a time are not noted.
  */
-export class RequestsInFlight {
+export class RequestsInFlight implements ProgressNotes {
   readonly #fd: number;
   readonly #bytes: Buffer;
   readonly #arrivals: Float64Array;
