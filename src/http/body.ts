@@ -1,62 +1,66 @@
-import { isUtf8 } from 'node:buffer';
-import bodyParser from 'koa-bodyparser';
 import type { Context } from 'koa';
-import { type BodyKind, parseMediaType } from '../openapi/media-type.js';
-import { malformed, parseJson } from './json-body.js';
-import { readPlainBody } from './plain-body.js';
+import type { BodyContent, DeclaredBody } from '../openapi/body.js';
+import { findByType, parseMediaType } from '../openapi/media-type.js';
+import { urlencodedReader } from './form-body.js';
+import { parseJson } from './json-body.js';
+import { multipartReader } from './multipart-body.js';
 import { Problem } from './problem.js';
-
-/** Turns the text of a body into its value. Throws a 400 if it is not of this format. */
-type BodyFormat = (text: string) => unknown;
-
-/** What makes a value of each kind of body. */
-export const FORMATS: Readonly<Record<BodyKind, BodyFormat>> = { json: parseJson, text: (text) => text };
+import { streamBody } from './stream-body.js';
+import { textReader } from './text-body.js';
+import { tooLarge } from './too-large.js';
 
 /** Content codings (RFC 9110 section 8.4.1) that are undone. */
 const CODINGS = ['gzip', 'deflate', 'br'];
 
-/** As a string with a character for each byte: koa-bodyparser would put U+FFFD in place of what is not UTF-8. */
-const BYTES = { encoding: 'binary' };
-
-type BodyReader = (ctx: Context, text: string | undefined) => Promise<void> | undefined;
-
-interface BodyOptions {
-  /** Bytes, after decompression. */
-  readonly limit: number;
-  /** By media type in lower case: what a body of this type is read as, and then given to. */
-  readonly readers: ReadonlyMap<string, BodyReader>;
-}
+/** Serves a request with what its body was read as, `undefined` if it has none. */
+type Serve = (ctx: Context, body: unknown) => Promise<void> | undefined;
 
 /**
- * A function that reads the body of an operation and gives its text to the reader of its media type, `undefined` to
- * any if there is no body. Throws a 415 for what is not declared, a 413 for what is too large, a 400 for what is broken.
+ * Makes what reads the body of an operation and goes on with the function that `serve` gives for its media type. It throws a 415 for
+ * what is not declared, a 413 for what is too large, a 400 for what is broken.
  */
-export function bodyMiddleware({ limit, readers }: BodyOptions): (ctx: Context) => Promise<void> | undefined {
-  const types = [...readers.keys()];
-  const [withoutBody] = readers.values();
-  const parse = bodyParser({
-    ...BYTES,
-    enableTypes: ['text'],
-    extendTypes: { text: types },
-    textLimit: String(limit),
-    onerror: (error) => {
-      throw readProblem(error);
-    },
-  });
-  const read = async (ctx: Context, reader: BodyReader) => {
-    const raw: unknown = ctx.request.body;
-    if (typeof raw !== 'string') throw unsupportedType(types);
-    return reader(ctx, raw === '' ? undefined : decodeUtf8(Buffer.from(raw, 'latin1')));
-  };
+export function bodyMiddleware(
+  { contents }: DeclaredBody,
+  limit: number,
+  serve: (content: BodyContent) => Serve,
+): (ctx: Context) => Promise<void> | undefined {
+  const types = [...contents.keys()];
+  const readers = new Map(
+    [...contents.values()].map((content) => [content, reading(content, types, limit, serve(content))]),
+  );
+  const [first] = contents.values();
+  const withoutBody = first && serve(first);
   return (ctx) => {
     if (!hasBody(ctx)) return withoutBody?.(ctx, undefined);
-    const reader = readers.get(ctx.req.headers['content-type'] ?? '') ?? readers.get(essenceOf(ctx, types));
-    if (!reader) throw unsupportedType(types);
+    const content = contents.get(ctx.req.headers['content-type'] ?? '') ?? contentFor(ctx, contents);
+    const read = content && readers.get(content);
+    if (!read) throw unsupportedType(types);
     checkCoding(ctx);
     // One that waits for 100 Continue need not send what would be refused.
-    if (!isEncoded(ctx) && Number(ctx.req.headers['content-length'] ?? 0) > limit) throw tooLarge();
-    if (isPlain(ctx)) return readPlainBody(ctx.req).then((bytes) => reader(ctx, decodeUtf8(bytes)));
-    return parse(ctx, () => read(ctx, reader));
+    if (!isEncoded(ctx) && Number(ctx.req.headers['content-length'] ?? 0) > limit) throw tooLarge(limit);
+    return read(ctx);
+  };
+}
+
+/** Reads a body as what its content says that it is. */
+function reading(
+  content: BodyContent,
+  types: readonly string[],
+  limit: number,
+  serve: Serve,
+): (ctx: Context) => Promise<void> | undefined {
+  if (content.kind === 'stream') return (ctx) => serve(ctx, streamBody(ctx, limit));
+  if (content.kind === 'multipart') {
+    const read = multipartReader(content);
+    return async (ctx) => serve(ctx, await read(ctx, limit));
+  }
+  const text = textReader(types, limit);
+  const parse = { json: parseJson, form: urlencodedReader(content), text: (found: string) => found }[
+    content.kind
+  ];
+  return async (ctx) => {
+    const found = await text(ctx);
+    return serve(ctx, found === undefined ? undefined : parse(found));
   };
 }
 
@@ -66,20 +70,15 @@ function hasBody({ req: { headers } }: Context): boolean {
   return headers['content-length'] !== undefined && headers['content-length'] !== '0';
 }
 
-function isPlain(ctx: Context): boolean {
-  return ctx.req.headers['content-length'] !== undefined && !isEncoded(ctx);
-}
-
 function isEncoded({ req: { headers } }: Context): boolean {
   return (headers['content-encoding'] ?? 'identity') !== 'identity';
 }
 
-function essenceOf(ctx: Context, types: readonly string[]): string {
-  const header = ctx.req.headers['content-type'] ?? '';
-  const type = parseMediaType(header);
-  if (!type) throw unsupportedType(types);
-  if (type.charset !== undefined && type.charset !== 'utf-8') throw unsupportedType(types);
-  return type.essence;
+function contentFor(ctx: Context, contents: DeclaredBody['contents']): BodyContent | undefined {
+  const type = parseMediaType(ctx.req.headers['content-type'] ?? '');
+  const content = type && findByType(contents, type.essence);
+  const isReadable = type?.charset === undefined || type.charset === 'utf-8' || content?.kind === 'stream';
+  return isReadable ? content : undefined;
 }
 
 function checkCoding(ctx: Context): void {
@@ -99,21 +98,4 @@ function unsupportedType(types: readonly string[]): Problem {
   return new Problem(415, `The body must be ${types.join(' or ')}, in UTF-8.`, {
     headers: { Accept: types.join(', ') },
   });
-}
-
-/** What koa-bodyparser throws has a status where the client is to blame, and none where it could not inflate. */
-function readProblem(error: Error & { status?: number; type?: string }): Error {
-  if (error.status === 413) return tooLarge();
-  if (error.type === 'request.aborted') return error;
-  return new Problem(400, 'The body could not be read: it is cut off or its Content-Encoding is broken.');
-}
-
-/** The rest of the body is not read: if it were not closed, the connection's next request would be looked for in it. */
-function tooLarge(): Problem {
-  return new Problem(413, 'The body is too large.', { headers: { Connection: 'close' } });
-}
-
-function decodeUtf8(bytes: Buffer): string {
-  if (!isUtf8(bytes)) throw malformed('is not UTF-8');
-  return bytes.toString();
 }

@@ -1,7 +1,7 @@
 import { Description, type Place } from '../openapi/description.js';
 import type { Operation } from '../openapi/operation.js';
 import { compileOperations } from '../openapi/operations.js';
-import { Schemas } from '../openapi/schemas.js';
+import { Schemas } from '../openapi/schemas/schemas.js';
 import type { Handlers } from './handler.js';
 import { SERVICE_OPERATIONS } from './service-operations.js';
 

@@ -15,8 +15,22 @@ export function parseJson(text: string): unknown {
   } catch (error) {
     throw malformed(`is not JSON: ${(error as SyntaxError).message}`);
   }
+  if (LONG.test(text)) refuseLongIntegers(text);
   if (text.includes('__proto__') || text.includes('\\u')) refusePrototypes(value);
   return value;
+}
+
+/** As long as an integer that a double may not hold. */
+const LONG = /\d{16}/;
+
+const STRING_OR_NUMBER = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g;
+
+/** `JSON.parse` would make another number of it, and nobody could tell. */
+function refuseLongIntegers(text: string): void {
+  for (const [token] of text.matchAll(STRING_OR_NUMBER)) {
+    if (/^-?\d{16,}$/.test(token) && !Number.isSafeInteger(Number(token)))
+      throw malformed(`has the integer ${token.slice(0, 40)}, which is too large to be kept as it is`);
+  }
 }
 
 /** `JSON.parse` is safe with such a key, but whatever copies the value with `=` is not. */

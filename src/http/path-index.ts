@@ -1,22 +1,23 @@
+import { type SegmentPattern, matchSegment, patternOf } from './segment-pattern.js';
+
 interface Node<T> {
   readonly literals: Map<string, Node<T>>;
+  /** Segments with text and parameters, those with more text first. */
+  readonly patterns: { readonly pattern: SegmentPattern; readonly node: Node<T> }[];
   parameter: Node<T> | undefined;
   value: T | undefined;
 }
 
 /**
- * Finds what belongs to a path among templates such as `/hello/{name}`, in a time that does not depend on how many
- * there are. A literal segment goes before a parameter, which is one segment and never empty.
+ * Finds what belongs to a path among templates such as `/hello/{name}`, in a time that does not depend on how many there are. Segment
+ * by segment, text goes before a parameter (OpenAPI 3.1 section 4.8.8.2), which is never empty.
  */
 export class PathIndex<T> {
   readonly #static = new Map<string, T>();
   readonly #root = node<T>();
 
   set(template: string, value: T): void {
-    if (!template.includes('{')) {
-      this.#static.set(template, value);
-      return;
-    }
+    if (!template.includes('{')) this.#static.set(template, value);
     let at = this.#root;
     for (const segment of template.slice(1).split('/')) at = child(at, segment);
     at.value = value;
@@ -29,31 +30,62 @@ export class PathIndex<T> {
 }
 
 function node<T>(): Node<T> {
-  return { literals: new Map(), parameter: undefined, value: undefined };
+  return { literals: new Map(), patterns: [], parameter: undefined, value: undefined };
 }
 
 function child<T>(parent: Node<T>, segment: string): Node<T> {
-  if (segment.startsWith('{')) return (parent.parameter ??= node());
-  const known = parent.literals.get(segment);
-  if (known) return known;
-  const added = node<T>();
-  parent.literals.set(segment, added);
-  return added;
+  if (/^\{[^{}]+\}$/.test(segment)) return (parent.parameter ??= node());
+  if (segment.includes('{')) return patternChild(parent, patternOf(segment));
+  const literal = encodeURI(segment).replaceAll('%25', '%');
+  const known = parent.literals.get(literal) ?? node<T>();
+  parent.literals.set(literal, known);
+  return known;
+}
+
+function patternChild<T>({ patterns }: Node<T>, pattern: SegmentPattern): Node<T> {
+  const isSame = (other: SegmentPattern) => other.texts.join('{}') === pattern.texts.join('{}');
+  const known = patterns.find((each) => isSame(each.pattern));
+  if (known) return known.node;
+  const added = { pattern, node: node<T>() };
+  patterns.push(added);
+  patterns.sort((one, other) => other.pattern.length - one.pattern.length);
+  return added.node;
 }
 
 /** No deeper than the longest template, and to no node twice: the path can't make it long. */
 function descend<T>(from: Node<T>, path: string, start: number, segments: string[]): T | undefined {
   const slash = path.indexOf('/', start);
   const segment = slash < 0 ? path.slice(start) : path.slice(start, slash);
-  const literal = from.literals.get(segment);
+  const literal = from.literals.get(segment.includes('%') ? normalized(segment) : segment);
   const found = literal && follow(literal, path, slash, segments);
-  if (found !== undefined || !from.parameter || segment === '') return found;
-  const before = segments.push(segment) - 1;
-  const value = follow(from.parameter, path, slash, segments);
-  if (value === undefined) segments.length = before;
-  return value;
+  if (found !== undefined || segment === '') return found;
+  for (const { pattern, node: next } of from.patterns) {
+    const values = matchSegment(pattern, segment);
+    const value = values && followWith(values, next, path, slash, segments);
+    if (value !== undefined) return value;
+  }
+  return from.parameter && followWith([segment], from.parameter, path, slash, segments);
+}
+
+function followWith<T>(
+  values: readonly string[],
+  to: Node<T>,
+  path: string,
+  slash: number,
+  segments: string[],
+): T | undefined {
+  const before = segments.length;
+  segments.push(...values);
+  const found = follow(to, path, slash, segments);
+  if (found === undefined) segments.length = before;
+  return found;
 }
 
 function follow<T>(to: Node<T>, path: string, slash: number, segments: string[]): T | undefined {
   return slash < 0 ? to.value : descend(to, path, slash + 1, segments);
+}
+
+/** The digits of an encoded character are the same in both cases (RFC 3986 section 6.2.2.1). */
+function normalized(segment: string): string {
+  return segment.replaceAll(/%[0-9a-f]{2}/gi, (encoded) => encoded.toUpperCase());
 }

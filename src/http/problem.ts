@@ -3,7 +3,7 @@ import { inspect } from 'node:util';
 import { isNativeError } from 'node:util/types';
 import type { Context } from 'koa';
 import type { Logger } from '../log.js';
-import type { Fault } from '../openapi/validation.js';
+import type { Fault } from '../openapi/schemas/validation.js';
 import { PROBLEM_TYPE, problemJson } from '../server/problem-json.js';
 
 type Headers = Readonly<Record<string, string | string[]>>;

@@ -1,6 +1,8 @@
 import { Stream } from 'node:stream';
 import type { Context } from 'koa';
+import { isJson } from '../openapi/media-type.js';
 import type { Operation } from '../openapi/operation.js';
+import { typeInRange, withCharset } from './answer-type.js';
 
 /** Makes what a handler returned the answer in `ctx`, as a Koa middleware would have set it. */
 type Reply = (ctx: Context, value: unknown) => void;
@@ -8,7 +10,8 @@ type Reply = (ctx: Context, value: unknown) => void;
 /** Throws an error if the handler gave no answer. */
 export function replier({ id, success: { status, type } }: Operation): Reply {
   const json = type !== undefined && isJson(type);
-  const header = type !== undefined && (json || type.startsWith('text/')) ? `${type}; charset=utf-8` : type;
+  const range = type !== undefined && type.includes('*') ? type : undefined;
+  const header = range === undefined && type !== undefined ? withCharset(type) : undefined;
   return (ctx, value) => {
     if (value === undefined) {
       if (ctx.body !== undefined || ctx.respond === false) return;
@@ -19,6 +22,7 @@ export function replier({ id, success: { status, type } }: Operation): Reply {
     const { res } = ctx;
     const typeIsOurs = header !== undefined && !res.hasHeader('Content-Type');
     if (typeIsOurs) res.setHeader('Content-Type', header);
+    else if (range !== undefined && !res.hasHeader('Content-Type')) setTypeOf(ctx, id, range, value);
     if (json && typeIsOurs && isPlainData(value) && ctx.body === undefined) return setPlainBody(ctx, value);
     // What fails before it is sent is a 500, when it is sent.
     if (value instanceof Stream) value.on('error', () => {});
@@ -28,8 +32,12 @@ export function replier({ id, success: { status, type } }: Operation): Reply {
   };
 }
 
-export function isJson(type: string): boolean {
-  return /[/+]json$/.test(type);
+/** A range is no type: what goes out is what the value is, where that is in the range. */
+function setTypeOf(ctx: Context, id: string, range: string, value: unknown): void {
+  const type = typeInRange(range, value);
+  if (type === undefined)
+    throw new Error(`The handler of "${id}" must set the Content-Type: its description has ${range}`);
+  ctx.res.setHeader('Content-Type', type);
 }
 
 /** Of a class of its own it could be a stream, for one. */

@@ -27,7 +27,7 @@ function originForm(target: string): string {
 }
 
 /** Undoes percent-encoding (RFC 3986 section 2.1). Throws a 400 where it is not valid. */
-export function percentDecoded(text: string, location: 'path' | 'query', pointer = ''): string {
+export function percentDecoded(text: string, location: 'path' | 'query' | 'body', pointer = ''): string {
   if (!text.includes('%')) return text;
   try {
     return decodeURIComponent(text);

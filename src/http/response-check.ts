@@ -1,12 +1,11 @@
 import type { Context } from 'koa';
 import type { Logger } from '../log.js';
-import { parseMediaType } from '../openapi/media-type.js';
+import { findByType, isJson, parseMediaType } from '../openapi/media-type.js';
 import type { Operation } from '../openapi/operation.js';
 import type { DeclaredResponse, DeclaredResponses } from '../openapi/responses.js';
-import type { Validator } from '../openapi/validation.js';
+import type { Validator } from '../openapi/schemas/validation.js';
 import { jsonValue } from './json-value.js';
 import { asProblem } from './problem.js';
-import { isJson } from './reply.js';
 import { isStream } from './respond.js';
 
 /** How often a contradiction of an operation is logged where answers are served all the same. */
@@ -61,8 +60,12 @@ function reporter(log: Logger): (contradiction: string) => void {
 }
 
 function find(declared: DeclaredResponses, status: number): DeclaredResponse | undefined {
-  return declared.get(String(status)) ?? declared.get(`${String(status)[0]}XX`) ?? declared.get('default');
+  const found = declared.get(String(status)) ?? declared.get(`${String(status)[0]}XX`);
+  // A description need not say what is answered.
+  return found ?? declared.get('default') ?? (declared.size === 0 ? ANYTHING : undefined);
 }
+
+const ANYTHING: DeclaredResponse = { contents: new Map([['*/*', () => undefined]]), headers: [] };
 
 function disagreement(response: DeclaredResponse, ctx: Context, value: unknown): string | undefined {
   const missing = response.headers.find((name) => !ctx.res.hasHeader(name));
@@ -79,10 +82,7 @@ function disagreement(response: DeclaredResponse, ctx: Context, value: unknown):
 }
 
 function validatorFor({ contents }: DeclaredResponse, type: string): Validator | undefined {
-  const validate = contents.get(type);
-  if (validate) return validate;
-  const essence = parseMediaType(type)?.essence ?? '';
-  return contents.get(essence) ?? contents.get(`${essence.split('/')[0]}/*`) ?? contents.get('*/*');
+  return contents.get(type) ?? findByType(contents, parseMediaType(type)?.essence ?? '');
 }
 
 /** The value that the client will read out of the body. Only what a handler has encoded itself is parsed. */

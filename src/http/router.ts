@@ -5,7 +5,7 @@ import type { Contract } from './contract.js';
 import { UNMATCHED, measurementOf } from './measure.js';
 import { PathIndex } from './path-index.js';
 import { Problem } from './problem.js';
-import { pathOf, percentDecoded } from './request-target.js';
+import { pathOf } from './request-target.js';
 import { type Serve, type ServeDeps, serveOperation } from './serve.js';
 import { type ServiceDeps, serviceHandlers } from './service-operations.js';
 
@@ -47,7 +47,7 @@ const match = Symbol('the template that the request matches');
  * `Allow`, and OPTIONS is answered with `Allow`.
  */
 export function createRouter(deps: RouterDeps): Router {
-  const index = indexOf(registered(deps), deps.metrics);
+  const index = indexOf(registered(deps), deps);
   const unmatched = deps.metrics.endpoint(UNMATCHED);
   const find = (ctx: Context): Match => {
     const segments: string[] = [];
@@ -84,7 +84,8 @@ function registered(deps: RouterDeps): KoaRouter {
       ? serveOperation(operation, handler, deps)
       : ownHandler && serveOperation(operation, ownHandler, unchecked);
     if (serve)
-      router.register(routePath(operation.path), [operation.method], serve, { name: operation.path });
+      for (const route of operation.routes)
+        router.register(routePath(route), [operation.method], serve, { name: route });
   }
   return router;
 }
@@ -97,13 +98,17 @@ function routePath(template: string): string {
 }
 
 /** An index of the routes: @koa/router would try one after the other, for every request. */
-function indexOf(router: KoaRouter, metrics: RequestMetrics): PathIndex<Resource> {
+function indexOf(router: KoaRouter, { contract, metrics }: RouterDeps): PathIndex<Resource> {
   const index = new PathIndex<Resource>();
   const resources = new Map<string, Resource>();
+  const paths = new Map(
+    contract.operations.flatMap(({ path, routes }) => routes.map((route) => [route, path])),
+  );
   for (const { name: template = '', methods, stack } of router.stack) {
     const parameters = [...template.matchAll(/\{([^{}]+)\}/g)].map(([, name]) => name ?? '');
     const resource = resources.get(template) ?? {
-      endpoint: metrics.endpoint(template),
+      // Counted as the description has it, whatever server it was sent to.
+      endpoint: metrics.endpoint(paths.get(template) ?? template),
       parameters,
       methods: new Map(),
       allow: '',
@@ -126,8 +131,7 @@ function parametersOf(
 ): Readonly<Record<string, string>> {
   if (parameters.length === 0) return NO_PARAMETERS;
   const values: Record<string, string> = {};
-  for (const [index, name] of parameters.entries())
-    values[name] = percentDecoded(segments[index] ?? '', 'path', `/${name}`);
+  for (const [index, name] of parameters.entries()) values[name] = segments[index] ?? '';
   return values;
 }
 

@@ -1,10 +1,12 @@
 import type { Context } from 'koa';
 import type { Config } from '../config.js';
 import type { Logger } from '../log.js';
+import type { BodyContent } from '../openapi/body.js';
 import type { Operation } from '../openapi/operation.js';
-import type { Fault, Validator } from '../openapi/validation.js';
-import { FORMATS, bodyMiddleware } from './body.js';
+import type { Fault, Validator } from '../openapi/schemas/validation.js';
+import { bodyMiddleware } from './body.js';
 import type { AnyHandler } from './handler.js';
+import { andRemoveUploads, withoutFiles } from './multipart-body.js';
 import { parameterReaders } from './parameter-readers.js';
 import { Problem } from './problem.js';
 import { replier } from './reply.js';
@@ -28,33 +30,53 @@ export function serveOperation(operation: Operation, handler: AnyHandler, deps: 
   const check =
     validateResponses === 'off' ? undefined : responseCheck(operation, validateResponses, deps.log);
   const answer = answering(operation, handle, check);
-  if (!operation.body) {
-    const serve = server(operation, operation.validate, answer);
+  const { body } = operation;
+  if (!body) {
+    const serve = server(operation, undefined, answer);
     return (ctx) => serve(ctx, undefined);
   }
-  const readers = [...operation.body].map(([type, { kind, validate }]) => {
-    const serve = server(operation, validate, answer);
-    const format = FORMATS[kind];
-    const read = (ctx: Context, text: string | undefined) =>
-      serve(ctx, text === undefined ? text : format(text));
-    return [type, read] as const;
+  return bodyMiddleware(body, operation.bodyLimit ?? bodyLimit, (content) => {
+    const serve = server(operation, content, answer);
+    return content.kind === 'multipart' ? andRemoveUploads(serve) : serve;
   });
-  return bodyMiddleware({ limit: bodyLimit, readers: new Map(readers) });
 }
 
 /** Made at boot, with nothing to decide for a request that was known then: most operations need few of the steps. */
 function server(
   operation: Operation,
-  validate: Validator | undefined,
+  content: BodyContent | undefined,
   answer: Answer,
 ): (ctx: Context, body: unknown) => Promise<void> | undefined {
   const { path, query, header, cookie } = parameterReaders(operation.parameters);
+  const validate = validatorOf(operation, content);
   return (ctx, body) => {
     const request = { path: path(ctx), query: query(ctx), header: header(ctx), cookie: cookie(ctx), body };
     const complaints = validate?.(request);
     if (complaints) throw invalid(complaints);
+    content?.fill?.(body);
     return answer(request, ctx);
   };
+}
+
+/** What is checked of a body is what its schema describes, which a file and a stream are not. */
+function validatorOf({ body, validate }: Operation, content: BodyContent | undefined): Validator | undefined {
+  if (!content) return validate;
+  const { kind, validate: check } = content;
+  if (kind === 'multipart') return (request) => check?.(withBody(request, withoutFiles(bodyOf(request))));
+  if (kind !== 'stream' || !body?.required) return check;
+  return (request) =>
+    bodyOf(request) === undefined ? [{ path: '/body', message: 'is required' }] : check?.(request);
+}
+
+/** As `server` makes it. */
+type Request = Readonly<Record<string, unknown>>;
+
+function bodyOf(request: unknown): unknown {
+  return (request as Request)['body']; // `server` makes it
+}
+
+function withBody(request: unknown, body: unknown): Request {
+  return { ...(request as Request), body }; // `server` makes it
 }
 
 /** Calls the handler and makes what it returns the answer, which is checked where answers are. */

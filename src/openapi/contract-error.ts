@@ -6,7 +6,9 @@ export class ContractError extends Error {
     /** `line:column` where it is known, and the JSON pointer of what is wrong. */
     readonly place: string,
     readonly reason: string,
+    /** How many more things are wrong. */
+    more = 0,
   ) {
-    super(`${file}:${place}: ${reason}`);
+    super(`${file}:${place}: ${reason}${more > 0 ? ` (and ${more} more: npm run check)` : ''}`);
   }
 }

@@ -1,44 +1,52 @@
-import { readFileSync } from 'node:fs';
-import { ContractError } from './contract-error.js';
+import { relative } from 'node:path';
 import { type Artifact, findArtifact } from './artifact.js';
-import type { YamlSource } from './yaml-source.js';
+import { ContractError } from './contract-error.js';
+import { pathOfPointer, pointerTo } from './pointer.js';
+import type { Bundle } from './source/bundle.js';
+import type { Finding } from './source/finding.js';
+import { isRecord } from './source/grammar.js';
 
-/** The name by which a schema that is compiled refers to the description. */
-export const DESCRIPTION = 'description';
-
-/** An API description in memory: the text as it was written, and what it says. */
+/** An API description in memory, as one OpenAPI 3.1 document, and what was found wrong with it so far. */
 export class Description {
-  readonly text: string;
   readonly document: Readonly<Record<string, unknown>>;
-  /** What the build made of this very text. */
+  /** What the build made of it. */
   readonly artifact: Artifact | undefined;
-  #source: YamlSource | undefined;
+  readonly faults: Finding[] = [];
+  /** The formats that nobody knows: they check nothing. */
+  readonly unknownFormats: Set<string>;
+  /** What is served, but may not be what its author meant. */
+  readonly warnings: Finding[] = [];
+  #bundle: Bundle | undefined;
 
-  /** Reads an OpenAPI 3.1 description. Throws ContractError when it can't be read or is not YAML. */
-  constructor(readonly file: string) {
-    try {
-      this.text = readFileSync(file, 'utf8');
-    } catch (error) {
-      throw new ContractError(file, '1:1', `cannot be read: ${(error as NodeJS.ErrnoException).code}`);
-    }
-    this.artifact = findArtifact(file, this.text);
-    this.document = this.artifact?.document ?? this.#yaml.document;
-    if (!this.artifact) this.#checkReferences(this.root);
+  /** Reads a description. Throws ContractError when a file of it can't be read or is no description. */
+  constructor(
+    readonly file: string,
+    options: { readonly compiled: boolean } = { compiled: true },
+  ) {
+    this.artifact = options.compiled ? findArtifact(file) : undefined;
+    this.document = this.artifact?.document ?? this.bundle.document;
+    this.unknownFormats = new Set(this.artifact?.unknownFormats);
+    if (!this.artifact) this.faults.push(...this.bundle.faults);
   }
 
-  /** Not read before it is needed: loading the parser takes longer than all else in a cold start. */
-  get #yaml(): YamlSource {
-    const module = require('./yaml-source.js') as typeof import('./yaml-source.js');
-    return (this.#source ??= new module.YamlSource(this.file, this.text));
+  /** Not made before it is needed: reading YAML takes longer than all else in a cold start. */
+  get bundle(): Bundle {
+    const module = require('./source/bundle.js') as typeof import('./source/bundle.js');
+    return (this.#bundle ??= new module.Bundle(this.file));
   }
 
   get root(): Place {
     return new Place(this, [], this.document);
   }
 
+  /** The description as text: the file itself, or where there are several or an older version, what became of them. */
+  get text(): string {
+    return this.artifact?.text ?? textOf(this.bundle);
+  }
+
   /** What is at this JSON pointer, `undefined` as its value if nothing is. */
   find(pointer: string): Place {
-    const path = pointer.split('/').slice(1).map(unescape);
+    const path = pathOfPointer(pointer);
     const value = path.reduce<unknown>(
       (at, key) => (isObject(at) && Object.hasOwn(at, key) ? at[key] : undefined),
       this.document,
@@ -46,31 +54,64 @@ export class Description {
     return new Place(this, path, value);
   }
 
-  fail(path: readonly string[], reason: string): never {
-    throw new ContractError(this.file, `${this.#yaml.lineOf(path)} (${pointerTo(path)})`, reason);
+  /** Does one part of the work. What is wrong with it is noted, so that the other parts are looked at too. */
+  attempt<T>(part: () => T): T | undefined {
+    try {
+      return part();
+    } catch (error) {
+      if (error instanceof Misplaced) this.#note(error.finding);
+      // What is wrong with a description can make anything of it fail that is looked at later.
+      else if (this.faults.length === 0) throw error;
+      return undefined;
+    }
   }
 
-  /** Every reference leads to something in this file; where it does not is known best here. */
-  #checkReferences(place: Place): void {
-    const { value } = place;
-    if (typeof value !== 'object' || value === null) return;
-    for (const [key, child] of Object.entries(value)) {
-      if (key === '$ref' && typeof child === 'string') checkReference(this, place, child);
-      else if (!DATA.has(key)) this.#checkReferences(new Place(this, [...place.path, key], child));
-    }
+  #note(finding: Finding): void {
+    if (!this.faults.some((known) => byPosition(known, finding) === 0)) this.faults.push(finding);
+  }
+
+  /** Throws the first of the faults that were noted, as they stand in the files. */
+  refuseFaults(): void {
+    const [first, ...others] = this.faults.toSorted(byPosition);
+    if (!first) return;
+    const { file, line, column, pointer, reason } = first;
+    throw new ContractError(file, `${line}:${column} (${pointer})`, reason, others.length);
+  }
+
+  warn(path: readonly string[], reason: string): void {
+    this.warnings.push(this.#finding(path, reason));
+  }
+
+  fail(path: readonly string[], reason: string): never {
+    throw new Misplaced(this.#finding(path, reason));
+  }
+
+  #finding(path: readonly string[], reason: string): Finding {
+    if (!this.artifact) return this.bundle.finding(path, reason);
+    return { file: relative('.', this.file), line: 1, column: 1, pointer: pointerTo(path), reason };
   }
 }
 
-/** Keys below which there is data and no description: a `$ref` in there is just a word. */
-const DATA = new Set(['example', 'examples', 'default', 'const', 'enum']);
+/** In the order of a reader. */
+export function byPosition(one: Finding, other: Finding): number {
+  return one.file.localeCompare(other.file) || one.line - other.line || one.column - other.column;
+}
 
-function checkReference(description: Description, place: Place, reference: string): void {
-  if (!reference.startsWith('#')) {
-    place.fail(`$ref "${reference}": only references into this file ("#/…") are supported`);
+/** Something in the description is not as it must be. */
+class Misplaced extends ContractError {
+  constructor(readonly finding: Finding) {
+    super(finding.file, `${finding.line}:${finding.column} (${finding.pointer})`, finding.reason);
   }
-  if (description.find(decodeURIComponent(reference)).value === undefined) {
-    place.fail(`$ref "${reference}" leads to nothing`);
-  }
+}
+
+function textOf(bundle: Bundle): string {
+  if (
+    bundle.files.length === 1 &&
+    bundle.document['openapi'] === (bundle.root.value as { openapi?: unknown }).openapi
+  )
+    return bundle.root.text;
+  const { stringify } = require('yaml') as typeof import('yaml');
+  return stringify(bundle.document);
 }
 
 /** A value of the description that knows where it stands, so that what is wrong with it can be said. */
@@ -81,31 +122,44 @@ export class Place {
     readonly value: unknown,
   ) {}
 
-  /** The schema that stands here, to be used in another one. */
-  get asSchema(): object {
-    return {
-      $ref: `${DESCRIPTION}#${this.path.map((key) => `/${encodeURIComponent(escape(key))}`).join('')}`,
-    };
-  }
-
   /** What is under a key, through references. */
   at(key: string): Place {
+    return this.own(key).resolved();
+  }
+
+  /** What is under a key, be it a reference. */
+  own(key: string): Place {
     const child = isObject(this.value) && Object.hasOwn(this.value, key) ? this.value[key] : undefined;
-    return new Place(this.description, [...this.path, key], child).resolved();
+    return new Place(this.description, [...this.path, key], child);
   }
 
   /** What is under each key, through references; nothing if there is nothing here. */
   entries(): [string, Place][] {
-    if (this.value === undefined) return [];
-    if (!isObject(this.value) && !Array.isArray(this.value)) this.fail('must be a mapping or a list');
-    return Object.keys(this.value).map((key) => [key, this.at(key)]);
+    return this.ownEntries().map(([key, place]) => [key, place.resolved()]);
   }
 
+  /** What is under each key, be it a reference. */
+  ownEntries(): [string, Place][] {
+    if (this.value === undefined) return [];
+    if (!isObject(this.value)) return this.fail('must be a mapping or a list');
+    return Object.keys(this.value).map((key) => [key, this.own(key)]);
+  }
+
+  /** What it refers to; `undefined` if it is no reference. */
+  get target(): Place | undefined {
+    const reference = isRecord(this.value) ? this.value['$ref'] : undefined;
+    return typeof reference === 'string' ? this.description.find(reference.slice(1)) : undefined;
+  }
+
+  /** What it refers to in the end; itself if it is no reference. */
   resolved(hops = 100): Place {
-    const reference = isObject(this.value) ? this.value['$ref'] : undefined;
-    if (typeof reference !== 'string') return this;
-    if (hops === 0) this.fail('is a reference to itself');
-    return this.description.find(decodeURIComponent(reference)).resolved(hops - 1);
+    if (hops === 0) return this.fail('is a reference to itself');
+    return this.target?.resolved(hops - 1) ?? this;
+  }
+
+  /** The schema that stands here, to be used in another one that is about the same direction. */
+  asSchema(direction: 'request' | 'response'): object {
+    return { $ref: `${direction}${encodeURI(pointerTo(this.path))}` };
   }
 
   string(): string | undefined {
@@ -118,6 +172,10 @@ export class Place {
     return this.fail('must be true or false');
   }
 
+  warn(reason: string): void {
+    this.description.warn(this.path, reason);
+  }
+
   fail(reason: string): never {
     return this.description.fail(this.path, reason);
   }
@@ -125,17 +183,4 @@ export class Place {
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null;
-}
-
-/** RFC 6901. */
-function pointerTo(path: readonly string[]): string {
-  return `#${path.map((key) => `/${escape(key)}`).join('')}`;
-}
-
-function escape(key: string): string {
-  return key.replaceAll('~', '~0').replaceAll('/', '~1');
-}
-
-function unescape(key: string): string {
-  return key.replaceAll('~1', '/').replaceAll('~0', '~');
 }

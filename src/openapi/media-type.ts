@@ -29,11 +29,16 @@ export function parseMediaType(header: string): MediaType | undefined {
   return { essence: start[1].toLowerCase(), charset };
 }
 
-/** What a body is read as. */
-export type BodyKind = 'json' | 'text';
+/** The type of a description's `content`, which may be a range such as `image/*`: in lower case, without parameters. */
+export function essenceOf(declared: string): string {
+  return (declared.split(';', 1)[0] ?? '').trim().toLowerCase();
+}
 
-/** What bodies of a media type are read as; `undefined` if this service can't read them. */
-export function bodyKind(mediaType: string): BodyKind | undefined {
-  if (mediaType === 'application/json' || /^[^/*]+\/[^/*]+\+json$/.test(mediaType)) return 'json';
-  return mediaType === 'text/plain' ? 'text' : undefined;
+export function isJson(essence: string): boolean {
+  return /^(?:application|text)\/json$|\+json$/.test(essence);
+}
+
+/** What is declared for a type: by its name, or else by the smallest range that it is in. */
+export function findByType<T>(contents: ReadonlyMap<string, T>, essence: string): T | undefined {
+  return contents.get(essence) ?? contents.get(`${essence.split('/')[0]}/*`) ?? contents.get('*/*');
 }

@@ -1,81 +1,108 @@
+import { type DeclaredBody, declaredBody } from './body.js';
 import type { Place } from './description.js';
-import { type BodyKind, bodyKind } from './media-type.js';
 import { LOCATIONS, type Parameter, declaredParameter, valuesSchema } from './parameters.js';
-import { type DeclaredResponses, declaredResponses } from './responses.js';
-import type { Schemas } from './schemas.js';
-import type { Validator } from './validation.js';
+import { namesIn } from './paths.js';
+import { type DeclaredResponses, type Success, declaredResponses, successOf } from './responses.js';
+import type { Defaults } from './schemas/defaults.js';
+import type { Schemas } from './schemas/schemas.js';
+import type { Validator } from './schemas/validation.js';
 
 /** One operation of the API description, ready to be served. */
 export interface Operation {
   readonly id: string;
   /** In upper case. */
   readonly method: string;
-  /** The template, such as `/hello/{name}`. */
+  /** The template as the description has it, such as `/hello/{name}`. */
   readonly path: string;
+  /** The templates under which it is served: `path` below the base path of each server. */
+  readonly routes: readonly string[];
   readonly place: Place;
   readonly parameters: readonly Parameter[];
   /** Of a request without body: `{ path, query, header, cookie }`. Not there if there is nothing to validate. */
   readonly validate: Validator | undefined;
-  readonly body: BodyContents | undefined;
-  /** The status of a success, and its media type if it has content. */
-  readonly success: { readonly status: number; readonly type: string | undefined };
+  readonly body: DeclaredBody | undefined;
+  readonly success: Success;
   readonly responses: DeclaredResponses;
+  /** Bytes of a body (`x-body-limit`), where it is another one than that of the service. */
+  readonly bodyLimit: number | undefined;
+  /** Milliseconds that an answer may take (`x-request-timeout`), where it is another time than that of the service. */
+  readonly requestTimeout: number | undefined;
 }
 
-/** By media type: what such a body is, and the validator of a request that has it. */
-type BodyContents = ReadonlyMap<string, { readonly kind: BodyKind; readonly validate: Validator }>;
-
 interface OperationOptions {
+  readonly id: string;
   readonly path: string;
   readonly method: string;
+  readonly routes: readonly string[];
   readonly place: Place;
   /** Of the path. */
   readonly item: Place;
   readonly schemas: Schemas;
+  readonly defaults: Defaults;
 }
 
-/** Compiles an operation. Throws ContractError for what is wrong with it or not supported. */
-export function compileOperation(options: OperationOptions): Operation {
-  const { path, method, place, item, schemas } = options;
-  const id = place.at('operationId').string() ?? place.fail('has no operationId');
-  const parameters = parametersOf(place, item, path);
-  const body = bodyOf(place, parameters, schemas);
-  return {
-    id,
-    method: method.toUpperCase(),
-    path,
-    place,
-    parameters,
-    validate: parameters.length > 0 ? schemas.compile(place, requestSchema(parameters)) : undefined,
-    body,
-    success: successOf(place),
-    responses: declaredResponses(place.at('responses'), schemas),
+/** Compiles an operation. What is wrong with it or not supported is noted in the description. */
+export function compileOperation(options: OperationOptions): Operation | undefined {
+  const { id, path, method, routes, place, item, schemas, defaults } = options;
+  const { description } = place;
+  const parameters = description.attempt(() => parametersOf(place, item, path, schemas)) ?? [];
+  const validator = (at: Place, body?: object) => {
+    if (parameters.length === 0 && !body) return undefined;
+    return schemas.compile(
+      at,
+      requestSchema(parameters, body, place.at('requestBody').at('required').boolean()),
+    );
   };
+  const operation = description.attempt(() => ({
+    ...validated(declaredBody(place, defaults, validator), () => validator(place)),
+    bodyLimit: numberAt(place, 'x-body-limit', 'bytes'),
+    requestTimeout: numberAt(place, 'x-request-timeout', 'milliseconds'),
+  }));
+  const answers = description.attempt(() => ({
+    responses: declaredResponses(place.at('responses'), schemas),
+    success: successOf(place.at('responses')),
+  }));
+  if (!operation || !answers) return undefined;
+  return { id, method: method.toUpperCase(), path, routes, place, parameters, ...operation, ...answers };
+}
+
+/** A request that should have a body and has none is one for the validator of any body. */
+function validated(
+  body: DeclaredBody | undefined,
+  withoutBody: () => Validator | undefined,
+): Pick<Operation, 'body' | 'validate'> {
+  const [any] = [...(body?.contents.values() ?? [])].filter(({ kind }) => kind !== 'stream');
+  return { body, validate: any ? any.validate : withoutBody() };
+}
+
+function numberAt(place: Place, key: string, unit: string): number | undefined {
+  const { value } = place.own(key);
+  if (value === undefined || (typeof value === 'number' && Number.isInteger(value) && value > 0))
+    return value;
+  return place.own(key).fail(`must be a number of ${unit} above 0`);
 }
 
 /** Those of the operation, and those of its path that it does not state itself. */
-function parametersOf(place: Place, item: Place, path: string): Parameter[] {
-  const own = declaredParameters(place.at('parameters'));
-  const shared = declaredParameters(item.at('parameters')).filter(
+function parametersOf(place: Place, item: Place, path: string, schemas: Schemas): Parameter[] {
+  const own = declaredParameters(place.at('parameters'), schemas);
+  const shared = declaredParameters(item.at('parameters'), schemas).filter(
     (one) => !own.some((other) => isSame(one, other)),
   );
   const parameters = [...shared, ...own];
-  const inPath = parameters.filter((parameter) => parameter.in === 'path');
-  for (const { place: declared, name } of inPath) {
-    if (!path.split('/').includes(`{${name}}`)) declared.fail(`path parameter "${name}" is not in ${path}`);
-  }
-  for (const [, name] of path.matchAll(/\{([^{}]+)\}/g)) {
-    if (!inPath.some((parameter) => parameter.name === name))
-      place.fail(`"{${name}}" of the path is no parameter`);
-  }
+  const inPath = parameters.filter((parameter) => parameter.in === 'path').map(({ name }) => name);
+  const names = namesIn(path);
+  for (const parameter of parameters)
+    if (parameter.in === 'path' && !names.includes(parameter.name))
+      parameter.place.fail(`path parameter "${parameter.name}" is not in ${path}`);
+  for (const name of names) if (!inPath.includes(name)) place.fail(`"{${name}}" of the path is no parameter`);
   return parameters;
 }
 
-function declaredParameters(list: Place): Parameter[] {
+function declaredParameters(list: Place, schemas: Schemas): Parameter[] {
   const parameters = list
     .entries()
     .filter(([, place]) => !isIgnored(place))
-    .map(([, place]) => declaredParameter(place));
+    .flatMap(([, place]) => list.description.attempt(() => declaredParameter(place, schemas)) ?? []);
   for (const [index, one] of parameters.entries()) {
     if (parameters.slice(0, index).some((other) => isSame(one, other)))
       one.place.fail(`"${one.name}" is declared twice`);
@@ -87,44 +114,20 @@ function isSame(one: Parameter, other: Parameter): boolean {
   return one.in === other.in && one.name === other.name;
 }
 
+const ELSEWHERE = ['accept', 'content-type', 'authorization'];
+
 /** OpenAPI 3.1 section 4.8.12.1: these are described elsewhere. */
 function isIgnored(parameter: Place): boolean {
   const name = parameter.at('name').value;
   return parameter.at('in').value === 'header' && ELSEWHERE.includes(String(name).toLowerCase());
 }
 
-const ELSEWHERE = ['accept', 'content-type', 'authorization'];
-
-function requestSchema(parameters: readonly Parameter[], body?: Place, required = false): object {
+function requestSchema(
+  parameters: readonly Parameter[],
+  body: object | undefined,
+  required: boolean,
+): object {
   const locations = LOCATIONS.map((location) => [location, valuesSchema(parameters, location)] as const);
-  const properties = { ...Object.fromEntries(locations), ...(body && { body: body.asSchema }) };
-  return { type: 'object', properties, required: required ? ['body'] : [] };
-}
-
-function bodyOf(place: Place, parameters: readonly Parameter[], schemas: Schemas): BodyContents | undefined {
-  const declared = place.at('requestBody');
-  if (declared.value === undefined) return undefined;
-  const required = declared.at('required').boolean();
-  const contents = declared
-    .at('content')
-    .entries()
-    .map(([type, content]) => {
-      const kind = bodyKind(type) ?? content.fail(`a body of type ${type} is not supported`);
-      const schema = content.at('schema');
-      if (schema.value === undefined) content.fail('has no schema: nothing would be validated');
-      return [
-        type,
-        { kind, validate: schemas.compile(content, requestSchema(parameters, schema, required)) },
-      ] as const;
-    });
-  if (contents.length === 0) declared.fail('has no content');
-  return new Map(contents);
-}
-
-function successOf(place: Place): Operation['success'] {
-  const responses = place.at('responses').entries();
-  if (responses.length === 0) place.fail('has no responses');
-  const status = responses.map(([key]) => Number(key)).find((code) => code >= 200 && code < 300) ?? 200;
-  const [type] = place.at('responses').at(String(status)).at('content').entries()[0] ?? [];
-  return { status, type };
+  const properties = { ...Object.fromEntries(locations), ...(body && { body }) };
+  return { type: 'object', properties, required: body && required ? ['body'] : [] };
 }

@@ -1,57 +1,88 @@
 import type { Place } from './description.js';
-import { type JsonType, itemTypesOf, typesOf } from './json-types.js';
+import { type Shape, shapeOf } from './schemas/shape.js';
+import type { Schemas } from './schemas/schemas.js';
 
 export const LOCATIONS = ['path', 'query', 'header', 'cookie'] as const;
 export type Location = (typeof LOCATIONS)[number];
 
-/** A parameter of an operation, as its description declares it. */
-export interface Parameter {
-  readonly place: Place;
+/** How the values of lists and objects are written out (OpenAPI 3.1 section 4.8.12.4). */
+export type Style =
+  'matrix' | 'label' | 'simple' | 'form' | 'spaceDelimited' | 'pipeDelimited' | 'deepObject';
+
+/** How a value is made out of the text of one or more fields. */
+export interface Serialized {
   readonly name: string;
+  readonly style: Style;
+  /** Each item of a list, and each property of an object, is a field of its own. */
+  readonly explode: boolean;
+  /** What the text may stand for. */
+  readonly shape: Shape;
+  /** The media type of the text, where it is a document of its own. */
+  readonly content: string | undefined;
+}
+
+/** A parameter of an operation, as its description declares it. */
+export interface Parameter extends Serialized {
+  readonly place: Place;
   readonly in: Location;
   readonly required: boolean;
   readonly schema: Place;
-  /** What its text may stand for. */
-  readonly types: ReadonlySet<JsonType>;
-  /** Of a list: what each item may stand for. */
-  readonly items: ReadonlySet<JsonType> | undefined;
-  /** Each item of a list is a field of its own. */
-  readonly explode: boolean;
+  /** A field without a value will do. */
+  readonly allowEmptyValue: boolean;
   /** In place of a parameter that is not there. */
   readonly fallback: unknown;
 }
 
-/** Reads a parameter that an operation and its path have in common; what cannot be served is refused by name. */
-export function declaredParameter(place: Place): Parameter {
+/** The first style is the one of a parameter that names none. */
+const STYLES: Readonly<Record<Location, readonly [Style, ...Style[]]>> = {
+  path: ['simple', 'label', 'matrix'],
+  query: ['form', 'spaceDelimited', 'pipeDelimited', 'deepObject'],
+  header: ['simple'],
+  cookie: ['form'],
+};
+
+/** Reads a parameter that an operation and its path have in common; what can't be served is refused by name. */
+export function declaredParameter(place: Place, schemas: Schemas): Parameter {
   const name = place.at('name').string() ?? place.fail('has no name');
   const location = LOCATIONS.find((known) => known === place.at('in').value);
-  if (!location) return place.at('in').fail(`must be one of ${LOCATIONS.join(', ')}`);
-  const required = place.at('required').boolean();
-  if (location === 'path' && !required) place.fail(`path parameter "${name}" must say "required: true"`);
-  if (place.at('content').value !== undefined) place.at('content').fail('is not supported; use "schema"');
-  const schema = place.at('schema');
-  if (schema.value === undefined) place.fail(`parameter "${name}" has no schema`);
-  const style = place.at('style').value;
-  const plain = location === 'query' || location === 'cookie' ? 'form' : 'simple';
-  if (style !== undefined && style !== plain) place.at('style').fail(`only "${plain}" is supported here`);
+  if (!location) return place.own('in').fail(`must be one of ${LOCATIONS.join(', ')}; no other is supported`);
+  if (location === 'path' && place.at('required').value !== true)
+    place.warn(`path parameter "${name}" should say "required: true", as it is`);
+  const [content, schema] = schemaOf(place, name);
   return {
     place,
     name,
     in: location,
-    required,
+    required: location === 'path' || place.at('required').boolean(),
     schema,
-    types: typesOf(schema),
-    items: itemsOf(location, schema),
-    explode: place.at('explode').value !== false,
-    fallback: schema.at('default').value,
+    ...styleOf(place, STYLES[location]),
+    shape: shapeOf(schema),
+    content,
+    allowEmptyValue: location === 'query' && place.at('allowEmptyValue').boolean(),
+    fallback: schemas.fallbackOf(schema),
   };
 }
 
-function itemsOf(location: Location, schema: Place): ReadonlySet<JsonType> | undefined {
-  const items = itemTypesOf(schema);
-  if (items && location === 'path') schema.fail('a list in the path is not supported');
-  if (items && location === 'cookie') schema.fail('a list in a cookie is not supported');
-  return items;
+/** The schema, and the media type of a parameter that is a document. */
+function schemaOf(place: Place, name: string): [string | undefined, Place] {
+  const schema = place.own('schema');
+  if (schema.value !== undefined) return [undefined, schema];
+  const contents = place.at('content').entries();
+  const [first, second] = contents;
+  if (!first) return place.fail(`parameter "${name}" has no schema`);
+  if (second) place.at('content').fail('must have one media type');
+  return [first[0], first[1].own('schema')];
+}
+
+function styleOf(
+  place: Place,
+  [usual, ...others]: readonly [Style, ...Style[]],
+): Pick<Serialized, 'style' | 'explode'> {
+  const declared = place.at('style').value ?? usual;
+  const style = [usual, ...others].find((known) => known === declared);
+  if (!style) return place.own('style').fail(`must be one of ${[usual, ...others].join(', ')} here`);
+  const explode = place.at('explode').value === undefined ? style === 'form' : place.at('explode').boolean();
+  return { style, explode };
 }
 
 /** The schema of all values of one location. */
@@ -59,7 +90,13 @@ export function valuesSchema(parameters: readonly Parameter[], location: Locatio
   const here = parameters.filter((parameter) => parameter.in === location);
   return {
     type: 'object',
-    properties: Object.fromEntries(here.map(({ name, schema }) => [name, schema.asSchema])),
+    properties: Object.fromEntries(here.map((parameter) => [parameter.name, valueSchema(parameter)])),
     required: here.filter(({ required }) => required).map(({ name }) => name),
   };
+}
+
+function valueSchema({ schema, allowEmptyValue }: Parameter): object {
+  if (schema.value === undefined) return {};
+  const own = schema.asSchema('request');
+  return allowEmptyValue ? { anyOf: [{ const: '' }, own] } : own;
 }

@@ -1,41 +1,33 @@
 import type { Place } from './description.js';
 
-/** Every path has a form that the router serves, and no two of them match the same one equally well. */
-export function checkPaths(paths: Place): void {
-  const templates = paths
-    .entries()
-    .map(([path, place]) => ({ path, place, segments: segmentsOf(path, place) }));
-  const templated = templates.filter(({ path }) => path.includes('{'));
-  templated.forEach((one, index) => {
-    const other = templated.slice(0, index).find(({ segments }) => collide(segments, one.segments));
-    if (other) one.place.fail(`matches the same paths as ${other.path}`);
-  });
-}
-
-function segmentsOf(path: string, place: Place): string[] {
+/** A path template that can be served: its parameters are whole segments, or parts of one with text between them. */
+export function checkPath(path: string, place: Place): void {
   if (!path.startsWith('/')) place.fail('a path must start with "/"');
-  if (/[?#%\s]/.test(path))
-    place.fail('a path can not have a query, a fragment, a percent-encoding or a space');
-  const segments = path.slice(1).split('/');
-  const names = segments.filter((segment) => /[{}]/.test(segment));
-  for (const segment of names) {
-    if (!/^\{[^{}]+\}$/.test(segment))
-      place.fail(`"${segment}": a parameter must be a whole segment of the path`);
+  if (/[?#]/.test(path)) place.fail('a path can not have a query or a fragment');
+  for (const segment of path.split('/')) {
+    const rest = segment.replaceAll(/\{[^{}]+\}/g, '');
+    if (/[{}]/.test(rest)) place.fail(`"${segment}" has a brace without its other half`);
+    if (segment.includes('}{')) place.fail(`"${segment}" does not say where one parameter ends`);
   }
+  const names = namesIn(path);
   if (new Set(names).size < names.length) place.fail('has the same parameter twice');
-  return segments;
 }
 
-/** Some path matches both, and neither is the more special one in every segment in which they differ. */
-function collide(one: readonly string[], other: readonly string[]): boolean {
-  if (one.length !== other.length) return false;
-  let moreSpecial = 0;
-  let lessSpecial = 0;
-  for (const [index, segment] of one.entries()) {
-    const [first, second] = [segment.startsWith('{'), other[index]?.startsWith('{') ?? false];
-    if (!first && !second && segment !== other[index]) return false;
-    if (second && !first) moreSpecial += 1;
-    if (first && !second) lessSpecial += 1;
+/** The names of the parameters of a template, in their order. */
+export function namesIn(path: string): string[] {
+  return [...path.matchAll(/\{([^{}]+)\}/g)].map(([, name]) => name ?? '');
+}
+
+/** Two templates that differ in nothing but names match the same paths (OpenAPI 3.1 section 4.8.8.1). */
+export function checkEqualPaths(
+  routes: readonly { readonly route: string; readonly path: string; readonly place: Place }[],
+): void {
+  const known = new Map<string, string>();
+  for (const { route, path, place } of routes) {
+    const plain = route.replaceAll(/\{[^{}]+\}/g, '{}');
+    const other = known.get(plain);
+    if (other !== undefined && other !== path)
+      place.description.attempt(() => place.fail(`matches the same paths as ${other}`));
+    known.set(plain, path);
   }
-  return (moreSpecial === 0) === (lessSpecial === 0);
 }

@@ -1,10 +1,12 @@
 import type { Place } from './description.js';
-import type { Schemas } from './schemas.js';
-import type { Validator } from './validation.js';
+import { essenceOf, isJson } from './media-type.js';
+import type { Schemas } from './schemas/schemas.js';
+import { shapeOf } from './schemas/shape.js';
+import type { Validator } from './schemas/validation.js';
 
 /** An answer that an operation declares. */
 export interface DeclaredResponse {
-  /** By media type or range. A response without any has no content. */
+  /** By media type or range, in lower case and without parameters. A response without any has no content. */
   readonly contents: ReadonlyMap<string, Validator>;
   /** The names of those that must be there. */
   readonly headers: readonly string[];
@@ -14,23 +16,59 @@ export interface DeclaredResponse {
 export type DeclaredResponses = ReadonlyMap<string, DeclaredResponse>;
 
 export function declaredResponses(responses: Place, schemas: Schemas): DeclaredResponses {
-  return new Map(responses.entries().map(([status, place]) => [status, declaredResponse(place, schemas)]));
+  const statuses = responses.entries().filter(([status]) => !status.startsWith('x-'));
+  return new Map(
+    statuses.map(([status, place]) => [statusOf(status, place), declaredResponse(place, schemas)]),
+  );
+}
+
+function statusOf(status: string, place: Place): string {
+  if (status === 'default' || /^[1-5](?:\d\d|XX)$/.test(status)) return status;
+  const range = status.toUpperCase();
+  return /^[1-5]XX$/.test(range)
+    ? range
+    : place.fail(`"${status}" is no status, such as 200, 4XX or default`);
 }
 
 function declaredResponse(place: Place, schemas: Schemas): DeclaredResponse {
   const contents = place
     .at('content')
     .entries()
-    .map(([type, content]) => {
-      const schema = content.at('schema');
-      return [
-        type,
-        schema.value === undefined ? () => undefined : schemas.compile(schema, schema.asSchema),
-      ] as const;
-    });
+    .map(
+      ([type, content]) =>
+        [essenceOf(type), contentValidator(essenceOf(type), content.own('schema'), schemas)] as const,
+    );
   const headers = place
     .at('headers')
     .entries()
     .filter(([, header]) => header.at('required').boolean());
   return { contents: new Map(contents), headers: headers.map(([name]) => name) };
+}
+
+const anything: Validator = () => undefined;
+
+/** What is neither JSON nor text has a schema that describes no value of it. */
+function contentValidator(essence: string, schema: Place, schemas: Schemas): Validator {
+  if (schema.value === undefined) return anything;
+  if (!isJson(essence) && !essence.includes('*')) {
+    const { types } = shapeOf(schema);
+    if (!essence.startsWith('text/') || (types.size > 0 && !types.has('string'))) return anything;
+  }
+  return schemas.compile(schema, schema.asSchema('response'));
+}
+
+/** The status of a success, and what it is sent as. */
+export interface Success {
+  readonly status: number;
+  /** Its first media type or range; `undefined` if it has no content. */
+  readonly type: string | undefined;
+}
+
+/** The first success that is declared by number; 200 where a range or `default` has it; the first redirect, else. */
+export function successOf(responses: Place): Success {
+  const statuses = responses.entries().filter(([status]) => !status.startsWith('x-'));
+  const found = (pattern: RegExp) => statuses.find(([status]) => pattern.test(status));
+  const [key, place] = found(/^2\d\d$/) ?? found(/^2XX$/i) ?? found(/^default$/) ?? found(/^3\d\d$/) ?? [];
+  const [type] = place?.at('content').entries()[0] ?? [];
+  return { status: Number(key) || 200, type: type === undefined ? undefined : essenceOf(type) };
 }

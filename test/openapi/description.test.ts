@@ -47,8 +47,19 @@ test.each([
   ],
   ['a list', '- a', /is not a mapping/],
   ['nothing', '', /is not a mapping/],
-  ['another version', 'openapi: 3.0.3\npaths: {}', /:1:10 \(#\/openapi\): must be 3\.1\.x/],
-  ['no paths', 'openapi: 3.1.0\n', /describes no path/],
+  ['another version', 'openapi: 4.0.0\npaths: {}', /:1:10 \(#\/openapi\): OpenAPI 4\.0\.0 is not served/],
+  [
+    'version 2',
+    "swagger: '2.0'\npaths: {}",
+    /:1:11 \(#\/swagger\): Swagger 2\.0 is not served; convert it to OpenAPI 3/,
+  ],
+  ['no version', 'paths: {}\n', /:1:1: has no "openapi"/],
+  [
+    'a YAML bomb',
+    `openapi: 3.1.0\na0: &a0 [x]\n${Array.from({ length: 9 }, (_, i) => `a${i + 1}: &a${i + 1} [${Array(9).fill(`*a${i}`).join(', ')}]`).join('\n')}`,
+    /its YAML aliases stand for more than \d+ values/,
+  ],
+  ['an alias to what it stands in', 'openapi: 3.1.0\na: &a [*a]', /alias/i],
   [
     'a reference to itself',
     "openapi: 3.1.0\npaths: { /a: { $ref: '#/components/a' } }\ncomponents: { a: { $ref: '#/components/a' } }",

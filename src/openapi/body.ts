@@ -1,0 +1,138 @@
+import type { Place } from './description.js';
+import { essenceOf, isJson } from './media-type.js';
+import type { Serialized } from './parameters.js';
+import { conjuncts, keywordOf } from './schemas/conjuncts.js';
+import type { Defaults, Fill } from './schemas/defaults.js';
+import { type Shape, shapeOf } from './schemas/shape.js';
+import type { Validator } from './schemas/validation.js';
+
+/** What a body is read as; what is none of the others goes to the handler as a stream. */
+export type BodyKind = 'json' | 'text' | 'form' | 'multipart' | 'stream';
+
+export interface BodyContent {
+  readonly kind: BodyKind;
+  /** Of a request that has such a body. */
+  readonly validate: Validator | undefined;
+  /** Puts defaults into a body that is valid. */
+  readonly fill: Fill | undefined;
+  /** Of a form, and of the parts of a multipart body that are no files. */
+  readonly fields: readonly Serialized[];
+  /** The parts of a multipart body that are files: by name, whether it is a list of them. */
+  readonly files: ReadonlyMap<string, boolean>;
+}
+
+/** The body that an operation declares. */
+export interface DeclaredBody {
+  readonly required: boolean;
+  /** By media type or range, in lower case and without parameters. */
+  readonly contents: ReadonlyMap<string, BodyContent>;
+}
+
+/** Makes the validator of a request with a body of this schema; of one whose body is not validated without. */
+type RequestValidator = (place: Place, body?: object) => Validator | undefined;
+
+/** Reads the body of an operation. Throws ContractError for what is wrong with it. */
+export function declaredBody(
+  place: Place,
+  defaults: Defaults,
+  validator: RequestValidator,
+): DeclaredBody | undefined {
+  const declared = place.at('requestBody');
+  if (declared.value === undefined) return undefined;
+  const contents = declared.at('content').entries();
+  if (contents.length === 0) declared.fail('has no content');
+  return {
+    required: declared.at('required').boolean(),
+    contents: new Map(
+      contents.map(([type, content]) => [essenceOf(type), bodyContent(type, content, defaults, validator)]),
+    ),
+  };
+}
+
+function bodyContent(
+  type: string,
+  content: Place,
+  defaults: Defaults,
+  validator: RequestValidator,
+): BodyContent {
+  const schema = content.own('schema');
+  const kind = kindOf(essenceOf(type), schema);
+  const isValidated = kind !== 'stream' && schema.value !== undefined;
+  const { fields, files } =
+    kind === 'form' || kind === 'multipart' ? partsOf(content, schema, kind) : NO_PARTS;
+  return {
+    kind,
+    fields,
+    files,
+    validate: validator(content, isValidated ? schema.asSchema('request') : undefined),
+    fill: isValidated ? defaults.of(schema) : undefined,
+  };
+}
+
+function kindOf(essence: string, schema: Place): BodyKind {
+  if (essence.includes('*')) return 'stream';
+  if (isJson(essence)) return 'json';
+  if (essence === 'application/x-www-form-urlencoded') return 'form';
+  if (essence === 'multipart/form-data') return 'multipart';
+  if (!essence.startsWith('text/')) return 'stream';
+  const { types } = shapeOf(schema);
+  // XML that is described as an object is not made one here.
+  return types.size === 0 || types.has('string') ? 'text' : 'stream';
+}
+
+const NO_PARTS = { fields: [], files: new Map<string, boolean>() };
+
+/** The properties of a form, as the encoding object has them (OpenAPI 3.1 section 4.8.15). */
+function partsOf(
+  content: Place,
+  schema: Place,
+  kind: 'form' | 'multipart',
+): Pick<BodyContent, 'fields' | 'files'> {
+  const encodingOf = (name: string) => content.at('encoding').at(name);
+  const { properties } = shapeOf(schema);
+  const isPart = ([name, place]: [string, Place]) => kind === 'multipart' && isFile(place, encodingOf(name));
+  const files = new Map(
+    [...propertiesOf(schema)]
+      .filter(isPart)
+      .map(([name]) => [name, properties.get(name)?.types.has('array') ?? false]),
+  );
+  const fields = [...properties].filter(([name]) => !files.has(name));
+  return { files, fields: fields.map(([name, shape]) => fieldOf(name, shape, encodingOf(name), kind)) };
+}
+
+const FORM_STYLES = ['form', 'spaceDelimited', 'pipeDelimited', 'deepObject'] as const;
+
+function fieldOf(name: string, shape: Shape, encoding: Place, kind: 'form' | 'multipart'): Serialized {
+  const declared = encoding.at('style').value;
+  const style = FORM_STYLES.find((known) => known === (declared ?? 'form'));
+  if (!style) return encoding.own('style').fail(`must be one of ${FORM_STYLES.join(', ')}`);
+  const explode =
+    encoding.at('explode').value === undefined ? style === 'form' : encoding.at('explode').boolean();
+  const type = encoding.at('contentType').string();
+  const isDocument = kind === 'multipart' && shape.types.has('object') && declared === undefined;
+  const content =
+    isDocument || (type !== undefined && isJson(essenceOf(type))) ? 'application/json' : undefined;
+  return { name, shape, style, explode, content };
+}
+
+function propertiesOf(schema: Place): Map<string, Place> {
+  const parts = [...conjuncts(schema).values()];
+  const branches = parts.flatMap((part) => ['anyOf', 'oneOf'].flatMap((key) => part.own(key).ownEntries()));
+  const all = [...parts, ...branches.flatMap(([, branch]) => [...conjuncts(branch).values()])];
+  return new Map(all.flatMap((part) => part.own('properties').ownEntries()));
+}
+
+/** A part is a file where its schema says so, itself or for each item of a list, or where its encoding names no text. */
+function isFile(property: Place, encoding: Place): boolean {
+  const items = keywordOf(property, 'items');
+  const said = [property, ...(items ? [items] : [])];
+  const type = encoding.at('contentType').string();
+  return said.some(isBinary) || (type !== undefined && !isJson(essenceOf(type)) && !type.startsWith('text/'));
+}
+
+/** Bytes (OpenAPI 3.1 section 4.8.14.3), as 3.0 says it or as 3.1 does. */
+function isBinary(schema: Place): boolean {
+  if (keywordOf(schema, 'format')?.value === 'binary') return true;
+  const type = keywordOf(schema, 'contentMediaType')?.string();
+  return type !== undefined && keywordOf(schema, 'contentEncoding') === undefined && !isJson(essenceOf(type));
+}

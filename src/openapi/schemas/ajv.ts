@@ -1,0 +1,87 @@
+import { Ajv2020, type ValidateFunction, _ } from 'ajv/dist/2020.js';
+import standaloneCode from 'ajv/dist/standalone';
+import type { Description, Place } from '../description.js';
+import { type Direction, directed } from './direction.js';
+import { formats } from './formats.js';
+import { addKeywords } from './keywords.js';
+import { prepared } from './prepare.js';
+import { regExp } from './reg-exp.js';
+
+/** Compiles schemas that refer to an API description. */
+export class SchemaCompiler {
+  readonly #description: Description;
+  readonly #ajv: Ajv2020;
+  readonly #directed = directed();
+  /** The name under which ajv has a schema of the description, by reference. */
+  readonly #referred = new Map<string, string>();
+  /** The name under which ajv has a schema that was compiled, by the schema. */
+  readonly #compiled = new Map<string, string>();
+
+  constructor(description: Description) {
+    this.#description = description;
+    // The grammar has been checked: the meta-schema would take longer to compile than all else.
+    this.#ajv = new Ajv2020({
+      strict: false,
+      allErrors: true,
+      // Without this a required "constructor" would never be missing.
+      ownProperties: true,
+      meta: false,
+      validateSchema: false,
+      logger: false,
+      code: {
+        source: true,
+        // It takes a fifth of the time, and V8 does it again.
+        optimize: false,
+        formats: _`require("./schemas/formats.js").formats`,
+        regExp: Object.assign(regExp, { code: 'require("./schemas/reg-exp.js").regExp' }),
+      },
+    });
+    for (const [name, format] of Object.entries(formats)) this.#ajv.addFormat(name, format);
+    addKeywords(this.#ajv);
+  }
+
+  /** Throws an error that says what is wrong with the schema. */
+  compile(schema: object): ValidateFunction {
+    const key = JSON.stringify(schema);
+    const known = this.#compiled.get(key);
+    const name = known ?? `validate${this.#compiled.size}`;
+    if (known === undefined) {
+      this.#ajv.addSchema(this.#named(schema) as object, name); // an object stays one
+      this.#compiled.set(key, name);
+    }
+    return this.#ajv.getSchema(name) as ValidateFunction; // it has just been given this name
+  }
+
+  /** A CommonJS module whose `validators` are all that was compiled so far, by the JSON of the schema. */
+  moduleCode(): string {
+    const names = [...this.#compiled];
+    const code = standaloneCode(this.#ajv, Object.fromEntries(names.map(([, name]) => [name, name])));
+    const table = names.map(([key, name]) => `${JSON.stringify(key)}: exports.${name}`);
+    return `${code}\nexports.validators = {\n${table.join(',\n')}\n};\n`;
+  }
+
+  /** The schema with the names that ajv has for what it refers to. */
+  #named(value: unknown): unknown {
+    if (Array.isArray(value)) return value.map((item) => this.#named(item));
+    if (typeof value !== 'object' || value === null) return value;
+    if (!('$ref' in value))
+      return Object.fromEntries(Object.entries(value).map(([key, child]) => [key, this.#named(child)]));
+    const reference = String(value.$ref);
+    const direction = reference.startsWith('request') ? 'request' : 'response';
+    return {
+      $ref: this.#nameOf(this.#description.find(reference.slice(reference.indexOf('#') + 1)), direction),
+    };
+  }
+
+  #nameOf(target: Place, direction: Direction): string {
+    const key = `${this.#directed.from(target) ? direction : 'both'}#${target.path.join('\n')}`;
+    const known = this.#referred.get(key);
+    if (known !== undefined) return known;
+    const name = `${direction}${this.#referred.size}`;
+    this.#referred.set(key, name);
+    const refer = (place: Place) => this.#nameOf(place, direction);
+    const schema = prepared(target, { direction, refer, hidden: new Set() });
+    this.#ajv.addSchema(typeof schema === 'boolean' ? (schema ? {} : { not: {} }) : schema, name);
+    return name;
+  }
+}

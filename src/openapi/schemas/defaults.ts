@@ -1,0 +1,110 @@
+import type { Place } from '../description.js';
+import { conjuncts, keywordOf } from './conjuncts.js';
+import { isHidden } from './direction.js';
+import { Reach } from './reach.js';
+import type { Schemas } from './schemas.js';
+
+/** Puts the defaults of its schema into a value that is valid. */
+export type Fill = (value: unknown) => void;
+
+/** The defaults of the schemas of one description. */
+export class Defaults {
+  readonly #schemas: Schemas;
+  readonly #fills = new Map<unknown, Fill>();
+  readonly #reach = new Reach(below, (schema) => below(schema).some(isFilled));
+
+  constructor(schemas: Schemas) {
+    this.#schemas = schemas;
+  }
+
+  /** What a schema has to put into a value; `undefined` if nothing, so that it costs nothing. */
+  of(schema: Place): Fill | undefined {
+    return this.#reach.from(schema) ? this.#fillOf(schema) : undefined;
+  }
+
+  /** A schema that refers to itself gets the fill that is still being made. */
+  #fillOf(schema: Place): Fill {
+    const known = this.#fills.get(schema.value);
+    if (known) return known;
+    let parts: Fill[] = [];
+    const fill: Fill = (value) => {
+      for (const part of parts) part(value);
+    };
+    this.#fills.set(schema.value, fill);
+    parts = [...conjuncts(schema).values()].flatMap((one) => [
+      ...this.#ofProperties(one),
+      ...this.#ofItems(one),
+      ...this.#ofBranches(one),
+    ]);
+    return fill;
+  }
+
+  #ofProperties(schema: Place): Fill[] {
+    const properties = schema.own('properties').ownEntries();
+    const fills = properties.flatMap(([name, property]) => this.#ofProperty(name, property));
+    const others = schema.own('additionalProperties');
+    const known = new Set(properties.map(([name]) => name));
+    const fill = others.value === undefined ? undefined : this.of(others);
+    if (fill)
+      fills.push((object) => {
+        for (const [name, value] of Object.entries(object)) if (!known.has(name)) fill(value);
+      });
+    return fills.map((each) => (value) => {
+      if (typeof value === 'object' && value !== null && !Array.isArray(value))
+        each(value as Record<string, unknown>); // just looked at
+    });
+  }
+
+  #ofProperty(name: string, property: Place): ((object: Record<string, unknown>) => void)[] {
+    if (isHidden(property, 'request') || name === '__proto__') return [];
+    const fallback = this.#schemas.fallbackOf(property);
+    const fill = this.of(property);
+    if (fallback === undefined && !fill) return [];
+    return [
+      (object) => {
+        if (fallback !== undefined && !Object.hasOwn(object, name)) object[name] = structuredClone(fallback);
+        if (Object.hasOwn(object, name)) fill?.(object[name]);
+      },
+    ];
+  }
+
+  #ofItems(schema: Place): Fill[] {
+    const first = schema
+      .own('prefixItems')
+      .ownEntries()
+      .map(([, item]) => this.of(item));
+    const items = schema.own('items');
+    const rest = items.value === undefined ? undefined : this.of(items);
+    if (!rest && !first.some(Boolean)) return [];
+    return [
+      (value) => {
+        if (!Array.isArray(value)) return;
+        for (const [index, item] of value.entries()) (index < first.length ? first[index] : rest)?.(item);
+      },
+    ];
+  }
+
+  /** Those of a choice are of the branch that takes the value. */
+  #ofBranches(schema: Place): Fill[] {
+    const branches = ['anyOf', 'oneOf'].flatMap((key) => schema.own(key).ownEntries());
+    return branches.flatMap(([, branch]) => {
+      const fill = this.of(branch);
+      if (!fill) return [];
+      const validate = this.#schemas.compile(branch, branch.asSchema('request'));
+      return [(value: unknown) => void (validate(value) === undefined && fill(value))];
+    });
+  }
+}
+
+function isFilled(property: Place): boolean {
+  return keywordOf(property, 'default') !== undefined;
+}
+
+/** The schemas of what is in a value, and those that it can have in place of this one. */
+function below(schema: Place): Place[] {
+  return [...conjuncts(schema).values()].flatMap((one) => {
+    const lists = ['prefixItems', 'anyOf', 'oneOf', 'properties'].flatMap((key) => one.own(key).ownEntries());
+    const single = ['items', 'additionalProperties'].map((key) => one.own(key));
+    return [...lists.map(([, place]) => place), ...single.filter(({ value }) => value !== undefined)];
+  });
+}

@@ -1,0 +1,42 @@
+import type { Place } from '../description.js';
+import { entryOf, fieldOf, isRecord } from '../source/grammar.js';
+import { conjuncts } from './conjuncts.js';
+import { Reach } from './reach.js';
+
+/** Which way a value goes: `readOnly` properties are only in answers, `writeOnly` ones only in requests. */
+export type Direction = 'request' | 'response';
+
+/** The keyword that keeps a property out of what goes this way. */
+export const HIDES: Readonly<Record<Direction, 'readOnly' | 'writeOnly'>> = {
+  request: 'readOnly',
+  response: 'writeOnly',
+};
+
+/** The properties that a schema, or what it is made of, keeps out of what goes this way. */
+export function hiddenProperties(schema: Place, direction: Direction): Set<string> {
+  const properties = [...conjuncts(schema).values()].flatMap((one) => one.own('properties').ownEntries());
+  return new Set(properties.filter(([, property]) => isHidden(property, direction)).map(([name]) => name));
+}
+
+/** Schemas that are the same in both directions need not be compiled for each. */
+export function directed(): Reach {
+  return new Reach(
+    (schema) => [
+      ...(isRecord(schema.value) ? schema.ownEntries() : []).flatMap(([key, place]) =>
+        subschemasOf(key, place),
+      ),
+      ...(schema.target ? [schema.target] : []),
+    ],
+    ({ value }) => isRecord(value) && Object.values(HIDES).some((keyword) => value[keyword] === true),
+  );
+}
+
+function subschemasOf(key: string, place: Place): Place[] {
+  const field = fieldOf('schema', key);
+  if (field === 'schema') return [place];
+  return entryOf(field ?? '') === 'schema' ? place.ownEntries().map(([, child]) => child) : [];
+}
+
+export function isHidden(property: Place, direction: Direction): boolean {
+  return [...conjuncts(property).values()].some((one) => one.own(HIDES[direction]).value === true);
+}

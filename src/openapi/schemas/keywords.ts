@@ -1,0 +1,59 @@
+import { type Ajv2020, type CodeKeywordDefinition, type KeywordCxt, _, str } from 'ajv/dist/2020.js';
+import { hasDuplicate } from './unique.js';
+
+/** By how much a quotient of two doubles can miss a whole number: two roundings. */
+const ROUNDING = 2 ** -51;
+
+/** 19.99 is a multiple of 0.01, though no double is either of them. */
+const multipleOf: CodeKeywordDefinition = {
+  keyword: 'multipleOf',
+  type: 'number',
+  schemaType: 'number',
+  error: {
+    message: ({ schemaCode }) => str`must be multiple of ${schemaCode}`,
+    params: ({ schemaCode }) => _`{multipleOf: ${schemaCode}}`,
+  },
+  code(cxt: KeywordCxt) {
+    const { gen, data, schemaCode } = cxt;
+    if (Number.isInteger(cxt.schema)) {
+      cxt.fail(_`${data} % ${schemaCode} !== 0`);
+      return;
+    }
+    const quotient = gen.const('quotient', _`${data} / ${schemaCode}`);
+    cxt.fail(_`Math.abs(${quotient} - Math.round(${quotient})) > Math.abs(${quotient}) * ${ROUNDING}`);
+  },
+};
+
+/** Stands in a property that is only in answers, or only in requests. */
+const absent: CodeKeywordDefinition = {
+  keyword: 'absent',
+  schemaType: 'string',
+  error: {
+    message: ({ schema }) => (schema === 'readOnly' ? 'is read-only' : 'is write-only'),
+    params: _`{}`,
+  },
+  code: (cxt: KeywordCxt) => cxt.fail(_`true`),
+};
+
+const uniqueItems: CodeKeywordDefinition = {
+  keyword: 'uniqueItems',
+  type: 'array',
+  schemaType: 'boolean',
+  error: { message: 'must NOT have duplicate items', params: _`{}` },
+  code(cxt: KeywordCxt) {
+    if (cxt.schema !== true) return;
+    const check = cxt.gen.scopeValue('func', {
+      ref: hasDuplicate,
+      code: _`require("./schemas/unique.js").hasDuplicate`,
+    });
+    cxt.fail(_`${check}(${cxt.data})`);
+  },
+};
+
+/** Replaces the keywords of ajv that do not keep what this service promises, and adds its own. */
+export function addKeywords(ajv: Ajv2020): void {
+  for (const definition of [multipleOf, uniqueItems, absent]) {
+    ajv.removeKeyword(String(definition.keyword));
+    ajv.addKeyword(definition);
+  }
+}

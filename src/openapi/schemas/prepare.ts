@@ -1,0 +1,139 @@
+import type { Place } from '../description.js';
+import { type Kind, entryOf, fieldOf } from '../source/grammar.js';
+import { conjuncts } from './conjuncts.js';
+import { type Direction, HIDES, hiddenProperties } from './direction.js';
+import { isKnownFormat } from './formats.js';
+
+type Schema = Readonly<Record<string, unknown>>;
+
+interface Context {
+  readonly direction: Direction;
+  /** Names the schema that a reference leads to. */
+  readonly refer: (target: Place) => string;
+  /** Properties that are not there in this direction, told by a schema around this one for the same value. */
+  readonly hidden: ReadonlySet<string>;
+}
+
+/** Keywords whose schemas are about the same value as the one that they stand in. */
+const IN_PLACE = new Set(['allOf', 'anyOf', 'oneOf', 'not', 'if', 'then', 'else', 'dependentSchemas']);
+
+const ASSERTIONS = new Set(
+  'type enum const multipleOf maximum exclusiveMaximum minimum exclusiveMinimum maxLength minLength pattern maxItems minItems uniqueItems maxContains minContains maxProperties minProperties dependentRequired'.split(
+    ' ',
+  ),
+);
+
+/**
+ * A schema of a description as ajv takes it: nothing but what decides on validity, in one direction, with no check that takes
+ * longer than the value is long on a value that is too long.
+ */
+export function prepared(schema: Place, context: Context): Schema | boolean {
+  const { value } = schema;
+  if (typeof value === 'boolean') return value;
+  const { direction, refer } = context;
+  const hidden = new Set([...context.hidden, ...hiddenProperties(schema, direction)]);
+  const result: Record<string, unknown> = {};
+  const isBytes = value !== null && schema.own('format').value === 'binary';
+  for (const [key, place] of schema.ownEntries()) {
+    const field = fieldOf('schema', key);
+    if (key === '$ref') result[key] = refer(schema.target ?? schema);
+    else if (ASSERTIONS.has(key) && !(isBytes && OF_TEXT.has(key))) result[key] = place.value;
+    else if (field !== undefined && isSchemaField(field, key))
+      result[key] = subschemas(field, place, { ...context, hidden: IN_PLACE.has(key) ? hidden : NONE });
+  }
+  return guarded(schema, {
+    ...withoutEmpty(result),
+    ...requiredOf(schema, hidden),
+    ...formatOf(schema),
+    ...(schema.own(HIDES[direction]).value === true && { absent: HIDES[direction] }),
+  });
+}
+
+/** What a file that stands for a text does not have. */
+const OF_TEXT = new Set(['maxLength', 'minLength', 'pattern']);
+
+const NONE: ReadonlySet<string> = new Set();
+
+function isSchemaField(field: string, key: string): boolean {
+  const kind: Kind = 'schema';
+  return (
+    (field === kind || entryOf(field) === kind) &&
+    key !== '$defs' &&
+    key !== 'definitions' &&
+    key !== 'contentSchema'
+  );
+}
+
+function subschemas(field: string, place: Place, context: Context): unknown {
+  if (entryOf(field) === undefined) return prepared(place, context);
+  const entries = place.ownEntries().map(([key, child]) => [key, prepared(child, context)] as const);
+  return field.startsWith('[') ? entries.map(([, schema]) => schema) : Object.fromEntries(entries);
+}
+
+/** Lists that have nothing in them: legal or not, ajv takes none of them. */
+function withoutEmpty(schema: Record<string, unknown>): Record<string, unknown> {
+  const { enum: values, ...rest } = schema;
+  const kept = Object.entries(rest).filter(([key, value]) => !(IN_PLACE.has(key) && isEmptyList(value)));
+  const allowed = values === undefined ? {} : isEmptyList(values) ? { not: {} } : { enum: values };
+  return { ...Object.fromEntries(kept), ...allowed };
+}
+
+function isEmptyList(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 0;
+}
+
+function requiredOf(schema: Place, hidden: ReadonlySet<string>): { required?: string[] } {
+  const names = schema.own('required').value;
+  if (!Array.isArray(names)) return {};
+  const required = [...new Set<string>(names)].filter((name) => !hidden.has(name));
+  return required.length > 0 ? { required } : {};
+}
+
+function formatOf(schema: Place): { format?: string } {
+  const format = schema.own('format').string();
+  return format !== undefined && isKnownFormat(format) ? { format } : {};
+}
+
+const LIMITS = ['maxLength', 'maxItems', 'maxProperties'];
+
+/** What takes no time, or is the limit itself. */
+const CHEAP = new Set([
+  'type',
+  'enum',
+  'const',
+  'required',
+  'minimum',
+  'maximum',
+  'minLength',
+  'minItems',
+  ...LIMITS,
+]);
+
+/** Tries what may take long only on a value that keeps the limits: a pattern can take seconds for a text of 100 kB. */
+function guarded(schema: Place, whole: Schema): Schema {
+  const limits = limitsOf(schema);
+  const costly = Object.keys(whole).filter((key) => !CHEAP.has(key));
+  if (costly.length === 0 || Object.keys(limits).length === 0) return whole;
+  const rest = Object.fromEntries(
+    Object.entries(whole).filter(([key]) => !(key in limits) && key !== 'type'),
+  );
+  const type = 'type' in whole ? { type: whole['type'] } : {};
+  // oxlint-disable-next-line unicorn/no-thenable -- a keyword of JSON Schema
+  return { ...type, ...limits, if: limits, then: rest };
+}
+
+/** The limits of a schema and of all that it is made of; of a name of a property, too. */
+function limitsOf(schema: Place): Schema {
+  const limits: Record<string, unknown> = {};
+  for (const one of conjuncts(schema).values()) {
+    for (const keyword of LIMITS) {
+      const limit = one.own(keyword).value;
+      const known = limits[keyword];
+      if (typeof limit === 'number')
+        limits[keyword] = typeof known === 'number' ? Math.min(known, limit) : limit;
+    }
+    const names = one.own('propertyNames').own('maxLength').value;
+    if (typeof names === 'number') limits['propertyNames'] = { maxLength: names };
+  }
+  return limits;
+}

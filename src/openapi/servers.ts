@@ -1,0 +1,46 @@
+import type { Place } from './description.js';
+
+/** The base paths under which an operation is served: those of its `servers`, of its path's, or of the description's. */
+export function basePaths(operation: Place, item: Place, root: Place): string[] {
+  const servers = [operation, item, root]
+    .map((place) => place.at('servers').entries())
+    .find((all) => all.length > 0);
+  if (!servers) return [''];
+  return [...new Set(servers.flatMap(([, server]) => basesOf(server)))];
+}
+
+/** Where clients are told to go: where the URL is relative, it is so to the description, which is served at the root. */
+function basesOf(server: Place): string[] {
+  const url = server.at('url').string() ?? server.fail('has no url');
+  return expanded(url, server).map((each) => {
+    const path = each.replace(/^(?:[a-z][a-z0-9+.-]*:)?\/\/[^/?#]*/i, '').replace(/[?#].*$/s, '');
+    if (/[{}]/.test(path)) return server.own('url').fail(`"${path}" has a variable that is not declared`);
+    const { pathname } = new URL(path === '' ? '/' : path, 'http://localhost/');
+    return decodeURI(pathname).replace(/\/+$/, '');
+  });
+}
+
+/** With each value that its variables can have; their number is bounded by what people write. */
+function expanded(url: string, server: Place): string[] {
+  return server
+    .at('variables')
+    .entries()
+    .reduce<string[]>(
+      (urls, [name, variable]) =>
+        urls.flatMap((each) =>
+          each.includes(`{${name}}`)
+            ? valuesOf(variable).map((value) => each.replaceAll(`{${name}}`, value))
+            : [each],
+        ),
+      [url],
+    );
+}
+
+function valuesOf(variable: Place): string[] {
+  const listed = variable
+    .at('enum')
+    .entries()
+    .map(([, { value }]) => String(value));
+  const { value } = variable.at('default');
+  return [...new Set([...(typeof value === 'string' ? [value] : []), ...listed])];
+}

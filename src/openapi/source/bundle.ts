@@ -1,0 +1,234 @@
+import { basename, extname, isAbsolute, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ContractError } from '../contract-error.js';
+import { pathOfPointer, pointerTo } from '../pointer.js';
+import type { Finding } from './finding.js';
+import { type Kind, SECTIONS, entryOf, fieldOf, isKind, isRecord } from './grammar.js';
+import { Identifiers, type Location, resolvedUrl, urlOf } from './identifiers.js';
+import { SourceFile } from './source-file.js';
+import { upgradedSchema } from './upgrade.js';
+
+/** A place in one of the files, and what references in it are relative to. */
+interface At extends Location {
+  readonly base: string;
+}
+
+/** An object of another file, and the path under which the one document has it. */
+interface Import {
+  readonly target: readonly string[];
+  readonly kind: Kind;
+  readonly at: At;
+}
+
+type Mapping = Readonly<Record<string, unknown>>;
+
+/**
+ * A description as one OpenAPI 3.1 document: what its files hold of each other is in `components`, 3.0 is written as 3.1, and
+ * every reference is a pointer into it.
+ */
+export class Bundle {
+  readonly document: Mapping;
+  /** What is wrong with references. */
+  readonly faults: Finding[] = [];
+  readonly root: SourceFile;
+  readonly #files = new Map<string, SourceFile>();
+  readonly #identifiers = new Identifiers();
+  readonly #imports = new Map<string, Import>();
+  /** A YAML alias is walked through once. */
+  readonly #copies = new WeakMap<object, Map<string, unknown>>();
+
+  /** Throws ContractError when the file can't be read. */
+  constructor(file: string) {
+    this.root = this.#load(resolve(file), file);
+    const { value } = this.root;
+    if (!isRecord(value)) throw new ContractError(file, '1:1', 'is not a mapping');
+    if (versionOf(this.root) === '')
+      throw new ContractError(file, '1:1', 'has no "openapi", which says its version');
+    const start = { source: this.root, path: [], base: urlOf(this.root) };
+    this.document = this.#withImports(this.#copy('document', value, start) as Mapping); // a mapping stays one
+  }
+
+  get files(): string[] {
+    return [...this.#files.keys()];
+  }
+
+  /** Says it with the place in the file that it came from. */
+  finding(path: readonly string[], reason: string): Finding {
+    const found = [...this.#imports.values()].find(({ target }) =>
+      target.every((key, index) => path[index] === key),
+    );
+    if (!found) return findingIn(this.root, path, reason);
+    return findingIn(found.at.source, [...found.at.path, ...path.slice(found.target.length)], reason);
+  }
+
+  #load(path: string, shown: string): SourceFile {
+    const known = this.#files.get(path);
+    if (known) return known;
+    const source = new SourceFile(shown);
+    this.#files.set(path, source);
+    this.#identifiers.add(source);
+    return source;
+  }
+
+  #withImports(document: Mapping): Mapping {
+    const openapi = versionOf(this.root).startsWith('3.0') ? '3.1.1' : document['openapi'];
+    if (this.#imports.size === 0) return { ...document, openapi };
+    const components = { ...(document['components'] as Mapping | undefined) }; // a mapping, or of no use
+    for (const { kind, at, target } of this.#imports.values()) {
+      // What this brings in is added to the map, and its turn comes in this loop.
+      const [, section = '', name = ''] = target;
+      const added = this.#copy(kind, valueAt(at), at);
+      components[section] = { ...(components[section] as Mapping | undefined), [name]: added }; // as above
+    }
+    return { ...document, openapi, components };
+  }
+
+  #copy(field: string, value: unknown, at: At): unknown {
+    const entry = entryOf(field);
+    if (entry && Array.isArray(value))
+      return value.map((item, index) => this.#copy(entry, item, below(at, String(index))));
+    if (!isRecord(value)) return value;
+    if (entry && field.startsWith('{'))
+      return mapped(value, (key, item) => this.#copy(entry, item, below(at, key)));
+    if (!isKind(field)) return value;
+    const copies = this.#copies.get(value) ?? new Map<string, unknown>();
+    this.#copies.set(value, copies);
+    if (!copies.has(field)) copies.set(field, this.#copyObject(field, value, at));
+    return copies.get(field);
+  }
+
+  #copyObject(kind: Kind, value: Mapping, outside: At): unknown {
+    const { $id } = value;
+    const isSchema = kind === 'schema';
+    const at =
+      isSchema && typeof $id === 'string' ? { ...outside, base: resolvedUrl($id, outside.base) } : outside;
+    const object = isSchema ? this.#plainSchema(value, at.source) : value;
+    if (kind === 'discriminator') return this.#discriminator(object, at);
+    return mapped(object, (key, child) => {
+      if (key === '$ref' && typeof child === 'string' && SECTIONS[kind])
+        return this.#reference(kind, child, at);
+      const field = fieldOf(kind, key);
+      return field === undefined ? child : this.#copy(field, child, below(at, key));
+    });
+  }
+
+  /** A schema of 3.1. It needs no names of its own: whoever refers to it does so by a pointer. */
+  #plainSchema(schema: Mapping, source: SourceFile): Mapping {
+    if ((versionOf(source) || versionOf(this.root)).startsWith('3.0')) return upgradedSchema(schema);
+    const { $id, $anchor, $dynamicAnchor, $dynamicRef, ...rest } = schema;
+    if ($dynamicRef !== undefined) return { $ref: $dynamicRef, ...rest };
+    return ($id ?? $anchor ?? $dynamicAnchor) ? rest : schema;
+  }
+
+  #discriminator(object: Mapping, at: At): Mapping {
+    const { mapping } = object;
+    if (!isRecord(mapping)) return object;
+    const targets = mapped(mapping, (_, target) =>
+      typeof target === 'string' && /[#/]|\.(?:ya?ml|json)$/.test(target)
+        ? this.#reference('schema', target, at)
+        : target,
+    );
+    return { ...object, mapping: targets };
+  }
+
+  /** The pointer that a reference becomes. What leads to nothing is noted, and stays as it is. */
+  #reference(kind: Kind, reference: string, at: At): string {
+    try {
+      const found = this.#follow(reference, at, 100);
+      if (found.source === this.root) return encodeURI(pointerTo(found.path));
+      return pointerTo(this.#imported(kind, found));
+    } catch (error) {
+      if (!(error instanceof ContractError)) throw error;
+      this.faults.push(findingIn(at.source, [...at.path, '$ref'], error.reason));
+      return reference;
+    }
+  }
+
+  #imported(kind: Kind, at: At): readonly string[] {
+    const section = SECTIONS[kind] ?? '';
+    const key = `${section} ${at.source.file}${pointerTo(at.path)}`;
+    const known = this.#imports.get(key);
+    if (known) return known.target;
+    const target = ['components', section, this.#nameFor(section, at)];
+    this.#imports.set(key, { target, kind, at });
+    return target;
+  }
+
+  #nameFor(section: string, { source, path }: At): string {
+    const own = valueAt({ source: this.root, path: ['components', section] });
+    const plain = (path.at(-1) ?? basename(source.file, extname(source.file))).replaceAll(/[^\w.-]/g, '_');
+    const taken = new Set(isRecord(own) ? Object.keys(own) : []);
+    for (const { target } of this.#imports.values()) if (target[1] === section) taken.add(target[2] ?? '');
+    let name = plain;
+    for (let count = 2; taken.has(name); count += 1) name = `${plain}_${count}`;
+    return name;
+  }
+
+  #follow(reference: string, at: At, hops: number): At {
+    const fail = (reason: string) => new ContractError(at.source.file, '', `"${reference}" ${reason}`);
+    if (hops === 0) throw fail('is a reference to itself');
+    const hash = reference.indexOf('#');
+    const fragment = hash < 0 ? '' : reference.slice(hash + 1);
+    const base = hash === 0 ? at.base : resolvedUrl(hash < 0 ? reference : reference.slice(0, hash), at.base);
+    if (fragment !== '' && !fragment.startsWith('/')) return this.#named(fragment, base, fail);
+    let here: At = { ...(this.#identifiers.find(base) ?? this.#opened(base, fail)), base };
+    for (const key of pathOfPointer(fragment)) here = this.#step(here, key, hops);
+    if (valueAt(here) === undefined) throw fail('leads to nothing');
+    return here;
+  }
+
+  #named(anchor: string, base: string, fail: (reason: string) => ContractError): At {
+    if (!this.#identifiers.find(base)) this.#opened(base, fail);
+    const named = this.#identifiers.find(`${base}#${anchor}`);
+    if (!named) throw fail('leads to nothing');
+    if (this.#identifiers.isAmbiguous(anchor))
+      throw fail('can lead to more than one $dynamicAnchor, which is not supported');
+    return { ...named, base };
+  }
+
+  /** One key deeper, through what is a reference itself. */
+  #step(at: At, key: string, hops: number): At {
+    const value = valueAt(at);
+    if (isRecord(value) && !Object.hasOwn(value, key) && typeof value['$ref'] === 'string')
+      return below(this.#follow(value['$ref'], at, hops - 1), key);
+    return below(at, key);
+  }
+
+  #opened(url: string, fail: (reason: string) => ContractError): Location {
+    if (!url.startsWith('file:')) throw fail('is not a file of this description');
+    const path = fileURLToPath(url);
+    try {
+      return { source: this.#load(path, isAbsolute(this.root.file) ? path : relative('.', path)), path: [] };
+    } catch (error) {
+      if (!(error instanceof ContractError) || !error.reason.startsWith('cannot be read')) throw error;
+      throw fail(error.reason);
+    }
+  }
+}
+
+function below(at: At, key: string): At {
+  return { ...at, path: [...at.path, key] };
+}
+
+function valueAt({ source, path }: Location): unknown {
+  return path.reduce<unknown>(
+    (value, key) =>
+      typeof value === 'object' && value !== null && Object.hasOwn(value, key)
+        ? (value as Mapping)[key] // an object that has it
+        : undefined,
+    source.value,
+  );
+}
+
+function versionOf({ value }: SourceFile): string {
+  return isRecord(value) && 'openapi' in value ? String(value['openapi']) : '';
+}
+
+/** `Object.fromEntries` also takes a key such as `__proto__` for what it is. */
+function mapped(object: Mapping, change: (key: string, value: unknown) => unknown): Mapping {
+  return Object.fromEntries(Object.entries(object).map(([key, value]) => [key, change(key, value)]));
+}
+
+function findingIn(source: SourceFile, path: readonly string[], reason: string): Finding {
+  return { file: source.file, ...source.positionOf(path), pointer: pointerTo(path), reason };
+}

@@ -1,0 +1,71 @@
+import { createContext, runInContext } from 'node:vm';
+import type { Description } from '../description.js';
+import { regExp } from '../schemas/reg-exp.js';
+
+/** As long as a text in a body of the usual limit can be. */
+const LONGEST = 100_000;
+
+/** Milliseconds that one test of a pattern may take before it is one that stops a worker. */
+const SLOW_MS = 50;
+
+/** What of a pattern is repeated, to see whether it is tried in more and more ways. */
+const COMMON = [' ', '0', 'a', 'A', '-', '.', '_', '/', ',', '@', '\n'];
+
+/** Warns of each pattern of a description that takes far longer for a longer text: anybody could send one. */
+export function checkPatterns(description: Description): void {
+  const verdicts = new Map<string, boolean>();
+  for (const { pattern, maxLength, path } of patternsIn(description.document)) {
+    const longest = Math.min(maxLength ?? LONGEST, LONGEST);
+    const key = `${longest} ${pattern}`;
+    if (!verdicts.has(key)) verdicts.set(key, canExplode(pattern, longest));
+    if (verdicts.get(key) === true)
+      description.warn(
+        path,
+        `${JSON.stringify(pattern)} can take seconds for a text of ${longest} characters; ${maxLength === undefined ? 'a "maxLength" or ' : ''}a simpler pattern helps`,
+      );
+  }
+}
+
+interface Pattern {
+  readonly pattern: string;
+  readonly maxLength: number | undefined;
+  readonly path: readonly string[];
+}
+
+function* patternsIn(value: unknown, path: readonly string[] = []): Generator<Pattern> {
+  if (typeof value !== 'object' || value === null) return;
+  const { pattern, maxLength } = value as { pattern?: unknown; maxLength?: unknown }; // any of them
+  if (typeof pattern === 'string' && !path.at(-1)?.startsWith('example'))
+    yield {
+      pattern,
+      maxLength: typeof maxLength === 'number' ? maxLength : undefined,
+      path: [...path, 'pattern'],
+    };
+  for (const [key, child] of Object.entries(value)) yield* patternsIn(child, [...path, key]);
+}
+
+/** Tries it: with texts that repeat what the pattern has in it, and end with what it has not. */
+export function canExplode(pattern: string, longest: number): boolean {
+  // Without two repetitions, or one that need not begin at the start, there is nothing that could be tried in many ways.
+  if (!/[*+}]/.test(pattern)) return false;
+  const literals = pattern.replaceAll(/\\[a-zA-Z]|[\\^$()[\]{}|?*+]/g, ' ').split(/\s+/);
+  const pieces = new Set([
+    ...COMMON,
+    ...literals.flatMap((text) => [text, ...Array.from(text)]).filter((text) => text !== ''),
+  ]);
+  const expression = regExp(pattern);
+  return [...pieces].slice(0, 60).some((piece) => isSlow(expression, piece.repeat(longest / piece.length)));
+}
+
+const context = createContext(Object.create(null) as object);
+
+/** Only a test that is run in a context of its own can be stopped. */
+function isSlow(expression: RegExp, text: string): boolean {
+  Object.assign(context, { expression, text: `${text}\u0000` });
+  try {
+    runInContext('expression.test(text)', context, { timeout: SLOW_MS });
+    return false;
+  } catch {
+    return true;
+  }
+}

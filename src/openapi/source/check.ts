@@ -1,0 +1,138 @@
+import { METHODS } from 'node:http';
+import type { Description } from '../description.js';
+import { isKnownFormat } from '../schemas/formats.js';
+import { pathOfPointer } from '../pointer.js';
+import { type Kind, GRAMMAR, SECTIONS, entryOf, fieldOf, isKind, isRecord } from './grammar.js';
+import { nearest } from './nearest.js';
+import { primitiveFault } from './primitives.js';
+
+type Mapping = Readonly<Record<string, unknown>>;
+type Report = (path: readonly string[], reason: string) => void;
+
+/**
+ * Checks a document by the grammar of OpenAPI, and notes what is wrong. What no operation uses can't do harm: what is wrong
+ * there, and a field that nobody knows and that looks like none that is known, is a warning.
+ */
+export function checkGrammar(description: Description): void {
+  const check = new GrammarCheck(description);
+  const { components, webhooks, ...served } = description.document;
+  check.run('document', served, []);
+  check.onlyWarn();
+  check.run('document', { components, webhooks }, []);
+}
+
+class GrammarCheck {
+  readonly #description: Description;
+  readonly #seen = new Set<unknown>();
+  #fault: Report;
+
+  constructor(description: Description) {
+    this.#description = description;
+    this.#fault = (path, reason) => {
+      description.attempt(() => description.fail(path, reason));
+    };
+  }
+
+  onlyWarn(): void {
+    this.#fault = (path, reason) => this.#description.warn(path, reason);
+  }
+
+  run(field: string, value: unknown, path: readonly string[]): void {
+    const entry = entryOf(field);
+    if (value === undefined) return;
+    if (entry) this.#entries(field, entry, value, path);
+    else if (isKind(field)) this.#object(field, value, path);
+    else {
+      const reason = primitiveFault(field, value);
+      if (reason) (field === 'text' ? this.#warn : this.#fault)(path, reason);
+    }
+  }
+
+  readonly #warn: Report = (path, reason) => this.#description.warn(path, reason);
+
+  #entries(field: string, entry: string, value: unknown, path: readonly string[]): void {
+    const isList = field.startsWith('[');
+    if (isList ? !Array.isArray(value) : !isRecord(value)) {
+      this.#fault(path, `must be a ${isList ? 'list' : 'mapping'}, and is ${nameOf(value)}`);
+      return;
+    }
+    for (const [key, item] of Object.entries(value as object)) this.run(entry, item, [...path, key]); // one of the two
+  }
+
+  #object(kind: Kind, value: unknown, path: readonly string[]): void {
+    if (this.#seen.has(value)) return;
+    if (kind === 'schema' && typeof value === 'boolean') return;
+    if (!isRecord(value)) {
+      this.#fault(path, `must be a ${wordsFor(kind)}, and is ${nameOf(value)}`);
+      return;
+    }
+    this.#seen.add(value);
+    if (SECTIONS[kind] && typeof value['$ref'] === 'string') {
+      this.#target(kind, value['$ref']);
+      if (kind !== 'schema' && kind !== 'pathItem') return;
+    }
+    for (const [key, child] of Object.entries(value)) {
+      const field = fieldOf(kind, key);
+      if (field !== undefined) this.run(field, child, [...path, key]);
+      else if (!key.startsWith('x-')) this.#unknown(kind, key, value, path);
+    }
+    if (kind !== 'schema') return;
+    this.#format(value, path);
+    this.#style(value, path);
+  }
+
+  #target(kind: Kind, reference: string): void {
+    const target = this.#description.find(reference.slice(1));
+    this.run(kind, target.value, pathOfPointer(reference.slice(1)));
+  }
+
+  #unknown(kind: Kind, key: string, object: Mapping, path: readonly string[]): void {
+    const here = [...path, key];
+    if (kind === 'paths') return this.#fault(here, 'must start with "/"');
+    const known = Object.keys(GRAMMAR[kind]);
+    const meant = nearest(
+      key,
+      known.filter((name) => !Object.hasOwn(object, name)),
+    );
+    if (meant !== undefined)
+      return this.#fault(here, `is no field of a ${wordsFor(kind)}; is "${meant}" meant?`);
+    if (kind === 'pathItem')
+      return this.#fault(here, 'is neither a method nor anything else that a path has');
+    if (kind === 'schema' && key === 'dependencies')
+      return this.#fault(here, 'is not supported; use "dependentRequired" or "dependentSchemas"');
+    this.#warn(here, `is no field of a ${wordsFor(kind)} and means nothing`);
+  }
+
+  #format({ format }: Mapping, path: readonly string[]): void {
+    const { unknownFormats } = this.#description;
+    if (typeof format !== 'string' || isKnownFormat(format) || unknownFormats.has(format)) return;
+    unknownFormats.add(format);
+    this.#warn([...path, 'format'], `"${format}" is no format that is known, and checks nothing`);
+  }
+
+  /** What is legal, and seldom meant. */
+  #style(schema: Mapping, path: readonly string[]): void {
+    const { required, properties, items, type, $ref, allOf } = schema;
+    if (Array.isArray(required) && isRecord(properties) && $ref === undefined && allOf === undefined)
+      for (const name of required)
+        if (typeof name === 'string' && !Object.hasOwn(properties, name))
+          this.#warn([...path, 'required'], `"${name}" is none of the properties`);
+    if (type === 'array' && items === undefined && schema['prefixItems'] === undefined)
+      this.#warn(path, 'is a list of anything: it has no "items"');
+  }
+}
+
+function wordsFor(kind: Kind): string {
+  return kind.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+}
+
+function nameOf(value: unknown): string {
+  if (value === null) return 'empty';
+  if (Array.isArray(value)) return 'a list';
+  return typeof value === 'object' ? 'a mapping' : JSON.stringify(value);
+}
+
+/** Can this Node's server receive requests with this method? */
+export function isServedMethod(method: string): boolean {
+  return METHODS.includes(method) && method !== 'CONNECT';
+}

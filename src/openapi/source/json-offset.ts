@@ -1,0 +1,66 @@
+const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/y;
+const SPACE = /\s*/y;
+
+/** Where in a text that is JSON the value at a path begins, or the nearest that is around it. */
+export function offsetInJson(text: string, path: readonly string[]): number {
+  const scanner = new Scanner(text);
+  let found = scanner.offset;
+  for (const key of path) {
+    const offset = scanner.enter(key);
+    if (offset === undefined) return found;
+    found = offset;
+  }
+  return found;
+}
+
+/** Goes through the text without making values of it: the path may lead into a file of many megabytes. */
+class Scanner {
+  readonly #text: string;
+  #at = 0;
+
+  constructor(text: string) {
+    this.#text = text;
+    this.#skipSpace();
+  }
+
+  get offset(): number {
+    return this.#at;
+  }
+
+  /** Goes to the value of a key in the object or list that begins here. */
+  enter(key: string): number | undefined {
+    const open = this.#token();
+    if (open !== '{' && open !== '[') return undefined;
+    for (let index = 0; !/[}\]]/.test(this.#text.charAt(this.#at)); index += 1) {
+      const name = open === '{' ? (JSON.parse(this.#token()) as string) : String(index); // a key of JSON is text
+      if (open === '{') this.#token();
+      if (name === key) return this.#at;
+      this.#skipValue();
+      if (this.#text.charAt(this.#at) === ',') this.#token();
+    }
+    return undefined;
+  }
+
+  #skipValue(): void {
+    let depth = 0;
+    do {
+      const token = this.#token();
+      if (token === '{' || token === '[') depth += 1;
+      else if (token === '}' || token === ']') depth -= 1;
+    } while (depth > 0);
+  }
+
+  #token(): string {
+    TOKEN.lastIndex = this.#at;
+    const [token = ''] = TOKEN.exec(this.#text) ?? [];
+    this.#at += token.length;
+    this.#skipSpace();
+    return token;
+  }
+
+  #skipSpace(): void {
+    SPACE.lastIndex = this.#at;
+    SPACE.exec(this.#text);
+    this.#at = SPACE.lastIndex;
+  }
+}

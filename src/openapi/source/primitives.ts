@@ -1,0 +1,53 @@
+import { regExp } from '../schemas/reg-exp.js';
+
+export const TYPES = ['string', 'number', 'integer', 'boolean', 'null', 'array', 'object'] as const;
+
+/** What is wrong with a value of a primitive field of the grammar; `undefined` if nothing is. */
+export function primitiveFault(field: string, value: unknown): string | undefined {
+  switch (field) {
+    case 'text':
+      return typeof value === 'object' && value !== null ? 'should be text' : undefined;
+    case 'string':
+      return typeof value === 'string' ? undefined : told('text', value);
+    case 'boolean':
+      return typeof value === 'boolean' ? undefined : told('true or false', value);
+    case 'number':
+      return Number.isFinite(value) ? undefined : told('a number', value);
+    case 'positive':
+      return Number.isFinite(value) && Number(value) > 0 ? undefined : told('a number above 0', value);
+    case 'count':
+      return Number.isInteger(value) && Number(value) >= 0 ? undefined : told('a whole number from 0', value);
+    case 'type':
+      return [value].flat().every(isType) && [value].flat().length > 0
+        ? undefined
+        : told(`one or more of ${TYPES.join(', ')}`, value);
+    case 'pattern':
+      return typeof value === 'string' ? patternFault(value) : told('text', value);
+    case 'names':
+      return Array.isArray(value) && value.every((name) => typeof name === 'string')
+        ? undefined
+        : told('a list of names', value);
+    default:
+      return undefined;
+  }
+}
+
+function isType(value: unknown): boolean {
+  return TYPES.some((type) => type === value);
+}
+
+function told(expected: string, value: unknown): string {
+  return `must be ${expected}, and is ${value === null ? 'empty' : JSON.stringify(value)}`;
+}
+
+function patternFault(pattern: string): string | undefined {
+  try {
+    regExp(pattern);
+    return undefined;
+  } catch (error) {
+    return (error as SyntaxError).message.replace(
+      /^Invalid regular expression: /,
+      'is no regular expression: ',
+    );
+  }
+}

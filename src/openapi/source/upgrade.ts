@@ -1,0 +1,38 @@
+type Mapping = Readonly<Record<string, unknown>>;
+
+/**
+ * A schema of OpenAPI 3.0 as one of 3.1, whose schemas are JSON Schema: what stands beside `$ref` does not count, `nullable` is a
+ * type (OpenAPI 3.1 migration guide), and exclusive bounds are numbers. Its own subschemas are left as they are.
+ */
+export function upgradedSchema(schema: Mapping): Mapping {
+  if (typeof schema['$ref'] === 'string') return { $ref: schema['$ref'] };
+  return nullableUpgraded(boundUpgraded('minimum', boundUpgraded('maximum', schema)));
+}
+
+function boundUpgraded(bound: 'minimum' | 'maximum', schema: Mapping): Mapping {
+  const exclusive = bound === 'minimum' ? 'exclusiveMinimum' : 'exclusiveMaximum';
+  if (typeof schema[exclusive] !== 'boolean') return schema;
+  const { [exclusive]: isExclusive, [bound]: limit, ...rest } = schema;
+  if (limit === undefined) return rest;
+  return { ...rest, [isExclusive === true ? exclusive : bound]: limit };
+}
+
+/** Whoever writes it beside an `enum` or an `allOf` means that null will do, whatever the letter of 3.0.3 says. */
+function nullableUpgraded(schema: Mapping): Mapping {
+  if (typeof schema['nullable'] !== 'boolean') return schema;
+  const { nullable, ...rest } = schema;
+  if (!nullable) return rest;
+  if (typeof rest['type'] !== 'string' || 'allOf' in rest || 'anyOf' in rest || 'oneOf' in rest)
+    return isFree(rest) ? rest : { anyOf: [rest, { type: 'null' }] };
+  const values = rest['enum'];
+  return {
+    ...rest,
+    type: [rest['type'], 'null'],
+    ...(Array.isArray(values) && !values.includes(null) && { enum: [...(values as unknown[]), null] }), // any values
+  };
+}
+
+/** Nothing in it could refuse null. */
+function isFree(schema: Mapping): boolean {
+  return !['type', 'enum', 'allOf', 'anyOf', 'oneOf', 'not'].some((key) => key in schema);
+}
