@@ -11,6 +11,7 @@ import { lambdaHandler, type LambdaHandler } from './serverless/lambda.js';
 import type { Format } from './metrics/exposition/gatherer.js';
 import { openLog } from './log.js';
 import { processGatherer } from './metrics/exposition/process-gatherer.js';
+import { unread } from './serverless/read-request.js';
 import { Pushgateway } from './serverless/pushgateway.js';
 import { RequestMetrics } from './metrics/request-metrics.js';
 import { registerRequestsInProgress } from './metrics/metric-catalogue.js';
@@ -42,7 +43,7 @@ const plain = once(() => {
   const callback = app.callback();
   return (req: IncomingMessage, res: ServerResponse): void => {
     res.once('close', () => void push());
-    void callback(req, res);
+    void callback(unread(req), res);
   };
 });
 
@@ -50,8 +51,9 @@ const plain = once(() => {
 if (process.env['AWS_LAMBDA_FUNCTION_NAME'] !== undefined) lambda();
 
 function build(): Service {
-  // The one port that there is belongs to the platform, so the metrics are on it.
-  const config = { ...readConfig(process.env), metricsPort: undefined };
+  // The one port that there is belongs to the platform, whatever it calls it (a named pipe, on Windows): none is opened
+  // here, and the metrics are on it.
+  const config = readConfig({ ...process.env, PORT: undefined, METRICS_PORT: undefined });
   const { log } = openLog(config.logLevel);
   const metrics = new RequestMetrics(config.metricsBuckets);
   const registry = new Registry();

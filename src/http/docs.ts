@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import helmet from 'helmet';
 import type { Context } from 'koa';
+import { FixedContent } from './fixed-content.js';
 import { Problem } from './problem.js';
 
 const PAGE = `<!doctype html>
@@ -55,6 +55,7 @@ const SWAGGER_UI = dirname(require.resolve('swagger-ui-dist/package.json'));
 const TYPES = new Map([
   ['swagger-ui.css', 'text/css; charset=utf-8'],
   ['swagger-ui-bundle.js', 'text/javascript; charset=utf-8'],
+  ['start.js', 'text/javascript; charset=utf-8'],
   ['favicon-32x32.png', 'image/png'],
 ]);
 
@@ -66,15 +67,29 @@ export function docs(_request: unknown, ctx: Context): string {
   return PAGE;
 }
 
+/** The files of the page that somebody has asked for. */
+const assets = new Map<string, Promise<FixedContent>>();
+
 /** A file of the page. The names are listed here, so that no other file can be asked for. */
 export async function docsAsset(
   { path }: { path: { asset: string } },
   ctx: Context,
-): Promise<string | Buffer | undefined> {
-  if (path.asset === 'start.js') return fresh(ctx, 'text/javascript; charset=utf-8', START);
-  const type = TYPES.get(path.asset);
+): Promise<Buffer | undefined> {
+  const { asset } = path;
+  const type = TYPES.get(asset);
   if (!type) throw new Problem(404, 'The documentation has no such file.');
-  return fresh(ctx, type, await readFile(join(SWAGGER_UI, path.asset)));
+  const content = assets.get(asset) ?? read(asset, type);
+  assets.set(asset, content);
+  return (await content).answer(ctx);
+}
+
+async function read(asset: string, type: string): Promise<FixedContent> {
+  try {
+    return new FixedContent(type, asset === 'start.js' ? START : await readFile(join(SWAGGER_UI, asset)));
+  } catch (error) {
+    assets.delete(asset); // the next one may have more luck
+    throw error;
+  }
 }
 
 /** A description as it was written, and as what it says. */
@@ -85,23 +100,10 @@ export interface Described {
 
 /** Handlers of the description itself. */
 export function createOpenapi({ document, text }: Described) {
-  const json = JSON.stringify(document);
+  const json = new FixedContent('application/json; charset=utf-8', JSON.stringify(document));
+  const yaml = new FixedContent('application/yaml; charset=utf-8', text);
   return {
-    openapiJson: (_request: unknown, ctx: Context) =>
-      fresh(ctx, 'application/json; charset=utf-8', Buffer.from(json)),
-    openapiYaml: (_request: unknown, ctx: Context) => fresh(ctx, 'application/yaml; charset=utf-8', text),
+    openapiJson: (_request: unknown, ctx: Context) => json.answer(ctx),
+    openapiYaml: (_request: unknown, ctx: Context) => yaml.answer(ctx),
   };
-}
-
-/** Sends the content, or a 304 to a client that has it (RFC 9110 section 13.1.2). */
-function fresh(ctx: Context, type: string, content: string | Buffer): string | Buffer | undefined {
-  ctx.set('ETag', `"${createHash('sha256').update(content).digest('base64url')}"`);
-  ctx.set('Cache-Control', 'no-cache');
-  ctx.status = 200; // `ctx.fresh` wants to know
-  if (ctx.fresh) {
-    ctx.status = 304;
-    return undefined;
-  }
-  ctx.set('Content-Type', type);
-  return content;
 }

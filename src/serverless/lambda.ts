@@ -6,7 +6,12 @@ import serverless from 'serverless-http';
 interface LambdaEvent {
   readonly requestContext?: { readonly elb?: unknown; readonly stage?: string };
   readonly version?: string;
-  readonly multiValueHeaders?: unknown;
+  readonly multiValueHeaders?: Readonly<Record<string, readonly string[]>> | null;
+  /** The template of the path that a REST API has matched, `/{proxy+}` for one. */
+  readonly resource?: string;
+  /** The same for an HTTP API, after the method; `$default` for all that is not listed. */
+  readonly routeKey?: string;
+  readonly pathParameters?: Readonly<Record<string, string>> | null;
 }
 
 export type LambdaHandler = (event: object, context: object) => Promise<object>;
@@ -15,7 +20,8 @@ export type LambdaHandler = (event: object, context: object) => Promise<object>;
 export function lambdaHandler(app: Koa): LambdaHandler {
   return serverless(app, {
     request: (req: IncomingMessage, event: LambdaEvent) => {
-      req.url = originForm(req.url ?? '/', event);
+      req.url = withoutBasePath(originForm(req.url ?? '/', event), event);
+      joinRepeated(req, event);
     },
     response: (res: ServerResponse & { headers: Record<string, string> }, event: LambdaEvent) => {
       if (event.requestContext?.elb && !event.multiValueHeaders) spellCookiesApart(res);
@@ -38,6 +44,39 @@ function originForm(url: string, { version, requestContext }: LambdaEvent): stri
     return encoded;
   const rest = encoded.slice(stage.length);
   return rest.startsWith('/') ? rest : `/${rest}`;
+}
+
+/**
+ * The request target without the base path that a custom domain maps to the API. Gateways leave it in the path, and
+ * nothing names it; but they tell what they have matched, which is the rest.
+ */
+function withoutBasePath(url: string, { resource, routeKey = '', pathParameters }: LambdaEvent): string {
+  const template = resource ?? /^\S+ (\/.*)$/.exec(routeKey)?.[1];
+  const [path = '', query = ''] = url.split(/(?=\?)/, 2);
+  if (template === undefined) return url;
+  if (template === '/') return `/${query}`;
+  const matched = template.replace(/\{([^{}+]+)\+?\}/g, (_, name: string) => pathParameters?.[name] ?? '');
+  const slash = path.endsWith('/') && !matched.endsWith('/') ? '/' : '';
+  const segments = path.slice(0, path.length - slash.length).split('/');
+  const rest = `/${segments.slice(1 - matched.split('/').length).join('/')}`;
+  return decoded(rest) === decoded(matched) ? `${rest}${slash}${query}` : url;
+}
+
+/** Whether the parameters are decoded depends on the gateway. */
+function decoded(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
+  }
+}
+
+/** Of a header that was sent more than once serverless-http keeps the last value. */
+function joinRepeated({ headers }: IncomingMessage, { multiValueHeaders }: LambdaEvent): void {
+  for (const [field, values] of Object.entries(multiValueHeaders ?? {})) {
+    const name = field.toLowerCase();
+    if (values.length > 1) headers[name] = values.join(name === 'cookie' ? '; ' : ', ');
+  }
 }
 
 /**

@@ -137,3 +137,56 @@ test.each([
   const { body } = await send(at(path, kind), (ctx) => ctx.req.url?.split('?')[0]);
   expect(body).toBe(expected);
 });
+
+const restApi = (path: string, resource: string, pathParameters: object | null) => ({
+  ...event('apigateway-v1'),
+  path,
+  resource,
+  pathParameters,
+});
+const httpApi = (rawPath: string, route: string, pathParameters: object) => ({
+  ...event('apigateway-v2'),
+  rawPath,
+  rawQueryString: 'q=1',
+  routeKey: route,
+  pathParameters,
+});
+
+describe('behind a custom domain whose base path is left in the path', () => {
+  test.each([
+    ['a proxy resource', restApi('/shop/hello/Ada', '/{proxy+}', { proxy: 'hello/Ada' }), '/hello/Ada'],
+    ['without one', restApi('/hello/Ada', '/{proxy+}', { proxy: 'hello/Ada' }), '/hello/Ada'],
+    ['of several segments', restApi('/a/b/hello', '/{proxy+}', { proxy: 'hello' }), '/hello'],
+    [
+      'a resource with a parameter',
+      restApi('/shop/hello/A%20B', '/hello/{name}', { name: 'A B' }),
+      '/hello/A%20B',
+    ],
+    ['the root', restApi('/shop', '/', null), '/'],
+    ['a slash at the end', restApi('/shop/docs/', '/{proxy+}', { proxy: 'docs' }), '/docs/'],
+    ['what was matched is not the end', restApi('/shop/x', '/{proxy+}', { proxy: 'y' }), '/shop/x'],
+    ['an HTTP API', httpApi('/prod/shop/hello/Ada', 'GET /hello/{name}', { name: 'Ada' }), '/hello/Ada'],
+    ['an HTTP API without routes', httpApi('/prod/shop/hello', '$default', {}), '/shop/hello'],
+  ])('%s', async (_, given, expected) => {
+    const { body } = await send(given, (ctx) => ctx.req.url?.split('?')[0]);
+    expect(body).toBe(expected);
+  });
+});
+
+test.each(['apigateway-v1', 'alb-multi-value'])(
+  '%s: of what was sent more than once all arrives',
+  async (kind) => {
+    const given = event(kind);
+    const multiValueHeaders = {
+      ...(given['multiValueHeaders'] as object), // of these kinds
+      'X-Ids': ['1', '2'],
+      Cookie: ['a=1', 'b=2'],
+    };
+    const { body } = await send({ ...given, multiValueHeaders }, (ctx) => [
+      ctx.get('x-ids'),
+      ctx.get('cookie'),
+      ctx.cookies.get('b'),
+    ]);
+    expect(JSON.parse(body)).toEqual(['1, 2', 'a=1; b=2', '2']);
+  },
+);

@@ -148,12 +148,19 @@ test('has the whole body in the event: no 100 Continue gets into the answer', as
 });
 
 test('is built at the first call, and says what is wrong with the configuration then', async () => {
-  const serverless = await load({ PORT: 'http' });
-  await expect(get(serverless, '/')).rejects.toThrow('PORT: expected');
-  process.env['PORT'] = '80';
+  const serverless = await load({ BODY_LIMIT: 'much' });
+  await expect(get(serverless, '/')).rejects.toThrow('BODY_LIMIT: expected');
+  process.env['BODY_LIMIT'] = '80kb';
+  await expect(get(serverless, '/')).resolves.toMatchObject({ statusCode: 200 });
+});
+
+test('opens no port, whatever the platform calls its own', async () => {
+  const serverless = await load({ PORT: '\\\\.\\pipe\\3f2a', METRICS_PORT: 'none' });
   await expect(get(serverless, '/')).resolves.toMatchObject({ statusCode: 200 });
 });
 
 test('is built while it is loaded where that is AWS Lambda', async () => {
-  await expect(load({ AWS_LAMBDA_FUNCTION_NAME: 'f', PORT: 'http' })).rejects.toThrow('PORT: expected');
+  await expect(load({ AWS_LAMBDA_FUNCTION_NAME: 'f', BODY_LIMIT: 'much' })).rejects.toThrow(
+    'BODY_LIMIT: expected',
+  );
 });
