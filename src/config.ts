@@ -31,6 +31,8 @@ function table(read: Reader) {
     metricsBuckets: read('METRICS_BUCKETS', BUCKETS, DEFAULT_BUCKETS),
     /** Adds a `worker` label to the default metrics instead of merging them. */
     metricsPerWorker: read('METRICS_PER_WORKER', SWITCH, false),
+    /** Shows what the API description foresees at 0 before anybody has counted it. */
+    metricsZeros: read('METRICS_ZEROS', SWITCH, true),
     /** From the signal to the exit, the delay below included. */
     shutdownTimeoutMs,
     /** Readiness is 503 and everything is still served, for load balancers to notice. */

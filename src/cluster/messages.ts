@@ -1,4 +1,5 @@
 import { LOG_LEVELS, type LogLevel } from '../config.js';
+import type { Foreseen } from '../metrics/foreseen.js';
 import type { Format } from '../metrics/exposition/gatherer.js';
 import type { Vitals } from './vitals.js';
 import { WEAR_LIMITS, type WearLimit } from './worker-wear.js';
@@ -6,6 +7,8 @@ import { WEAR_LIMITS, type WearLimit } from './worker-wear.js';
 /** What a worker says to the primary. */
 export type WorkerMessage =
   | { readonly type: 'ready'; readonly address: string; readonly port: number }
+  /** What is at 0 as long as nobody has counted it; comes before the worker is ready. */
+  | { readonly type: 'foreseen'; readonly series: readonly Foreseen[] }
   /** Not to be started again as it is; `message` is for the person who starts the service. */
   | { readonly type: 'boot-failed'; readonly message: string }
   /** With `vitals` while somebody looks. */
@@ -81,6 +84,10 @@ export function parseWorkerMessage(value: unknown): WorkerMessage | undefined {
     case 'ready': {
       const { address, port } = value;
       return isText(address) && isWhole(port) ? { type, address, port } : undefined;
+    }
+    case 'foreseen': {
+      const { series } = value;
+      return Array.isArray(series) && series.every(isForeseen) ? { type, series } : undefined;
     }
     case 'boot-failed':
     case 'failing': {
@@ -161,6 +168,12 @@ export function parsePrimaryMessage(value: unknown): PrimaryMessage | undefined 
 
 /** The longest text that a message may carry for people. */
 const MAX_TEXT = 100_000;
+
+function isForeseen(value: unknown): value is Foreseen {
+  if (!isFields(value)) return false;
+  const { method, endpoint, statuses } = value;
+  return isText(method) && isText(endpoint) && Array.isArray(statuses) && statuses.every(isWhole);
+}
 
 function isFormat(value: unknown): value is Format {
   return value === 'text' || value === 'protobuf';

@@ -114,6 +114,9 @@ function route(
     case 'ready':
       registry.workerReady();
       return true;
+    case 'foreseen':
+      registry.foresee(message.series);
+      return true;
     case 'ledger-failed':
       registry.ledgerFailed(generation);
       return true;

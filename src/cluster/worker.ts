@@ -116,6 +116,7 @@ class Worker {
       gather: (format) => this.#gatherer.gather(format),
       ready: () => this.#ready,
     });
+    send({ type: 'foreseen', series: this.#metrics.foreseen });
     this.#registerMetrics();
     const handle = app.callback();
     this.#server = new Server((req, res) => void handle(req, res), this.#metrics, config);

@@ -2,6 +2,7 @@ import { Router as KoaRouter } from '@koa/router';
 import type { Context } from 'koa';
 import type { Endpoint, RequestMetrics } from '../metrics/request-metrics.js';
 import type { Contract } from './contract.js';
+import { foreseenSeries } from './foreseen-series.js';
 import { UNMATCHED, measurementOf } from './measure.js';
 import { PathIndex } from './path-index.js';
 import { Problem } from './problem.js';
@@ -74,7 +75,7 @@ export function createRouter(deps: RouterDeps): Router {
 /** The routes of the contract; an operation of the service that is switched off by configuration has none. */
 function registered(deps: RouterDeps): KoaRouter {
   const router = new KoaRouter({ sensitive: true, strict: true });
-  const { contract } = deps;
+  const { contract, metrics, config } = deps;
   const own = serviceHandlers(deps);
   const unchecked = { ...deps, config: { ...deps.config, validateResponses: 'off' as const } };
   for (const operation of contract.operations) {
@@ -83,9 +84,10 @@ function registered(deps: RouterDeps): KoaRouter {
     const serve = handler
       ? serveOperation(operation, handler, deps)
       : ownHandler && serveOperation(operation, ownHandler, unchecked);
-    if (serve)
-      for (const route of operation.routes)
-        router.register(routePath(route), [operation.method], serve, { name: route });
+    if (!serve) continue;
+    for (const route of operation.routes)
+      router.register(routePath(route), [operation.method], serve, { name: route });
+    if (config.metricsZeros) metrics.foreseen.push(foreseenSeries(operation, contract));
   }
   return router;
 }

@@ -19,7 +19,7 @@ export const SERVICE_OPERATIONS = [
 export type ServiceOperation = (typeof SERVICE_OPERATIONS)[number];
 
 export interface ServiceDeps {
-  readonly config: Pick<Config, 'bodyLimit' | 'docs' | 'metricsPort' | 'metricsToken'>;
+  readonly config: Pick<Config, 'bodyLimit' | 'docs' | 'metricsPort' | 'metricsToken' | 'metricsZeros'>;
   readonly contract: Described;
   /** Makes the whole exposition. */
   readonly gather: (format: Format) => Promise<Buffer>;

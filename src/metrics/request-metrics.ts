@@ -1,3 +1,4 @@
+import type { Foreseen } from './foreseen.js';
 import { detailWords, RowDetail, type Trace } from './row-detail.js';
 
 /** What identifies a row. `endpoint` is a path template of the API description, `unmatched` or `malformed`. */
@@ -57,6 +58,8 @@ export interface ProgressNotes {
 export class RequestMetrics {
   inProgress = 0;
   readonly buckets: readonly number[];
+  /** What is at 0 as long as nobody has counted it. */
+  readonly foreseen: Foreseen[] = [];
   readonly #store: RowStore;
   readonly #rows: Row[] = [];
   readonly #endpoints = new Map<string, Endpoint>();

@@ -76,6 +76,7 @@ class Instance {
     const gatherer = this.#siblings ?? processGatherer(this.#config.metricsPrefix, metrics, register);
     const gather: Gather = async (format) => (await gatherer.gather(format)).bytes;
     this.#server = this.#serve(service, metrics, gather);
+    this.#siblings?.foresee(metrics.foreseen);
     await this.#serveMetrics(gather);
     assertOneBuild();
     await this.#server.listen(port, host);

@@ -8,6 +8,8 @@ import { SharedValue } from './shared-value.js';
 /** What the instances that are gone have left. */
 export interface Archive {
   readonly version: 1;
+  /** When it was begun, in ms since 1970. */
+  readonly since?: number;
   /** Whose counts are in it. */
   readonly folded: readonly number[];
   readonly exits: Readonly<Record<ExitReason, number>>;
@@ -58,7 +60,7 @@ export class SiblingArchive {
     this.#shared.update((value) => {
       const archive = parseArchive(value);
       if (JSON.stringify(archive) !== JSON.stringify(seen)) return undefined;
-      return { ...EMPTY, folded: [...archive.folded, ...gone].slice(-REMEMBERED) };
+      return { ...EMPTY, since: Date.now(), folded: [...archive.folded, ...gone].slice(-REMEMBERED) };
     });
     this.fold(gone);
   }
@@ -80,7 +82,7 @@ export class SiblingArchive {
       source.retireTo(aggregation);
     }
     const folded = [...archive.folded, ...gone].slice(-REMEMBERED);
-    return { version: 1, folded, exits, counts: aggregation.gone };
+    return { ...archive, folded, exits, counts: aggregation.gone };
   }
 }
 

@@ -16,6 +16,7 @@ import { LedgerSource } from '../metrics/exposition/ledger-source.js';
 import { monotonicTime } from '../metrics/exposition/monotonic-time.js';
 import { oneAtATime } from '../metrics/exposition/one-at-a-time.js';
 import { familiesOf, missingWorkers } from '../metrics/exposition/own-families.js';
+import type { Foreseen } from '../metrics/foreseen.js';
 import { ownSeries, SERVICE_METRICS } from '../metrics/metric-catalogue.js';
 import type { Snapshot } from '../metrics/snapshot/snapshot.js';
 import {
@@ -65,6 +66,7 @@ export class Siblings implements Gatherer {
   readonly #archive: SiblingArchive;
   readonly #birth = Date.now();
   #exit: ExitReason | undefined;
+  #foreseen: readonly Foreseen[] = [];
   /** One after the other: a report that is kept later than another must not be older. */
   readonly #speak = oneAtATime(() => this.#report());
   readonly #aggregation: Aggregation;
@@ -99,6 +101,11 @@ export class Siblings implements Gatherer {
   /** The exposition of all instances, complete as of the call. */
   gather(format?: Format): Promise<Exposition> {
     return this.#shared.gather(format);
+  }
+
+  /** To be told what this instance foresees, before it serves. */
+  foresee(series: readonly Foreseen[]): void {
+    this.#foreseen = series;
   }
 
   /** Changes the state, and leaves word of it. */
@@ -146,13 +153,16 @@ export class Siblings implements Gatherer {
     }
     const slices = await Slices.begin();
     const archive = this.#readArchive();
+    // Any other instance says the same.
+    this.#aggregation.foresee(this.#foreseen, archive.since ?? Date.now());
+    this.#foreseen = [];
     for (const id of found.ids) {
       // Whoever was folded in the meantime is in the archive.
       if (!archive.folded.includes(id)) await this.#read(id, found, slices, detailed);
     }
     const requests = await this.#aggregation.requests(slices, detailed);
     const others = Promise.all([
-      familiesOf(this.#serviceMetrics(archive, [...found.answered.values()])),
+      familiesOf(this.#serviceMetrics(archive, [...found.answered.values()]), archive.since),
       this.#families(found, slices),
     ]);
     return { asOf, requests, others };

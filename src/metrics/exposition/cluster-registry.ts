@@ -2,6 +2,7 @@ import cluster from 'node:cluster';
 import { setImmediate } from 'node:timers/promises';
 import { AggregatorRegistry, type PrometheusContentType, type Registry } from 'prom-client';
 import { rest, Slices } from '../event-loop-turns.js';
+import type { Foreseen } from '../foreseen.js';
 import { ownSeries, SERVICE_METRICS } from '../metric-catalogue.js';
 import type { Snapshot } from '../snapshot/snapshot.js';
 import { SnapshotReader } from '../snapshot/snapshot-reader.js';
@@ -118,6 +119,11 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> i
     let slot = 1;
     while (slots.has(slot)) slot++;
     this.#workers.set(generation, new WorkerSource(ask, slot, this.#options, generation));
+  }
+
+  /** To be called with what a worker foresees, before it serves. */
+  foresee(series: readonly Foreseen[]): void {
+    this.#aggregation.foresee(series, Date.now());
   }
 
   /** To be called when a worker can answer, which it could not when the others were asked. */

@@ -1,12 +1,17 @@
 import type { Registry } from 'prom-client';
 import { Slices } from '../event-loop-turns.js';
 import { SERVICE_METRICS } from '../metric-catalogue.js';
+import { startsOf } from '../snapshot/series-starts.js';
 import { takeSnapshot } from '../snapshot/take-snapshot.js';
 import type { Family, Series } from './families.js';
 import { FamilyReadings, FamilyTotals } from './family-totals.js';
 
-/** The families of a registry of this process, as they are now. */
-export async function familiesOf(registry: Registry): Promise<readonly Family[]> {
+/**
+ * The families of a registry of this process, as they are now.
+ * @param since when what it counts began, in ms since 1970. Default: the start of the process
+ */
+export async function familiesOf(registry: Registry, since?: number): Promise<readonly Family[]> {
+  startsOf(registry, since);
   const snapshot = await takeSnapshot(registry, []);
   const totals = new FamilyTotals([]);
   const families = new FamilyReadings(0);

@@ -12,10 +12,14 @@ export function processGatherer(prefix: string, metrics: RequestMetrics, registr
   const { buckets } = metrics;
   const aggregation = new Aggregation({ buckets, reserved: ownSeries(prefix) });
   const source = new Source(0);
+  const began = Math.floor(performance.timeOrigin);
+  let foreseen = 0;
   return new SharedGatherer({ prefix, buckets }, async (detailed) => {
     const asOf = monotonicTime();
     const snapshot = await takeSnapshot(registry, []);
     const slices = await Slices.begin();
+    aggregation.foresee(metrics.foreseen.slice(foreseen), began);
+    foreseen = metrics.foreseen.length;
     aggregation.read(source, snapshot);
     for (const { labels, cells, detail } of metrics.rows) {
       const row = aggregation.rowOf(labels);

@@ -17,18 +17,27 @@ const COUNTED: readonly unknown[] = ['counter', 'histogram', 'summary'];
 
 const known = new WeakMap<Registry, SeriesStarts>();
 
-/** What is known of the series of a registry. */
-export function startsOf(registry: Registry): SeriesStarts {
+/**
+ * What is known of the series of a registry.
+ * @param since when it began, in ms since 1970, where it is not known yet. Default: the start of the process
+ */
+export function startsOf(
+  registry: Registry,
+  since: number = Math.floor(performance.timeOrigin),
+): SeriesStarts {
   let starts = known.get(registry);
-  if (!starts) known.set(registry, (starts = new SeriesStarts()));
+  if (!starts) known.set(registry, (starts = new SeriesStarts(since)));
   return starts;
 }
 
 /** Knows since when each series of this process counts: since it was looked for the last time before it was there. */
 class SeriesStarts {
   readonly #starts = new Map<string, number>();
-  /** In ms since 1970; at first the start of the process. */
-  #before = Math.floor(performance.timeOrigin);
+  #before: number;
+
+  constructor(since: number) {
+    this.#before = since;
+  }
 
   /** The metrics with the `start` of what counts. */
   mark<T extends CollectedMetric>(metrics: readonly T[], time: number): T[] {
