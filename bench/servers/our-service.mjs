@@ -10,6 +10,7 @@ import { loadContract } from '../../dist/http/contract.js';
 import { Server } from '../../dist/server/http-server.js';
 import { openLog } from '../../dist/log.js';
 import { Ledger } from '../../dist/metrics/ledger/ledger.js';
+import { RequestsInFlight } from '../../dist/metrics/ledger/requests-in-flight.js';
 import { RequestMetrics } from '../../dist/metrics/request-metrics.js';
 import { announce } from './announce.mjs';
 
@@ -23,7 +24,7 @@ export function serve({ document, handlers, middleware = [], instrumented = true
   if (instrumented) collectDefaultMetrics();
   else removeInstrumentation();
   const config = readConfig({ ...process.env, LOG_LEVEL: 'error' });
-  const metrics = new RequestMetrics(config.metricsBuckets, openLedger(config));
+  const metrics = requestMetrics(config);
   for (let row = 0; row < rows; row++) metrics.endpoint(`/counted-before/${row}`).observe('GET', 200, 0.01);
   const contract = withFile(document, (description) => loadContract({ description, handlers }));
   const { log } = openLog(config.logLevel);
@@ -71,16 +72,18 @@ function removeInstrumentation() {
   });
 }
 
-/** @param {ReturnType<typeof readConfig>} config */
-function openLedger({ ledgerDir, metricsBuckets }) {
+/**
+ * Counts in a ledger, and notes what is in flight.
+ * @param {ReturnType<typeof readConfig>} config
+ */
+function requestMetrics({ ledgerDir, metricsBuckets: buckets }) {
   const folder = mkdtempSync(`${ledgerDir}/bench-`);
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
-  return Ledger.open({
-    folder,
-    generation: 1,
-    buckets: metricsBuckets,
-    onError: (/** @type {Error} */ err) => {
-      throw err;
-    },
-  });
+  const ledger = Ledger.open({ folder, generation: 1, buckets, onError: fail });
+  return new RequestMetrics(buckets, ledger, RequestsInFlight.open(folder, 1));
+}
+
+/** @param {Error} err */
+function fail(err) {
+  throw err;
 }
