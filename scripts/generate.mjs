@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { compile } from 'json-schema-to-typescript';
 import { parse } from 'yaml';
+import { securityTypes } from './security-types.mjs';
 
 const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace'];
 
@@ -20,6 +21,7 @@ const object = (properties, required) => ({
 export async function generate() {
   mkdirSync(at('src/generated/'), { recursive: true });
   update('operations.ts', await typesOf('swagger/swagger.yaml'));
+  update('security.ts', securityTypes(parse(readFileSync(at('swagger/swagger.yaml'), 'utf8'))));
   update('handlers.ts', handlerList());
   cpSync(at('swagger/'), at('src/generated/swagger/'), { recursive: true });
 }

@@ -1,22 +1,23 @@
 // First, so that nothing is loaded before it has seen which build this is.
 import { assertOneBuild } from './one-build.js';
 import cluster from 'node:cluster';
-import { join } from 'node:path';
-import type { Service } from './cluster/worker.js';
 import { obeyOnlyThePrimary } from './cluster/primary-bond.js';
 import { readAssignment } from './cluster/worker-assignment.js';
 import { ConfigError } from './config.js';
-import { handlers } from './generated/handlers.js';
+import type { ServiceSource } from './http/define-service.js';
 import { readSettings } from './settings.js';
+
+export { defineService } from './http/define-service.js';
+export { Problem } from './http/problem.js';
 
 /** EX_CONFIG of sysexits.h: a restart would not help. */
 const BAD_CONFIGURATION = 78;
 
 /**
- * Runs a service, described by an OpenAPI document, with one worker per core. The program that calls it is also the
+ * Runs a service, or what a function loads, with one worker per core. The program that calls it is also the
  * program of the workers: each runs it again from the start. In a cluster that is not ours, such as PM2's, it is one instance.
  */
-export async function run(service: Service): Promise<void> {
+export async function run(service: ServiceSource): Promise<void> {
   // Before anything else is loaded: a SIGHUP that comes before there is anything to reload would end the service.
   process.on('SIGHUP', () => {});
   const settings = configuration();
@@ -52,5 +53,5 @@ function configuration() {
 }
 
 if (require.main === module) {
-  void run({ description: join(__dirname, 'generated/swagger/swagger.yaml'), handlers });
+  void run(async () => (await import('./service.js')).service);
 }

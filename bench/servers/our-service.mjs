@@ -5,8 +5,7 @@ import { ServerResponse } from 'node:http';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { readConfig } from '../../dist/config.js';
-import { createApp } from '../../dist/http/app.js';
-import { loadContract } from '../../dist/http/contract.js';
+import { startService } from '../../dist/http/start-service.js';
 import { Server } from '../../dist/server/http-server.js';
 import { openLog } from '../../dist/log.js';
 import { Ledger } from '../../dist/metrics/ledger/ledger.js';
@@ -20,39 +19,34 @@ import { announce } from './announce.mjs';
  * @param {{ document: object, handlers: Record<string, (request: any) => unknown>, middleware?: import('koa').Middleware[],
  *   instrumented?: boolean, rows?: number }} options  `rows`: how many others have been counted before
  */
-export function serve({ document, handlers, middleware = [], instrumented = true, rows = 0 }) {
+export async function serve({ document, handlers, middleware = [], instrumented = true, rows = 0 }) {
   if (instrumented) collectDefaultMetrics();
   else removeInstrumentation();
   const config = readConfig({ ...process.env, LOG_LEVEL: 'error' });
   const metrics = requestMetrics(config);
   for (let row = 0; row < rows; row++) metrics.endpoint(`/counted-before/${row}`).observe('GET', 200, 0.01);
-  const contract = withFile(document, (description) => loadContract({ description, handlers }));
   const { log } = openLog(config.logLevel);
-  const app = createApp({
-    config,
-    log,
-    contract,
-    metrics,
-    gather: async () => Buffer.alloc(0),
-    ready: () => true,
-    middleware,
-  });
-  const handle = app.callback();
-  announce(new Server((req, res) => void handle(req, res), metrics, config).http);
+  const service = await withFile(document, (description) =>
+    startService(
+      { description, handlers, middleware },
+      { config, log, metrics, gather: async () => Buffer.alloc(0), accepting: () => true },
+    ),
+  );
+  announce(new Server(service.listener, metrics, config).http);
 }
 
 /**
  * @template Result
  * @param {object} document
- * @param {(file: string) => Result} use
+ * @param {(file: string) => Promise<Result>} use
  */
-function withFile(document, use) {
+async function withFile(document, use) {
   const folder = mkdtempSync(`${tmpdir()}/bench-`);
   try {
     const file = `${folder}/description.yaml`;
     // JSON is YAML.
     writeFileSync(file, JSON.stringify(document));
-    return use(file);
+    return await use(file);
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -22,4 +22,4 @@ for (let i = 0; i < (routes ?? 0); i++) {
   handlers[operationId] = handler;
 }
 const document = { openapi: '3.1.0', info: { title: 'Grown', version: '1.0.0' }, paths };
-serve({ document, handlers, rows: rows ?? 0 });
+await serve({ document, handlers, rows: rows ?? 0 });

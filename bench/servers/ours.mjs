@@ -5,7 +5,7 @@ import { serve } from './our-service.mjs';
 // ours.mjs [uninstrumented|middleware]: the API with our service; without what measures; with a middleware that does nothing.
 const [variant] = process.argv.slice(2);
 
-serve({
+await serve({
   document: describe('3.1.0'),
   handlers: {
     greet: () => answers.greet(),

@@ -1,9 +1,8 @@
 import type { Readable } from 'node:stream';
 import { collectDefaultMetrics, register } from 'prom-client';
 import type { Config } from '../config.js';
-import { createApp } from '../http/app.js';
-import { loadContract } from '../http/contract.js';
-import type { Handlers } from '../http/handler.js';
+import { type ServiceSource, loadService } from '../http/define-service.js';
+import { type StartedService, startService } from '../http/start-service.js';
 import { isConnectionHandle } from '../server/connection-handle.js';
 import { type DrainOptions, Server } from '../server/http-server.js';
 import { openLog, type Logger } from '../log.js';
@@ -22,13 +21,6 @@ import type { WorkerAssignment } from './worker-assignment.js';
 import { WorkerWatch } from './worker-watch.js';
 import { watchWear } from './worker-wear.js';
 
-/** What is served. */
-export interface Service {
-  /** Path of the OpenAPI description. */
-  readonly description: string;
-  readonly handlers: Handlers;
-}
-
 /**
  * How long the final snapshot may take, and then stay unacknowledged: neither a metric that never comes nor a stuck primary
  * must keep a worker alive.
@@ -40,14 +32,14 @@ const SNAPSHOT_MS = 600_000;
 
 /** A worker's life: boot, listen, ready, answer, drain, goodbye. */
 export async function runWorker(
-  service: Service,
+  source: ServiceSource,
   config: Config,
   assignment: WorkerAssignment,
 ): Promise<void> {
   const { log, linesLost } = openLog(config.logLevel);
   const worker = new Worker(config, assignment, log.child({ worker: assignment.generation }), linesLost);
   try {
-    await worker.boot(service);
+    await worker.boot(source);
   } catch (err) {
     worker.failBoot(err);
   }
@@ -63,6 +55,7 @@ class Worker {
   readonly #gatherer = new RemoteGatherer(send);
   readonly #watch: WorkerWatch;
   readonly #wear: ReturnType<typeof watchWear>;
+  #service: StartedService | undefined;
   #server: Server | undefined;
   #ready = false;
   #booted = false;
@@ -96,7 +89,7 @@ class Worker {
     this.#wear = watchWear(config, () => this.#metrics.answered().reduce((sum, count) => sum + count, 0));
   }
 
-  async boot({ description, handlers }: Service): Promise<void> {
+  async boot(source: ServiceSource): Promise<void> {
     process.on('uncaughtException', (err) => this.#fail(err));
     process.on('message', (value, handle: unknown) => {
       const message = parsePrimaryMessage(value);
@@ -104,22 +97,16 @@ class Worker {
       else if (message) this.#obey(message);
     });
     const config = this.#config;
-    const contract = loadContract({
-      description,
-      handlers,
-    });
-    const app = createApp({
+    this.#registerMetrics();
+    this.#service = await startService(await loadService(source), {
       config,
       log: this.#log,
-      contract,
       metrics: this.#metrics,
       gather: (format) => this.#gatherer.gather(format),
-      ready: () => this.#ready,
+      accepting: () => this.#ready,
     });
     send({ type: 'foreseen', series: this.#metrics.foreseen });
-    this.#registerMetrics();
-    const handle = app.callback();
-    this.#server = new Server((req, res) => void handle(req, res), this.#metrics, config);
+    this.#server = new Server(this.#service.listener, this.#metrics, config);
     assertOneBuild();
     const { address, port } = await this.#server.listen(config.port, config.host);
     this.#ready = true;
@@ -220,7 +207,7 @@ class Worker {
   async #drain(options: DrainOptions): Promise<void> {
     if (this.#draining) return;
     this.#draining = true;
-    await this.#server?.drain(options);
+    if (this.#server) await this.#service?.end(this.#server, options);
     const patience = setTimeout(() => process.exit(0), GOODBYE_MS);
     const snapshot = await this.#snapshot();
     patience.refresh();

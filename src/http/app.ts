@@ -5,6 +5,7 @@ import { Application } from './application.js';
 import { trustProxies } from './forwarded.js';
 import { measuring } from './measure.js';
 import { failure } from './problem.js';
+import { provideLog } from './request-log.js';
 import { requestIdentity } from './request-id.js';
 import { type RouterDeps, createRouter } from './router.js';
 
@@ -12,6 +13,8 @@ export interface AppDeps extends RouterDeps {
   readonly config: Config;
   /** Middleware around all that is served, outermost first. */
   readonly middleware?: readonly Middleware[];
+  /** What handlers and middleware find in `ctx`. */
+  readonly provided?: { readonly resources: unknown; readonly draining: AbortSignal };
 }
 
 /** The app: what a request goes through, in this order. It does not listen. */
@@ -26,8 +29,10 @@ export function createApp(deps: AppDeps): Koa {
       router.find(ctx);
     },
     route: router.route,
-    fail: failure(deps.log),
+    fail: failure(),
   });
+  Object.assign(app.context, deps.provided);
+  provideLog(app, deps.log);
   trustProxies(app, deps.config.trustProxy);
   for (const middleware of deps.middleware ?? []) app.use(middleware);
   return app;

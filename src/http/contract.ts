@@ -34,7 +34,7 @@ export function loadContract({ description: file, handlers }: ContractOptions): 
 function checkHandlers(operations: readonly Operation[], handlers: Handlers, root: Place): void {
   for (const { id, place } of operations) {
     const handler: unknown = Object.hasOwn(handlers, id) ? handlers[id] : undefined;
-    const isOwn = SERVICE_OPERATIONS.some((own) => own === id);
+    const isOwn = Object.hasOwn(SERVICE_OPERATIONS, id);
     if (handler === undefined && !isOwn) place.fail(`operation "${id}" has no handler`);
     if (handler !== undefined && typeof handler !== 'function') {
       place.fail(`the handler of "${id}" is not a function`);

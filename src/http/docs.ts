@@ -60,7 +60,13 @@ const TYPES = new Map([
 ]);
 
 /** The page that shows the description: Swagger UI, all of it from here. */
-export function docs(_request: unknown, ctx: Context): string {
+export function docs(_request: unknown, ctx: Context): string | undefined {
+  // Behind a prefix, too, the links of the page start at the folder that it is in.
+  if (ctx.path.endsWith('/')) {
+    ctx.status = 308;
+    ctx.set('Location', '../docs');
+    return undefined;
+  }
   protect(ctx.req, ctx.res, () => undefined);
   ctx.set('Content-Type', 'text/html; charset=utf-8');
   ctx.set('Cache-Control', 'no-cache');

@@ -1,4 +1,3 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders, RequestListener } from 'node:http';
 import type { Context } from 'koa';
 import type { Logger } from 'pino';
@@ -8,6 +7,7 @@ import { CONTENT_TYPE } from '../metrics/exposition/text-renderer.js';
 import { acceptsGzip, type Offer, preferred } from './accept.js';
 import { gzipped } from './gzip.js';
 import { measurementOf } from './measure.js';
+import { metricsTokenCheck } from './metrics-token.js';
 import { Problem, sendProblem } from './problem.js';
 import { pathOf } from './request-target.js';
 
@@ -36,9 +36,9 @@ const OFFERS: readonly [Offer<Format>, Offer<Format>] = [
 
 const CONTENT_TYPES: Readonly<Record<Format, string>> = { text: CONTENT_TYPE, protobuf: PROTOBUF_TYPE };
 
-/** The handler of `/metrics` on the service's own port. */
-export function createMetricsHandler(options: ScrapeOptions) {
-  const scrape = createScrape(options);
+/** The handler of `/metrics` on the service's own port. Who may scrape has been checked before. */
+export function createMetricsHandler({ gather }: Pick<ScrapeOptions, 'gather'>) {
+  const scrape = createScrape({ gather, token: undefined });
   return async (_request: unknown, ctx: Context): Promise<Buffer> => {
     // A scrape is no work in progress: without this an idle service would always report 1.
     measurementOf(ctx).leaveInProgress();
@@ -76,9 +76,9 @@ export function createMetricsListener({
 }
 
 function createScrape({ gather, token }: ScrapeOptions): (headers: IncomingHttpHeaders) => Promise<Scraped> {
-  const expected = token === undefined ? undefined : digest(token);
+  const check = token === undefined ? undefined : metricsTokenCheck(token);
   return async ({ authorization, accept, 'accept-encoding': acceptEncoding }) => {
-    if (expected && !timingSafeEqual(expected, digest(bearer(authorization)))) {
+    if (check && !check(bearer(authorization))) {
       throw new Problem(401, 'A scrape needs the bearer token of METRICS_TOKEN.', {
         headers: { 'WWW-Authenticate': 'Bearer realm="metrics"' },
       });
@@ -101,9 +101,4 @@ function createScrape({ gather, token }: ScrapeOptions): (headers: IncomingHttpH
 
 function bearer(authorization = ''): string {
   return /^bearer +(.*)$/i.exec(authorization)?.[1] ?? '';
-}
-
-/** Digests have one length, whatever they are of: comparing them takes the same time for every guess. */
-function digest(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
 }

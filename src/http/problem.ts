@@ -42,7 +42,7 @@ const INTERNAL = 'The service failed. Its log has more under this request id.';
  * Makes a function that answers whatever is thrown as `application/problem+json`: a bug, which is all that has no status, as a
  * bare 500 whose cause is in the log. It never throws itself.
  */
-export function failure(log: Logger): (ctx: Context, thrown: unknown) => void {
+export function failure(): (ctx: Context, thrown: unknown) => void {
   const failed = new WeakSet<Context>();
   return (ctx, thrown) => {
     // Koa can report one stream more than once.
@@ -51,14 +51,11 @@ export function failure(log: Logger): (ctx: Context, thrown: unknown) => void {
     const { res } = ctx;
     const open = ctx.writable && !res.destroyed;
     if (!open && GONE.has(fieldOf(thrown, 'code'))) {
-      log.debug(
-        { requestId: ctx.state['requestId'], err: thrown },
-        'The client left before its answer was complete',
-      );
+      logOf(ctx).debug({ err: thrown }, 'The client left before its answer was complete');
       return;
     }
     const problem = asProblem(thrown);
-    if (!problem || problem.status >= 500) report(ctx, log, thrown);
+    if (!problem || problem.status >= 500) report(ctx, thrown);
     // Half an answer can't be taken back; the client must not take it for a whole one.
     if (res.headersSent) res.destroy();
     if (res.headersSent || !open) return;
@@ -66,7 +63,7 @@ export function failure(log: Logger): (ctx: Context, thrown: unknown) => void {
     try {
       sendProblem(res, answer);
     } catch (error) {
-      report(ctx, log, error);
+      report(ctx, error);
       for (const name of Object.keys(answer.headers)) res.removeHeader(name);
       sendProblem(res, new Problem(500, INTERNAL));
     }
@@ -74,14 +71,17 @@ export function failure(log: Logger): (ctx: Context, thrown: unknown) => void {
 }
 
 /** What can't be read (a Proxy, a getter that throws) must not keep the answer from the client. */
-function report(ctx: Context, log: Logger, thrown: unknown): void {
-  const requestId: unknown = ctx.state['requestId'];
+function report(ctx: Context, thrown: unknown): void {
   try {
     const err = isNativeError(thrown) ? thrown : new Error(`Thrown, but no error: ${inspect(thrown)}`);
-    log.error({ requestId, err }, 'Request failed');
+    logOf(ctx).error({ err }, 'Request failed');
   } catch {
-    log.error({ requestId }, 'Request failed; what it threw cannot be read');
+    logOf(ctx).error('Request failed; what it threw cannot be read');
   }
+}
+
+function logOf(ctx: Context): Logger {
+  return ctx['log'] as Logger; // every app provides one
 }
 
 /** They describe the answer that failed, and no problem. */

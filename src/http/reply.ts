@@ -8,7 +8,7 @@ import { typeInRange, withCharset } from './answer-type.js';
 type Reply = (ctx: Context, value: unknown) => void;
 
 /** Throws an error if the handler gave no answer. */
-export function replier({ id, success: { status, type } }: Operation): Reply {
+export function replier({ id, success: { status, type } }: Pick<Operation, 'id' | 'success'>): Reply {
   const json = type !== undefined && isJson(type);
   const range = type !== undefined && type.includes('*') ? type : undefined;
   const header = range === undefined && type !== undefined ? withCharset(type) : undefined;

@@ -1,18 +1,15 @@
 import { Router as KoaRouter } from '@koa/router';
 import type { Context } from 'koa';
 import type { Endpoint, RequestMetrics } from '../metrics/request-metrics.js';
-import type { Contract } from './contract.js';
 import { foreseenSeries } from './foreseen-series.js';
 import { UNMATCHED, measurementOf } from './measure.js';
 import { PathIndex } from './path-index.js';
 import { Problem } from './problem.js';
 import { pathOf } from './request-target.js';
-import { type Serve, type ServeDeps, serveOperation } from './serve.js';
-import { type ServiceDeps, serviceHandlers } from './service-operations.js';
+import { type Route, type RouteDeps, routesOf } from './routes.js';
+import type { Serve } from './serve.js';
 
-export interface RouterDeps extends ServiceDeps, ServeDeps {
-  readonly config: ServiceDeps['config'] & ServeDeps['config'];
-  readonly contract: Contract;
+export interface RouterDeps extends RouteDeps {
   readonly metrics: RequestMetrics;
 }
 
@@ -48,7 +45,9 @@ const match = Symbol('the template that the request matches');
  * `Allow`, and OPTIONS is answered with `Allow`.
  */
 export function createRouter(deps: RouterDeps): Router {
-  const index = indexOf(registered(deps), deps);
+  const routes = routesOf(deps);
+  const index = indexOf(registered(routes), routes, deps.metrics);
+  if (deps.config.metricsZeros) foresee(routes, deps);
   const unmatched = deps.metrics.endpoint(UNMATCHED);
   const find = (ctx: Context): Match => {
     const segments: string[] = [];
@@ -72,24 +71,24 @@ export function createRouter(deps: RouterDeps): Router {
   };
 }
 
-/** The routes of the contract; an operation of the service that is switched off by configuration has none. */
-function registered(deps: RouterDeps): KoaRouter {
+function registered(routes: readonly Route[]): KoaRouter {
   const router = new KoaRouter({ sensitive: true, strict: true });
-  const { contract, metrics, config } = deps;
-  const own = serviceHandlers(deps);
-  const unchecked = { ...deps, config: { ...deps.config, validateResponses: 'off' as const } };
-  for (const operation of contract.operations) {
-    const handler = contract.handlers[operation.id];
-    const ownHandler = own[operation.id];
-    const serve = handler
-      ? serveOperation(operation, handler, deps)
-      : ownHandler && serveOperation(operation, ownHandler, unchecked);
-    if (!serve) continue;
-    for (const route of operation.routes)
-      router.register(routePath(route), [operation.method], serve, { name: route });
-    if (config.metricsZeros) metrics.foreseen.push(foreseenSeries(operation, contract));
+  for (const { operation, templates, serve } of routes) {
+    const called: Serve = (ctx) => {
+      ctx['operation'] = operation;
+      return serve(ctx);
+    };
+    for (const template of templates)
+      router.register(routePath(template), [operation.method], called, { name: template });
   }
   return router;
+}
+
+/** Tells the metrics which series the description has, so that they are there before the first request. */
+function foresee(routes: readonly Route[], { contract, metrics }: RouterDeps): void {
+  const served = new Set(routes.map(({ operation }) => operation.id));
+  for (const operation of contract.operations)
+    if (served.has(operation.id)) metrics.foreseen.push(foreseenSeries(operation, contract));
 }
 
 /** `/hello/{name}` as @koa/router writes it: names in quotes, and its own special characters escaped. */
@@ -100,11 +99,11 @@ function routePath(template: string): string {
 }
 
 /** An index of the routes: @koa/router would try one after the other, for every request. */
-function indexOf(router: KoaRouter, { contract, metrics }: RouterDeps): PathIndex<Resource> {
+function indexOf(router: KoaRouter, routes: readonly Route[], metrics: RequestMetrics): PathIndex<Resource> {
   const index = new PathIndex<Resource>();
   const resources = new Map<string, Resource>();
   const paths = new Map(
-    contract.operations.flatMap(({ path, routes }) => routes.map((route) => [route, path])),
+    routes.flatMap(({ operation, templates }) => templates.map((template) => [template, operation.path])),
   );
   for (const { name: template = '', methods, stack } of router.stack) {
     const parameters = [...template.matchAll(/\{([^{}]+)\}/g)].map(([, name]) => name ?? '');

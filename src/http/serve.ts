@@ -50,7 +50,15 @@ function server(
   const { path, query, header, cookie } = parameterReaders(operation.parameters);
   const validate = validatorOf(operation, content);
   return (ctx, body) => {
-    const request = { path: path(ctx), query: query(ctx), header: header(ctx), cookie: cookie(ctx), body };
+    const principal: unknown = ctx['principal'];
+    const request = {
+      path: path(ctx),
+      query: query(ctx),
+      header: header(ctx),
+      cookie: cookie(ctx),
+      body,
+      principal,
+    };
     const complaints = validate?.(request);
     if (complaints) throw invalid(complaints);
     content?.fill?.(body);

@@ -2,9 +2,9 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { collectDefaultMetrics, register } from 'prom-client';
 import type { Config } from '../config.js';
-import { createApp } from '../http/app.js';
-import { loadContract } from '../http/contract.js';
+import { type ServiceSource, loadService } from '../http/define-service.js';
 import { createMetricsListener } from '../http/metrics-route.js';
+import { type StartedService, startService } from '../http/start-service.js';
 import { Server } from '../server/http-server.js';
 import { createLog, type Logger } from '../log.js';
 import { Ledger } from '../metrics/ledger/ledger.js';
@@ -18,7 +18,6 @@ import { bootProblem } from '../server/boot-problem.js';
 import { MetricsServer } from '../server/metrics-server.js';
 import { SiblingFolder } from './sibling-folder.js';
 import { Siblings } from './siblings.js';
-import type { Service } from '../cluster/worker.js';
 
 /** How long an idle connection may stay while this instance drains, so that a request on its way is answered. */
 const GRACE_MS = 2_000;
@@ -27,7 +26,7 @@ const GRACE_MS = 2_000;
  * Runs one instance of the service in somebody else's cluster: PM2's cluster mode, where PM2 is the primary. It serves, and
  * answers /metrics for all instances of the app.
  */
-export async function runInstance(service: Service, config: Config): Promise<void> {
+export async function runInstance(source: ServiceSource, config: Config): Promise<void> {
   // PM2 takes the log from process.stdout.
   const log = createLog(config.logLevel, process.stdout).child({ instance: slot() });
   const instance = new Instance(config, log);
@@ -41,7 +40,7 @@ export async function runInstance(service: Service, config: Config): Promise<voi
   });
   process.on('uncaughtException', (err) => instance.fail(err));
   try {
-    await instance.start(service);
+    await instance.start(source);
   } catch (err) {
     process.stderr.write(`${bootProblem(err, config)}\n`);
     process.exit(1);
@@ -60,6 +59,7 @@ class Instance {
   readonly #log: Logger;
   #ledger: Ledger | undefined;
   #siblings: Siblings | undefined;
+  #service: StartedService | undefined;
   #server: Server | undefined;
   #metricsServer: MetricsServer | undefined;
   #stopping = false;
@@ -70,12 +70,19 @@ class Instance {
   }
 
   /** Resolves when it serves. Rejects with the reason why it cannot. */
-  async start(service: Service): Promise<void> {
+  async start(source: ServiceSource): Promise<void> {
     const { port, host } = this.#config;
     const metrics = await this.#count();
     const gatherer = this.#siblings ?? processGatherer(this.#config.metricsPrefix, metrics, register);
     const gather: Gather = async (format) => (await gatherer.gather(format)).bytes;
-    this.#server = this.#serve(service, metrics, gather);
+    this.#service = await startService(await loadService(source), {
+      config: this.#config,
+      log: this.#log,
+      metrics,
+      gather,
+      accepting: () => !this.#stopping,
+    });
+    this.#server = new Server(this.#service.listener, metrics, this.#config);
     this.#siblings?.foresee(metrics.foreseen);
     await this.#serveMetrics(gather);
     assertOneBuild();
@@ -135,17 +142,6 @@ class Instance {
     }
   }
 
-  #serve({ description, handlers }: Service, metrics: RequestMetrics, gather: Gather): Server {
-    const config = this.#config;
-    const contract = loadContract({
-      description,
-      handlers,
-    });
-    const ready = () => !this.#stopping;
-    const handle = createApp({ config, log: this.#log, contract, metrics, gather, ready }).callback();
-    return new Server((req, res) => void handle(req, res), metrics, config);
-  }
-
   async #serveMetrics(gather: Gather): Promise<void> {
     const { metricsPort, metricsHost, metricsToken } = this.#config;
     if (metricsPort === undefined) return;
@@ -160,7 +156,11 @@ class Instance {
     await this.#siblings?.announce('draining');
     await new Promise((resolve) => setTimeout(resolve, shutdownDelayMs));
     await Promise.all([
-      this.#server?.drain({ timeoutMs: shutdownTimeoutMs - shutdownDelayMs, graceMs: GRACE_MS }),
+      this.#server &&
+        this.#service?.end(this.#server, {
+          timeoutMs: shutdownTimeoutMs - shutdownDelayMs,
+          graceMs: GRACE_MS,
+        }),
       this.#metricsServer?.close(),
     ]);
     await returnConnections();

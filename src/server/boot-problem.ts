@@ -28,7 +28,7 @@ export function listenProblem(
 }
 
 /** Errors that are no fault of the program: a stack would not help. */
-const FOR_A_PERSON: ReadonlySet<string> = new Set(['ContractError', 'BuildReplaced']);
+const FOR_A_PERSON: ReadonlySet<string> = new Set(['ContractError', 'ServiceError', 'BuildReplaced']);
 
 /** What a person is told when a worker can't start. */
 export function bootProblem(err: unknown, { port, host }: Config): string {

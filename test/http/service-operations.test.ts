@@ -25,10 +25,10 @@ describe('the API', () => {
 
 describe('health', () => {
   test('is alive while it answers, and ready while it wants work', async () => {
-    let ready = true;
-    const service = await ServiceUnderTest.start({ ready: () => ready });
+    let accepting = true;
+    const service = await ServiceUnderTest.start({ accepting: () => accepting });
     expect(json(await service.request('/readyz'))).toEqual({ status: 'ok' });
-    ready = false;
+    accepting = false;
     const answer = await service.request('/readyz');
     expect(answer.status).toBe(503);
     expect(answer.headers.get('cache-control')).toBe('no-store');

@@ -4,11 +4,10 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { stringify } from 'yaml';
 import { readConfig } from '../../src/config';
-import type { Middleware } from 'koa';
-import { createApp } from '../../src/http/app';
-import { type Contract, loadContract } from '../../src/http/contract';
+import type Koa from 'koa';
+import type { Service } from '../../src/http/define-service';
+import { type StartedService, startService } from '../../src/http/start-service';
 import { handlers as ownHandlers } from '../../src/generated/handlers';
-import type { Handlers } from '../../src/http/handler';
 import { Server } from '../../src/server/http-server';
 import type { Format } from '../../src/metrics/exposition/gatherer';
 import { RequestMetrics } from '../../src/metrics/request-metrics';
@@ -17,15 +16,15 @@ import { type RequestOptions, request } from '../support/exchange';
 
 const OWN = join(__dirname, '../../swagger/swagger.yaml');
 
-interface ServiceOptions {
+interface ServiceOptions extends Partial<Omit<Service, 'description'>> {
   /** Paths of an API description to serve in place of the service's own. */
   readonly paths?: object;
   readonly components?: object;
-  readonly handlers?: Handlers;
+  /** Further fields at the root of the description. */
+  readonly root?: object;
   readonly env?: Readonly<Record<string, string>>;
-  readonly middleware?: readonly Middleware[];
   readonly gather?: (format: Format) => Promise<Buffer>;
-  readonly ready?: () => boolean;
+  readonly accepting?: () => boolean;
 }
 
 /** Lines of the log, parsed. */
@@ -33,35 +32,53 @@ type LogLine = Readonly<Record<string, unknown>>;
 
 const running: ServiceUnderTest[] = [];
 
-/** The app behind the service's own server, on a free port of the loopback. */
+/** A service behind its own server, on a free port of the loopback. */
 export class ServiceUnderTest {
   readonly log: LogLine[] = [];
   readonly metrics = new RequestMetrics([0.1, 1]);
-  readonly app: ReturnType<typeof createApp>;
-  readonly #server: Server;
+  #started: StartedService | undefined;
+  #server: Server | undefined;
   #port = 0;
-
-  private constructor(options: ServiceOptions) {
-    const config = readConfig({ ...options.env });
-    this.app = createApp({
-      config,
-      log: pino({ level: 'debug' }, { write: (line: string) => this.log.push(JSON.parse(line) as LogLine) }),
-      contract: contractOf(options),
-      middleware: options.middleware ?? [],
-      metrics: this.metrics,
-      gather: options.gather ?? (() => Promise.resolve(Buffer.alloc(0))),
-      ready: options.ready ?? (() => true),
-    });
-    const handle = this.app.callback();
-    this.#server = new Server((req, res) => void handle(req, res), this.metrics, config);
-  }
 
   /** It ends with `ServiceUnderTest.closeAll()`, to be called after the tests. */
   static async start(options: ServiceOptions = {}): Promise<ServiceUnderTest> {
-    const service = new ServiceUnderTest(options);
+    const service = new ServiceUnderTest();
+    await service.#start(options);
     running.push(service);
-    ({ port: service.#port } = await service.#server.listen(0, '127.0.0.1'));
     return service;
+  }
+
+  async #start({
+    paths,
+    components,
+    root,
+    env,
+    gather = () => Promise.resolve(Buffer.alloc(0)),
+    accepting = () => true,
+    handlers,
+    ...service
+  }: ServiceOptions): Promise<void> {
+    const config = readConfig({ ...env });
+    const served = paths
+      ? { description: describeApi(paths, components, root), handlers: handlers ?? {} }
+      : { description: OWN, handlers: handlers ?? ownHandlers };
+    const write = (line: string) => this.log.push(JSON.parse(line) as LogLine);
+    const log = pino({ level: 'debug' }, { write });
+    const host = { config, log, metrics: this.metrics, gather, accepting };
+    this.#started = await startService({ ...served, ...service }, host);
+    this.#server = new Server(this.#started.listener, this.metrics, config);
+    ({ port: this.#port } = await this.#server.listen(0, '127.0.0.1'));
+  }
+
+  /** The app, for supertest. */
+  get app(): Koa {
+    if (!this.#started) throw new Error('The service is not started');
+    return this.#started.app;
+  }
+
+  /** Drains the server and stops the service. */
+  async close(timeoutMs = 0): Promise<void> {
+    if (this.#server) await this.#started?.end(this.#server, { timeoutMs, graceMs: 0 });
   }
 
   get port(): number {
@@ -88,17 +105,8 @@ export class ServiceUnderTest {
   }
 
   static async closeAll(): Promise<void> {
-    await Promise.all(
-      running.splice(0).map((service) => service.#server.drain({ timeoutMs: 0, graceMs: 0 })),
-    );
+    await Promise.all(running.splice(0).map((service) => service.close()));
   }
-}
-
-let own: Contract | undefined;
-
-function contractOf({ paths, components, handlers = {} }: ServiceOptions): Contract {
-  if (!paths) return (own ??= loadContract({ description: OWN, handlers: ownHandlers }));
-  return loadContract({ description: describeApi(paths, components), handlers });
 }
 
 /** The JSON of an answer. */
@@ -107,9 +115,9 @@ export function json(answer: Answer): Record<string, unknown> {
 }
 
 /** Writes an API description with these paths and returns the name of its file, which is gone when the process is. */
-export function describeApi(paths: object, components: object = {}): string {
+export function describeApi(paths: object, components: object = {}, root: object = {}): string {
   return describeText(
-    stringify({ openapi: '3.1.0', info: { title: 'Test', version: '1' }, paths, components }),
+    stringify({ openapi: '3.1.0', info: { title: 'Test', version: '1' }, paths, components, ...root }),
   );
 }
 

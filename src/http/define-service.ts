@@ -1,0 +1,103 @@
+import type { Middleware } from 'koa';
+import type { Config } from '../config.js';
+import type { SchemeCredentials } from '../generated/security.js';
+import type { Logger } from '../log.js';
+import type { Handlers } from './handler.js';
+import type { SecurityCheck } from './security.js';
+
+/** What `start` is given. */
+export interface StartTools {
+  readonly log: Logger;
+  readonly config: Config;
+}
+
+interface Served {
+  /** Path of the OpenAPI description. */
+  readonly description: string;
+  /** By operationId. */
+  readonly handlers: Handlers;
+  /**
+   * Koa middleware around all that is served, outermost first. It is measured: what it answers itself is counted under the path
+   * template that the request matches.
+   */
+  readonly middleware?: readonly Middleware[];
+  /**
+   * Koa middleware between the routing and the body, for authorisation and quotas by operation: `ctx.operation` and `ctx.principal`
+   * are known, nothing of the body has been read.
+   */
+  readonly afterRouting?: readonly Middleware[];
+  /**
+   * For each scheme that operations of the description require a function that checks the credentials: it gives the principal,
+   * or `undefined` for a 401, or throws `new Problem(403, …)`. Whatever else it throws is a 500. A scheme without one ends the start.
+   */
+  readonly security?: {
+    readonly [Scheme in keyof SchemeCredentials]?: SecurityCheck<SchemeCredentials[Scheme]>;
+  };
+}
+
+/** A service: what it serves, and what that needs. */
+export interface ServiceDefinition<Started> extends Served {
+  /**
+   * Makes what handlers need, such as a pool, in each worker before it is ready; they get it as `ctx.resources`. It has
+   * WORKER_TIMEOUT_MS. Where it throws, the service does not start.
+   */
+  readonly start?: (tools: StartTools) => Started | Promise<Started>;
+  /**
+   * Named checks of `/readyz`, which fail by throwing, by giving `false`, or by taking longer than 2 s. They run together, once a
+   * second at most. `/livez` does not depend on them.
+   */
+  readonly ready?: Readonly<Record<string, (resources: Started) => unknown>>;
+  /** Ends what `start` made, after the last answer and within SHUTDOWN_TIMEOUT_MS: what it awaits is awaited. */
+  readonly stop?: (resources: Started) => unknown;
+}
+
+/** A service, whatever its resources are. */
+export interface Service extends Served {
+  readonly start?: (tools: StartTools) => unknown;
+  readonly ready?: Readonly<Record<string, (resources: never) => unknown>>;
+  readonly stop?: (resources: never) => unknown;
+}
+
+/** Gives a service back as it is, with its types checked and inferred. */
+export function defineService<Started = undefined>(definition: ServiceDefinition<Started>): Service {
+  return definition;
+}
+
+/** A service, or what loads it: a primary has no use for one, and loads none. */
+export type ServiceSource = Service | (() => Service | Promise<Service>);
+
+export async function loadService(source: ServiceSource): Promise<Service> {
+  return typeof source === 'function' ? source() : source;
+}
+
+const FIELDS = {
+  description: 'string',
+  handlers: 'object',
+  middleware: 'list',
+  afterRouting: 'list',
+  security: 'object',
+  start: 'function',
+  ready: 'object',
+  stop: 'function',
+} as const;
+
+/** A service that can't be started: one line for the person who wrote it. */
+export class ServiceError extends Error {
+  override readonly name = 'ServiceError';
+}
+
+/** Checks what a program in JavaScript may have written. Throws ServiceError, which names the field, what is expected and what it got. */
+export function checkService(service: Service): void {
+  for (const [field, value] of Object.entries(service) as [string, unknown][]) {
+    if (!(field in FIELDS))
+      throw new ServiceError(
+        `The service has a field "${field}"; it can have ${Object.keys(FIELDS).join(', ')}.`,
+      );
+    const expected = FIELDS[field as keyof typeof FIELDS]; // just looked up
+    const got = Array.isArray(value) ? 'list' : typeof value;
+    if (value !== undefined && got !== expected)
+      throw new ServiceError(`"${field}" of the service must be a ${expected}, and is a ${got}.`);
+  }
+  for (const field of ['description', 'handlers'] as const)
+    if (service[field] === undefined) throw new ServiceError(`The service has no "${field}".`);
+}

@@ -1,0 +1,106 @@
+import { setMaxListeners } from 'node:events';
+import type { RequestListener } from 'node:http';
+import type Koa from 'koa';
+import type { Config } from '../config.js';
+import type { Logger } from '../log.js';
+import type { Format } from '../metrics/exposition/gatherer.js';
+import type { RequestMetrics } from '../metrics/request-metrics.js';
+import type { DrainOptions, Server } from '../server/http-server.js';
+import { createApp } from './app.js';
+import { loadContract } from './contract.js';
+import { checkService, type Service, ServiceError } from './define-service.js';
+import { readiness } from './readiness.js';
+
+/** The part of the time for a drain that is kept for `stop`. */
+const STOP_SHARE = 1 / 8;
+
+/** The process that a service is started in. */
+export interface Host {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly metrics: RequestMetrics;
+  /** Makes the whole exposition. */
+  readonly gather: (format: Format) => Promise<Buffer>;
+  /** Does this process want work? */
+  readonly accepting: () => boolean;
+}
+
+/** A service in this process, whatever server its requests come from. */
+export interface StartedService {
+  readonly app: Koa;
+  readonly listener: RequestListener;
+  /**
+   * Tells handlers that this process drains, drains its server and ends what the service has started, all within the timeout.
+   * Never rejects.
+   */
+  end(server: Server, options: DrainOptions): Promise<void>;
+  /** Ends what the service has started, where no server is ours to drain. Never rejects. */
+  stop(timeoutMs: number): Promise<void>;
+}
+
+/**
+ * Starts a service in this process: its resources first, then what serves it.
+ * Throws ServiceError or ContractError, whose message is for the person who wrote the service.
+ */
+export async function startService(service: Service, host: Host): Promise<StartedService> {
+  const { config, log } = host;
+  checkService(service);
+  const contract = loadContract(service);
+  const draining = new AbortController();
+  setMaxListeners(0, draining.signal);
+  const resources = await startResources(service, host);
+  const checks = Object.entries(service.ready ?? {}).map(
+    ([name, check]) => [name, () => check(resources as never)] as const, // they are of one `start`
+  );
+  const app = createApp({
+    ...host,
+    contract,
+    middleware: service.middleware ?? [],
+    afterRouting: service.afterRouting ?? [],
+    security: service.security ?? {},
+    readiness: readiness(Object.fromEntries(checks), log),
+    provided: { resources, draining: draining.signal },
+    config,
+  });
+  const handle = app.callback();
+  const stop = async (timeoutMs: number): Promise<void> => {
+    draining.abort();
+    await within(timeoutMs, () => service.stop?.(resources as never)) // of one `start`
+      .catch((err: unknown) => log.error({ err }, '"stop" of the service failed'));
+  };
+  return {
+    app,
+    listener: (req, res) => void handle(req, res),
+    stop,
+    end: async (server, options) => {
+      draining.abort();
+      const end = performance.now() + options.timeoutMs;
+      // What is to be stopped is left the time for it, however long the last answers take.
+      const drainMs = service.stop ? options.timeoutMs * (1 - STOP_SHARE) : options.timeoutMs;
+      await server.drain({ ...options, timeoutMs: drainMs });
+      await stop(Math.max(end - performance.now(), options.timeoutMs * STOP_SHARE));
+    },
+  };
+}
+
+async function startResources({ start }: Service, { config, log }: Host): Promise<unknown> {
+  if (!start) return undefined;
+  try {
+    return await within(config.workerTimeoutMs, () => start({ config, log }));
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new ServiceError(`"start" of the service failed: ${reason}`, { cause });
+  }
+}
+
+async function within(timeoutMs: number, act: () => unknown): Promise<unknown> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`it took longer than ${Math.round(timeoutMs)} ms`)), timeoutMs);
+  });
+  try {
+    return await Promise.race([(async () => act())(), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
