@@ -33,8 +33,8 @@ const PROBATION_MS = 1_000;
 
 /**
  * When the next worker may be forked: at once while workers live long or die of a request; after rapid exits an
- * exponential backoff, and then one at a time. Who dies of its first request is replaced without a delay, one at a time: a
- * request that ends its worker, sent again and again, must not keep the others from being served. It is global, not per worker, because the workers of one service die of the same cause: four
+ * exponential backoff, and then one at a time. A request that ends its worker, sent again and again, must not keep the others
+ * from being served. It is global, not per worker, because the workers of one service die of the same cause: four
  * that loop are not four times as many forks. A worker that dies at once is forked at most 6 times in 10 s.
  * @param exits the history, oldest first
  * @param youngest the worker forked last: when it got ready, Infinity before, undefined when there is none
@@ -48,8 +48,7 @@ export function forkNotBefore(
   jitter: number,
 ) {
   const { streak, last } = rapidStreak(exits, now);
-  const latest = exits.at(-1);
-  if (streak === 0) return latest && isEarly(latest) ? (youngest ?? 0) : 0;
+  if (streak === 0) return 0;
   const delay = Math.min(FIRST_DELAY_MS * 2 ** (streak - 1), MAX_DELAY_MS) * (1 + jitter / 4);
   return Math.max(last + delay, youngest === undefined ? 0 : youngest + PROBATION_MS);
 }
@@ -68,12 +67,8 @@ function rapidStreak(exits: readonly Exit[], now: number): { streak: number; las
   return { streak, last };
 }
 
-function isEarly({ reason, readyForMs }: Exit): boolean {
-  return readyForMs < STABLE_MS[reason];
-}
-
-function isRapid(exit: Exit): boolean {
-  return isEarly(exit) && !exit.serving;
+function isRapid({ reason, readyForMs, serving }: Exit): boolean {
+  return readyForMs < STABLE_MS[reason] && !serving;
 }
 
 /** Exits that are remembered: more than a backoff ever looks at. */

@@ -220,18 +220,6 @@ describe('replacement', () => {
     );
     expect(bench.logged.join('')).not.toContain('too soon');
   });
-
-  test('workers that die of their first request boot one at a time', () => {
-    const bench = running(3);
-    bench.inFlight = [{ method: 'GET', endpoint: '/poison', requestId: 'abc', ms: 3 }];
-    for (const generation of [1, 2, 3])
-      bench.supervisor.enqueue({ type: 'exit', generation, code: null, signal: 'SIGABRT' });
-    bench.step().getsReady(4, 5, 6);
-    for (const generation of [4, 5, 6])
-      bench.supervisor.enqueue({ type: 'exit', generation, code: null, signal: 'SIGABRT' });
-    expect(bench.pass(500, []).forked).toEqual([1, 2, 3, 4, 5, 6, 7]);
-    expect(bench.getsReady(7).forked).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
-  });
 });
 
 describe('a worker with an uncaught exception', () => {

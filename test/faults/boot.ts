@@ -138,9 +138,9 @@ async function portInUse(context: Context, folder: string): Promise<void> {
   await second.dispose();
 }
 
-/** R4: workers that do not boot. */
+/** Workers that do not boot. */
 export const bootFailures: FaultCase = {
-  id: 'R4',
+  id: 'boot-failures',
   async run(context: Context) {
     const folder = mkdtempSync(join(tmpdir(), 'faults-boot-'));
     try {

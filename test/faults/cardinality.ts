@@ -42,9 +42,9 @@ function seriesOf(families: ReadonlyMap<string, Family>): number {
   return own.reduce((sum, [, { samples }]) => sum + samples.length, 0);
 }
 
-/** R10: clients that make up paths, methods and hosts. */
+/** Clients that make up paths, methods and hosts. */
 export const cardinality: FaultCase = {
-  id: 'R10',
+  id: 'cardinality',
   async run(context: Context) {
     const service = await context.faulty();
     const requests = context.times(100_000, 20_000);

@@ -208,9 +208,9 @@ async function tryOut(context: Context, service: Service, behaviour: Behaviour):
   );
 }
 
-/** R13: clients that leave, dawdle, or meet a handler that fails. */
+/** Clients that leave, dawdle, or meet a handler that fails. */
 export const unreliableClients: FaultCase = {
-  id: 'R13',
+  id: 'unreliable-clients',
   async run(context: Context) {
     // One worker: the clock of the client's first byte and of the worker's first read are the same there.
     const service = await context.faulty({ WEB_CONCURRENCY: '1' });

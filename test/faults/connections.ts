@@ -90,9 +90,9 @@ async function fewDescriptors(context: Context): Promise<void> {
   await service.dispose();
 }
 
-/** S6: more connections than are good for a service. */
+/** More connections than are good for a service. */
 export const manyConnections: FaultCase = {
-  id: 'S6',
+  id: 'many-connections',
   async run(context: Context) {
     await idle(context);
     await fewDescriptors(context);

@@ -80,9 +80,9 @@ const bodies: readonly Body[] = [
   plain('UTF-16', Buffer.from(good, 'utf16le'), 400),
 ];
 
-/** S3: bodies that are not what the description wants. */
+/** Bodies that are not what the description wants. */
 export const contentTypes: FaultCase = {
-  id: 'S3',
+  id: 'content-types',
   async run(context: Context) {
     const service = await Service.start();
     const wrong: string[] = [];
@@ -168,9 +168,9 @@ async function quickest(service: Service, path: string, enoughMs: number): Promi
   return { ms, status };
 }
 
-/** S4: long paths and queries that make patterns backtrack. */
+/** Long paths and queries that make patterns backtrack. */
 export const hostilePaths: FaultCase = {
-  id: 'S4',
+  id: 'hostile-paths',
   async run(context: Context) {
     const service = await Service.start();
     let slowest = 0;

@@ -13,9 +13,9 @@ function share({ sent, outcomes }: LoadReport): number {
   return (100 * outcomes.answered) / sent;
 }
 
-/** R9: a request that crashes the worker that handles it, again and again. */
+/** A request that crashes the worker that handles it, again and again. */
 export const crashingRequest: FaultCase = {
-  id: 'R9',
+  id: 'crashing-request',
   async run(context: Context) {
     const folder = mkdtempSync(join(tmpdir(), 'faults-crash-'));
     const log = join(folder, 'forks');

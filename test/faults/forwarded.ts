@@ -30,9 +30,9 @@ async function whoami(context: Context, trust: string): Promise<string> {
     : '';
 }
 
-/** S5: headers by which a client says that it is somebody else. */
+/** Headers by which a client says that it is somebody else. */
 export const forwardedHeaders: FaultCase = {
-  id: 'S5',
+  id: 'forwarded-headers',
   async run(context: Context) {
     const service = await Service.start();
     const changed: string[] = [];

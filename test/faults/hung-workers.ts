@@ -67,9 +67,9 @@ async function hangOnce(context: Context, service: Service, name: string, hang: 
   );
 }
 
-/** R3: a worker that hangs. */
+/** A worker that hangs. */
 export const hungWorkers: FaultCase = {
-  id: 'R3',
+  id: 'hung-workers',
   async run(context: Context) {
     const service = await context.faulty({ WORKER_TIMEOUT_MS: String(timeoutMs) });
     const scraper = context.scraper(service);

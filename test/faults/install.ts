@@ -48,9 +48,9 @@ async function runScripts(folder: string, env: NodeJS.ProcessEnv): Promise<strin
   return existsSync(log) ? readFileSync(log, 'utf8').trim() : '';
 }
 
-/** S8: what a user installs. */
+/** What a user installs. */
 export const productionInstall: FaultCase = {
-  id: 'S8',
+  id: 'production-install',
   background: true,
   async run(context: Context) {
     const folder = mkdtempSync(join(tmpdir(), 'faults-install-'));

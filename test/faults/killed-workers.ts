@@ -36,9 +36,9 @@ async function killRepeatedly(service: Service, scraper: Scraper, times: number)
 
 const ofGreeting = { method: 'GET', endpoint: '/', http_status: '200' };
 
-/** R1: workers killed at 2,000 requests a second over connections that are kept alive. */
+/** Workers killed at 2,000 requests a second over connections that are kept alive. */
 export const killedKeepAlive: FaultCase = {
-  id: 'R1',
+  id: 'killed-keep-alive',
   async run(context: Context) {
     const service = await context.faulty({ WEB_CONCURRENCY: String(workers) });
     const scraper = context.scraper(service);
@@ -74,10 +74,10 @@ export const killedKeepAlive: FaultCase = {
   },
 };
 
-/** R2: the same with a new connection for every request; a connection handed to a dying worker must not hang. The short run
+/** The same with a new connection for every request; a connection handed to a dying worker must not hang. The short run
  * waits for longer: a machine that has too much to do looks like one. */
 export const killedNewConnections: FaultCase = {
-  id: 'R2',
+  id: 'killed-new-connections',
   async run(context: Context) {
     const service = await context.faulty({ WEB_CONCURRENCY: String(workers) });
     const scraper = context.scraper(service);

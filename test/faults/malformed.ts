@@ -61,9 +61,9 @@ async function checkShapes(
   await service.dispose();
 }
 
-/** S1: what is not HTTP, or not ours. */
+/** What is not HTTP, or not ours. */
 export const malformedRequests: FaultCase = {
-  id: 'S1',
+  id: 'malformed-requests',
   run: (context) =>
     checkShapes(
       context,
@@ -73,9 +73,9 @@ export const malformedRequests: FaultCase = {
     ),
 };
 
-/** S2: bytes that two parsers could read differently. */
+/** Bytes that two parsers could read differently. */
 export const smuggling: FaultCase = {
-  id: 'S2',
+  id: 'smuggling',
   run: (context) =>
     checkShapes(
       context,
@@ -132,9 +132,9 @@ async function slow(context: Context, kind: Slow): Promise<void> {
   await service.dispose();
 }
 
-/** S1, the part that takes its time. */
+/** Requests that take their time to arrive. */
 export const slowRequests: FaultCase = {
-  id: 'S1',
+  id: 'slow-requests',
   background: true,
   async run(context: Context) {
     await Promise.all(slowKinds.map((kind) => slow(context, kind)));

@@ -4,9 +4,9 @@ import { Load, failed } from '../support/load-client';
 import { residentBytes } from '../support/processes';
 import type { Context, FaultCase } from './context';
 
-/** S7: a worker that sends its primary what no worker would. */
+/** A worker that sends its primary what no worker would. */
 export const fuzzedMessages: FaultCase = {
-  id: 'S7',
+  id: 'fuzzed-messages',
   async run(context: Context) {
     const service = await context.faulty();
     const scraper = context.scraper(service);

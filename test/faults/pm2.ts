@@ -94,9 +94,9 @@ async function underLoad(
   );
 }
 
-/** R8: reloads through PM2. */
+/** Reloads through PM2. */
 export const pm2Reloads: FaultCase = {
-  id: 'R8',
+  id: 'pm2-reloads',
   async run(context: Context) {
     const times = context.times(10, 2);
     const cluster = new Pm2(await freePort());

@@ -36,9 +36,9 @@ async function reload(service: Service, scraper: Scraper): Promise<number[]> {
   return [...gone.values()].map((time, n) => time - (forks[n] ?? NaN));
 }
 
-/** R5: rolling reloads under four kinds of load at once. */
+/** Rolling reloads under four kinds of load at once. */
 export const rollingReloads: FaultCase = {
-  id: 'R5',
+  id: 'rolling-reloads',
   async run(context: Context) {
     const times = context.times(20, 5);
     const service = await context.faulty({

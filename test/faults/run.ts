@@ -1,3 +1,4 @@
+import { parseArgs } from 'node:util';
 import { disposeAll } from '../support/service';
 import { bootFailures } from './boot';
 import { cardinality } from './cardinality';
@@ -7,18 +8,23 @@ import { contentTypes, hostilePaths } from './content';
 import { type Check, Context, type FaultCase } from './context';
 import { crashingRequest } from './crashes';
 import { forwardedHeaders } from './forwarded';
+import { earlySignals, stoppedHost, throughNpm } from './host';
 import { hungWorkers } from './hung-workers';
 import { productionInstall } from './install';
 import { killedKeepAlive, killedNewConnections } from './killed-workers';
+import { leavingClients } from './leaving';
+import { logSinks } from './log-sinks';
 import { malformedRequests, slowRequests, smuggling } from './malformed';
 import { fuzzedMessages } from './messages';
 import { pm2Reloads } from './pm2';
+import { endingRequest } from './poison';
 import { rollingReloads } from './reloads';
 import { manyScrapers, scrapeTotals } from './scrapers';
 import { gracefulStop, hardStop } from './shutdown';
+import { soak } from './soak';
 import { storage } from './storage';
 
-/** In the order of the table, but for R12, which adds up what the ones before it saw. */
+/** In this order: `scrape-totals` adds up what the ones before it saw. */
 const cases: readonly FaultCase[] = [
   killedKeepAlive,
   killedNewConnections,
@@ -29,9 +35,15 @@ const cases: readonly FaultCase[] = [
   hardStop,
   pm2Reloads,
   crashingRequest,
+  endingRequest,
+  stoppedHost,
+  earlySignals,
+  throughNpm,
+  logSinks,
   cardinality,
   manyScrapers,
   unreliableClients,
+  leavingClients,
   storage,
   malformedRequests,
   slowRequests,
@@ -45,14 +57,21 @@ const cases: readonly FaultCase[] = [
   productionInstall,
 ];
 
-/** Every fault of the table, or those that are named: `run.js [--short] [R1 S2 …]`. */
+/** Runs every case, or those that are named: `run.js [--short] [crashing-request …]`; or a soak: `run.js --soak MINUTES`. */
 async function main(args: readonly string[]): Promise<number> {
   const started = performance.now();
-  const wanted = args.filter((arg) => arg !== '--short');
-  const selected = cases.filter(({ id }) => wanted.length === 0 || wanted.includes(id));
+  const { values, positionals: wanted } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: { short: { type: 'boolean' }, soak: { type: 'string' } },
+  });
+  const selected =
+    values.soak === undefined
+      ? cases.filter(({ id }) => wanted.length === 0 || wanted.includes(id))
+      : [soak(Number(values.soak))];
   const checks: Check[] = [];
   const shared = {
-    short: args.includes('--short'),
+    short: values.short === true,
     checks,
     scrapes: {
       scrapes: 0,
@@ -75,7 +94,8 @@ async function main(args: readonly string[]): Promise<number> {
   for (const fault of selected.filter(({ background }) => background !== true)) await runOne(fault);
   await Promise.all(selected.filter(({ background }) => background === true).map(runOne));
   await disposeAll();
-  if (wanted.length === 0) checkDuration(new Context('run', shared), performance.now() - started);
+  if (wanted.length === 0 && values.soak === undefined)
+    checkDuration(new Context('run', shared), performance.now() - started);
   printTable(checks);
   const count = (result: Check['result']): number => checks.filter((check) => check.result === result).length;
   const seconds = ((performance.now() - started) / 1000).toFixed(0);
@@ -92,7 +112,7 @@ function checkDuration(context: Context, ms: number): void {
 }
 
 function printTable(checks: readonly Check[]): void {
-  console.log('\n| # | Stimulus | Figure | Bar | |\n|---|---|---|---|---|');
+  console.log('\n| Case | Stimulus | Figure | Bar | |\n|---|---|---|---|---|');
   const order = [...new Set(cases.map(({ id }) => id)), 'run'];
   const sorted = checks.toSorted((a, b) => order.indexOf(a.id) - order.indexOf(b.id));
   for (const { id, stimulus, figure, bar, result } of sorted)

@@ -21,9 +21,9 @@ async function slice(service: Service): Promise<number> {
   return percentile((await load.stop()).latencies, 0.99);
 }
 
-/** R11: 50 scrapers, each once a second, spread over it, and then all as fast as they can. */
+/** 50 scrapers, each once a second, spread over it, and then all as fast as they can. */
 export const manyScrapers: FaultCase = {
-  id: 'R11',
+  id: 'many-scrapers',
   async run(context: Context) {
     const service = await context.faulty({ FAULT_COLLECT_MS: '20' });
     const quiet: number[] = [];
@@ -74,9 +74,9 @@ function first(lines: readonly string[]): string {
   return lines.slice(0, 3).join('; ').slice(0, 400);
 }
 
-/** R12: what the scrapers saw that ran during the cases before. */
+/** What the scrapers saw that ran during the cases before. */
 export const scrapeTotals: FaultCase = {
-  id: 'R12',
+  id: 'scrape-totals',
   async run(context: Context) {
     const { scrapes, slowestMs, notOk, lostWithWorker, refusedAtEnd, fell, deadGauges } = context.scrapes;
     const stimulus = 'a scrape every 100 ms during the cases above';

@@ -102,9 +102,9 @@ function checkEndings(context: Context, stimulus: string, endings: readonly Endi
   context.check(`${stimulus}: /readyz`, orders, '200, then 503, then closed', orders === '200 503 closed');
 }
 
-/** R6: SIGTERM while clients that never stop have requests of 0.5 to 5 s in flight. */
+/** SIGTERM while clients that never stop have requests of 0.5 to 5 s in flight. */
 export const gracefulStop: FaultCase = {
-  id: 'R6',
+  id: 'graceful-stop',
   async run(context: Context) {
     const times = context.times(20, 4);
     const endings: Ending[] = [];
@@ -157,9 +157,9 @@ async function deadPrimary(context: Context): Promise<void> {
 
 const interruptGroup = (service: Service): void => service.signalGroup('SIGINT');
 
-/** R7: endings that are not the polite one. */
+/** Endings that are not the polite one. */
 export const hardStop: FaultCase = {
-  id: 'R7',
+  id: 'hard-stop',
   async run(context: Context) {
     const times = context.times(4, 2);
     const endings = await Promise.all(

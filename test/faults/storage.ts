@@ -126,9 +126,9 @@ async function badStorage(context: Context, name: string, command: readonly stri
   await service.dispose();
 }
 
-/** R14: what workers leave behind, and storage that takes nothing. */
+/** What workers leave behind, and storage that takes nothing. */
 export const storage: FaultCase = {
-  id: 'R14',
+  id: 'storage',
   async run(context: Context) {
     await churn(context);
     const can = canMount();
