@@ -7,6 +7,8 @@ import { type Validator, toValidator } from './validation.js';
 /** The schemas of one description. */
 export class Schemas {
   readonly #description: Description;
+  /** By the text of the schema: thousands of operations have a few kinds of parameters, and code that is shared is compiled and cached once. */
+  readonly #validators = new Map<string, Validator>();
   #made: SchemaCompiler | undefined;
   #forChecks: Schemas | undefined;
 
@@ -16,7 +18,14 @@ export class Schemas {
 
   /** Throws ContractError at this place when the schema can't be compiled. */
   compile(place: Place, schema: object): Validator {
-    return toValidator(this.#built(schema) ?? this.#compile(place, schema));
+    const text = JSON.stringify(schema);
+    const known = this.#validators.get(text);
+    if (known) return known;
+    const validator = toValidator(
+      this.#description.artifact?.validators[text] ?? this.#compile(place, schema),
+    );
+    this.#validators.set(text, validator);
+    return validator;
   }
 
   /** The default of a schema. One that its own schema forbids would be told to every client as a fault of theirs. */
@@ -33,10 +42,6 @@ export class Schemas {
   /** A module with all that has been compiled. */
   moduleCode(): string {
     return this.#compiler.moduleCode();
-  }
-
-  #built(schema: object): ValidateFunction | undefined {
-    return this.#description.artifact?.validators[JSON.stringify(schema)];
   }
 
   #compile(place: Place, schema: object): ValidateFunction {
