@@ -63,6 +63,10 @@ function table(read: Reader) {
     /** What happens to an answer that contradicts the description: a 500, a line in the log, nothing. */
     validateResponses: read('VALIDATE_RESPONSES', oneOf(['on', 'report', 'off']), 'on'),
     pushgatewayUrl: read('PUSHGATEWAY_URL', WEB_ADDRESS, undefined),
+    /** Whether counts go on after a restart of the service. */
+    metricsKeep: read('METRICS_KEEP', SWITCH, true),
+    /** What a later start of this service is known by. Unset: program, `HOST`, `PORT` and `METRICS_PREFIX`. */
+    serviceName: read('SERVICE_NAME', SERVICE, undefined),
     /** Memory-backed where there is such a folder: the workers' counts are written there. */
     ledgerDir: read('LEDGER_DIR', FOLDER, writable('/dev/shm') ? '/dev/shm' : tmpdir()),
   };
@@ -157,6 +161,8 @@ const PREFIX = matching('letters, digits, _ and :, not starting with a digit', /
 const TOKEN = matching('visible ASCII characters without spaces', /^[\x21-\x7e]+$/, true);
 
 const FOLDER = matching('an absolute path of a folder', /^(?:\/|[A-Za-z]:[\\/])[^\0]*$/);
+
+const SERVICE = matching('at most 100 letters, digits, _, . and -', /^[\w.-]{1,100}$/);
 
 const HOST: Kind<string> = {
   expected: 'an IP address or a host name',

@@ -1,11 +1,11 @@
 // @ts-check
 import cluster from 'node:cluster';
-import { rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { collectDefaultMetrics, register, Registry } from 'prom-client';
 import { readConfig } from '../../dist/config.js';
 import { gzipped } from '../../dist/http/gzip.js';
 import { ClusterRegistry } from '../../dist/metrics/exposition/cluster-registry.js';
-import { prepareLedgerFolder } from '../../dist/metrics/ledger/ledger-folder.js';
 import { Ledger } from '../../dist/metrics/ledger/ledger.js';
 import { RequestMetrics } from '../../dist/metrics/request-metrics.js';
 import { snapshotText } from '../../dist/metrics/snapshot/take-snapshot.js';
@@ -15,7 +15,7 @@ const { metricsBuckets: buckets, metricsPrefix: prefix, ledgerDir } = readConfig
 
 /** The primary's part as the service has it. */
 export function createPrimary() {
-  const folder = prepareLedgerFolder(ledgerDir);
+  const folder = mkdtempSync(join(ledgerDir, 'bench-'));
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   const registry = new ClusterRegistry({
     folder,

@@ -2,7 +2,7 @@ import { json } from 'node:stream/consumers';
 import { controlSocketPath } from '../cluster/control-socket.js';
 import type { ServiceIdentity } from '../cluster/service-status.js';
 import { readConfig } from '../config.js';
-import { serviceFolders } from '../metrics/ledger/ledger-folder.js';
+import { type FoundFolder, serviceFolders } from '../metrics/service-folder/leftovers.js';
 import { CommandError } from './command-error.js';
 import { ask } from './control-client.js';
 
@@ -51,9 +51,9 @@ function listed(services: readonly ServiceIdentity[]): string {
   return services.map(({ listen, pid }) => `${listen} (pid ${pid})`).join(', ');
 }
 
-function whyNone(others: readonly { readonly user: number; readonly pid: number }[]): string {
+function whyNone(others: readonly FoundFolder[]): string {
   const [other] = others;
   return other
-    ? `No service of yours runs here. One with pid ${other.pid} is that of the user with id ${other.user}: run this as that user or as root.`
+    ? `No service of yours runs here. That of ${other.path} is of the user with id ${other.user}: run this as that user or as root.`
     : 'No service runs here. Where it has a LEDGER_DIR, this command needs the same.';
 }

@@ -1,4 +1,4 @@
-import { chmodSync } from 'node:fs';
+import { chmodSync, rmSync } from 'node:fs';
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -57,8 +57,11 @@ export class ControlSocket {
     this.#server = http.createServer({ requestTimeout: 0 }, (req, res) => void this.#answer(req, res));
   }
 
-  /** Resolves when it can be connected to. Rejects with the reason why it cannot. */
+  /** Resolves when it can be connected to, again where its file was removed. Rejects with the reason why it cannot. */
   listen(): Promise<void> {
+    this.#server.close();
+    // A service that was killed has left it: the folder is this one's.
+    rmSync(this.#path, { force: true });
     return new Promise((resolve, reject) => {
       this.#server.once('error', reject);
       this.#server.listen(this.#path, () => {

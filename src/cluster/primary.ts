@@ -1,5 +1,4 @@
 import cluster from 'node:cluster';
-import { rmSync } from 'node:fs';
 import { constants } from 'node:os';
 import { Registry } from 'prom-client';
 import type { Config, LogLevel } from '../config.js';
@@ -7,22 +6,20 @@ import type { Settings } from '../settings.js';
 import type { ConnectionHandle } from '../server/connection-handle.js';
 import { createMetricsListener } from '../http/metrics-route.js';
 import { LineSink } from '../line-sink.js';
-import { openLog, type Logger } from '../log.js';
+import { openLog, type Log, type Logger } from '../log.js';
 import { ClusterRegistry } from '../metrics/exposition/cluster-registry.js';
 import type { Format } from '../metrics/exposition/gatherer.js';
 import { REDEFINED, registerLogLinesLost } from '../metrics/metric-catalogue.js';
-import { prepareLedgerFolder } from '../metrics/ledger/ledger-folder.js';
+import { CountKeeper } from '../metrics/service-folder/count-keeper.js';
+import { removeLeftovers } from '../metrics/service-folder/leftovers.js';
+import type { ServiceFolder } from '../metrics/service-folder/service-folder.js';
 import { listenProblem } from '../server/boot-problem.js';
 import { MetricsServer } from '../server/metrics-server.js';
-import {
-  EXIT_REASONS,
-  type ExitReason,
-  registerWorkerExits,
-  registerWorkers,
-} from '../metrics/supervision-metrics.js';
+import { registerWorkerExits, registerWorkers } from '../metrics/supervision-metrics.js';
+import { type ClaimedFolder, claimFolder, isClaimed } from './claimed-folder.js';
 import { onEndOfNpm } from './npm-parent.js';
 import { processorsAllowed } from './processors.js';
-import { findProgram, folderFor } from './program.js';
+import { findProgram, folderFor, type Program } from './program.js';
 import { ControlSocket } from './control-socket.js';
 import { LiveSettings } from './live-settings.js';
 import { lookAtWorkers, type ServiceIdentity, type ServiceStatus } from './service-status.js';
@@ -36,7 +33,10 @@ type StopSignal = 'SIGINT' | 'SIGTERM';
 
 /** Runs the primary until a signal ends the service: forks the workers, keeps them alive, gathers their metrics. */
 export async function runPrimary(settings: Settings): Promise<void> {
-  const primary = new Primary(settings);
+  const { config } = settings;
+  const opened = openLog(config.logLevel);
+  const program = findProgram();
+  const primary = new Primary(settings, opened, program, await claimFolder(config, program.exec, opened.log));
   await primary.start();
 }
 
@@ -45,15 +45,14 @@ class Primary {
   readonly #config: Config;
   readonly #log: Logger;
   readonly #settings: LiveSettings;
-  readonly #folder: string;
+  readonly #folder: ServiceFolder;
+  readonly #owner: number;
+  readonly #keeper: CountKeeper;
   readonly #registry: ClusterRegistry;
   readonly #supervisor: Supervisor;
-  readonly #program = findProgram();
   readonly #control: ControlSocket;
-  readonly #exits = Object.fromEntries(EXIT_REASONS.map((reason) => [reason, 0])) as Record<
-    ExitReason,
-    number
-  >; // all of them
+  readonly #program: Program;
+  readonly #warning: string | undefined;
   #metricsServer: MetricsServer | undefined;
   #metricsPort: number | undefined;
   /** Where it is served, when it is. */
@@ -63,42 +62,47 @@ class Primary {
   #timer: NodeJS.Timeout | undefined;
   #stoppedAt: number | undefined;
 
-  constructor(settings: Settings) {
+  constructor(settings: Settings, { log, linesLost }: Log, program: Program, claimed: ClaimedFolder) {
     const { config } = settings;
     this.#config = config;
-    const { log, linesLost } = openLog(config.logLevel);
     this.#log = log;
-    this.#settings = new LiveSettings(settings, this.#log, (changed) => this.#supervisor.configure(changed));
-    this.#folder = prepareLedgerFolder(config.ledgerDir, (err) => {
-      this.#log.warn({ err }, 'No folder for request counts: a killed worker would lose its own');
+    this.#settings = new LiveSettings(settings, log, (changed) => this.#supervisor.configure(changed));
+    this.#program = program;
+    this.#folder = claimed.folder;
+    this.#owner = claimed.owner;
+    this.#warning = claimed.warning;
+    this.#keeper = new CountKeeper({
+      ...claimed,
+      buckets: config.metricsBuckets,
+      linesLost: () => linesLost() + this.#workersLinesLost,
+      onLoss: (message) => log.warn(message),
+      onError: (err) => log.warn({ err }, 'Counts cannot be kept: a restart would begin anew'),
     });
     const registry = new Registry();
     this.#registry = new ClusterRegistry({
-      folder: this.#folder,
+      folder: this.#folder.path,
+      keeper: this.#keeper,
       prefix: config.metricsPrefix,
       buckets: config.metricsBuckets,
       perWorker: config.metricsPerWorker,
       registry,
       onRedefined: (metric) => this.#log.warn({ metric }, REDEFINED),
     });
-    registerLogLinesLost(registry, config.metricsPrefix, () => linesLost() + this.#workersLinesLost);
-    const countExit = registerWorkerExits(registry, config.metricsPrefix);
+    registerLogLinesLost(registry, config.metricsPrefix, () => this.#keeper.linesLost);
+    registerWorkerExits(registry, config.metricsPrefix, () => this.#keeper.exits);
     this.#supervisor = new Supervisor({
       ...config,
       bootsAtOnce: processorsAllowed(),
       log: this.#log,
       fork: (generation) => this.#fork(generation),
       onReady: (address, port) => this.#announce(address, port),
-      onExit: (reason) => {
-        countExit(reason);
-        this.#exits[reason] += 1;
-      },
+      onExit: (reason) => this.#keeper.countExit(reason),
       onLinesLost: (lines) => (this.#workersLinesLost += lines),
       onEnd: (code, message) => void this.#end(code, message),
     });
     const wanted = () => this.#settings.config.concurrency;
     registerWorkers(registry, config.metricsPrefix, wanted, () => this.#supervisor.count());
-    this.#control = new ControlSocket(this.#folder, {
+    this.#control = new ControlSocket(this.#folder.path, {
       identity: () => this.#identity(),
       status: () => this.#status(),
       reload: () => this.#reload(),
@@ -117,13 +121,31 @@ class Primary {
     onEndOfNpm(() => {
       if (this.#stoppedAt === undefined) this.#stop('SIGTERM', 'npm, which started the service, has ended. ');
     });
-    await this.#control.listen().catch((err: unknown) => {
-      this.#log.warn(
-        { err },
-        'No control socket: the commands of koa-cluster-metrics do not find this service',
-      );
-    });
+    this.#registry.takeOver();
+    this.#folder.watch(this.#owner, () => void this.#restoreFolder());
+    await this.#listenToCommands();
     if (await this.#serveMetrics()) this.#step();
+  }
+
+  /** Somebody has removed the folder. Workers make their ledgers anew by themselves. */
+  async #restoreFolder(): Promise<void> {
+    const { path } = this.#folder;
+    this.#log.warn(
+      { path },
+      'Somebody has removed the folder of counts: it is made anew, with all that is known',
+    );
+    await isClaimed(this.#folder, this.#owner, this.#log);
+    this.#keeper.saveAnew(() => this.#registry.gone);
+    await this.#listenToCommands();
+  }
+
+  async #listenToCommands(): Promise<void> {
+    try {
+      await this.#control.listen();
+    } catch (err) {
+      const warning = 'No control socket: the commands of koa-cluster-metrics do not find this service';
+      this.#log.warn({ err }, warning);
+    }
   }
 
   /** Where METRICS_PORT is set. Before any fork, so that a port in use costs none. */
@@ -145,7 +167,8 @@ class Primary {
 
   #fork(generation: number) {
     cluster.setupPrimary({ cwd: folderFor(this.#program) });
-    const assignment = { generation, folder: this.#folder, primary: process.pid };
+    const { path: folder } = this.#folder;
+    const assignment = { generation, id: this.#keeper.newId(), folder, primary: process.pid };
     return forkWorker(
       assignment,
       this.#registry,
@@ -172,7 +195,7 @@ class Primary {
       ...this.#identity(),
       uptimeSeconds: process.uptime(),
       wanted: this.#settings.config.concurrency,
-      exits: this.#exits,
+      exits: this.#keeper.exits,
       workers: await lookAtWorkers(this.#supervisor),
     };
   }
@@ -209,6 +232,10 @@ class Primary {
   }
 
   #announce(address: string, port: number): void {
+    removeLeftovers(this.#config.ledgerDir).catch((err: unknown) =>
+      this.#log.debug({ err }, 'Leftovers stay'),
+    );
+    if (this.#warning !== undefined) this.#log.warn(this.#warning);
     const { concurrency, metricsHost, docs } = this.#config;
     const metricsPort = this.#metricsPort;
     this.#address = { url: url(address, port), listen: String(port) };
@@ -246,9 +273,9 @@ class Primary {
 
   #exit(code: number): never {
     try {
-      rmSync(this.#folder, { recursive: true, force: true });
+      this.#keeper.leave(() => this.#registry.gone);
     } catch (err) {
-      this.#log.warn({ err }, 'The folder of request counts could not be removed');
+      this.#log.warn({ err }, 'The folder of counts could not be left in order');
     }
     process.exit(code);
   }

@@ -2,8 +2,10 @@
 export interface WorkerAssignment {
   /** Unique for the primary's life, unlike a pid. */
   readonly generation: number;
-  /** The service's ledger folder. */
+  /** The service's folder. */
   readonly folder: string;
+  /** Names its files there. */
+  readonly id: number;
   /** The primary's pid. */
   readonly primary: number;
 }

@@ -26,7 +26,7 @@ export function forkWorker(
   inherit: (connection: ConnectionHandle) => void,
   variables: Record<string, string>,
 ): WorkerHandle {
-  const { generation } = assignment;
+  const { generation, id: fileId } = assignment;
   const worker = fork(assignment, variables, log);
   if (!worker) {
     enqueue({ type: 'exit', generation, code: 1, signal: null });
@@ -51,10 +51,11 @@ export function forkWorker(
     void sendConnection(child, 'adopt', connection).then(() => given.delete(connection));
   };
   let ready = false;
-  registry.addWorker(generation, (id) => {
+  const ask = (id: number): boolean => {
     if (ready) send({ type: 'collect', id });
     return ready;
-  });
+  };
+  registry.addWorker(generation, ask, fileId);
   let warned = false;
   worker.on('message', (value: unknown, handle: unknown) => {
     const message = parseWorkerMessage(value);
@@ -82,7 +83,7 @@ export function forkWorker(
   return {
     pid: child.pid,
     waitedForProcessor: () => (child.pid === undefined ? 0 : waitedForProcessor(child.pid)),
-    inFlight: () => takeRequestsInFlight(assignment.folder, generation),
+    inFlight: () => takeRequestsInFlight(assignment.folder, fileId),
     send,
     give,
     kill: () => void child.kill('SIGKILL'),

@@ -9,6 +9,7 @@ import { openLog, type Logger } from '../log.js';
 import { Ledger } from '../metrics/ledger/ledger.js';
 import { RequestsInFlight } from '../metrics/ledger/requests-in-flight.js';
 import { RequestMetrics } from '../metrics/request-metrics.js';
+import { reportPath, reportText, writeReport } from '../metrics/service-folder/process-report.js';
 import { assertOneBuild } from '../one-build.js';
 import { snapshotText } from '../metrics/snapshot/take-snapshot.js';
 import { registerLedgerErrors, registerRequestsInProgress } from '../metrics/metric-catalogue.js';
@@ -51,6 +52,7 @@ class Worker {
   readonly #linesLost: () => number;
   #linesLostSaid = 0;
   readonly #ledger: Ledger;
+  readonly #reportPath: string;
   readonly #metrics: RequestMetrics;
   readonly #gatherer = new RemoteGatherer(send);
   readonly #watch: WorkerWatch;
@@ -61,19 +63,15 @@ class Worker {
   #booted = false;
   #draining = false;
 
-  constructor(
-    config: Config,
-    { folder, generation }: WorkerAssignment,
-    log: Logger,
-    linesLost: () => number,
-  ) {
+  constructor(config: Config, { folder, id }: WorkerAssignment, log: Logger, linesLost: () => number) {
     this.#config = config;
     this.#log = log;
     this.#linesLost = linesLost;
+    this.#reportPath = reportPath(folder, id);
     const buckets = config.metricsBuckets;
     this.#ledger = Ledger.open({
       folder,
-      generation,
+      generation: id,
       buckets,
       onError: (err: NodeJS.ErrnoException) => {
         send({ type: 'ledger-failed' });
@@ -84,7 +82,8 @@ class Worker {
         );
       },
     });
-    this.#metrics = new RequestMetrics(buckets, this.#ledger, RequestsInFlight.open(folder, generation));
+    this.#ledger.watch();
+    this.#metrics = new RequestMetrics(buckets, this.#ledger, RequestsInFlight.open(folder, id));
     this.#watch = new WorkerWatch(this.#metrics, this.#beat);
     this.#wear = watchWear(config, () => this.#metrics.answered().reduce((sum, count) => sum + count, 0));
   }
@@ -200,8 +199,15 @@ class Worker {
       .catch((err: unknown) => this.#log.warn({ err }, 'What was asked for could not be delivered'));
   }
 
-  #snapshot(): Promise<string> {
-    return snapshotText(register, this.#ledger.memoryOnly());
+  /** It is kept before it is told: what was exposed once is there when primary and workers are killed. */
+  async #snapshot(): Promise<string> {
+    const snapshot = await snapshotText(register, this.#ledger.memoryOnly());
+    try {
+      writeReport(this.#reportPath, reportText({ state: 'ready', slot: 0, birth: 0 }, snapshot));
+    } catch {
+      // The ledger, which is in the same folder, says what is wrong with it.
+    }
+    return snapshot;
   }
 
   async #drain(options: DrainOptions): Promise<void> {

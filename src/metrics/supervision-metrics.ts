@@ -44,13 +44,21 @@ export function registerWorkers(
   });
 }
 
-/** Registers the counter of workers that ended, every reason at 0, and returns what counts. */
+/** Registers the counter of workers that ended, every reason from 0; `read` is called at each scrape, and must never fall. */
 export function registerWorkerExits(
   registry: Registry,
   prefix: string,
-): (reason: ExitReason, times?: number) => void {
+  read: () => Readonly<Record<ExitReason, number>>,
+): void {
   const { name, help, labels } = SERVICE_METRICS.workerExits;
-  const counter = new Counter({ name: prefix + name, help, labelNames: labels, registers: [registry] });
-  for (const reason of EXIT_REASONS) counter.inc({ reason }, 0);
-  return (reason, times = 1) => counter.inc({ reason }, times);
+  const counter: Counter<(typeof labels)[number]> = new Counter({
+    name: prefix + name,
+    help,
+    labelNames: labels,
+    registers: [registry],
+    collect() {
+      counter.reset();
+      for (const [reason, exits] of Object.entries(read())) counter.inc({ reason }, exits);
+    },
+  });
 }

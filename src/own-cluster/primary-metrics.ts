@@ -1,12 +1,13 @@
 import cluster, { type Worker } from 'node:cluster';
-import { rmSync, existsSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { register, Registry } from 'prom-client';
 import { sendExposition } from '../cluster/exposition-relay.js';
 import { ClusterRegistry } from '../metrics/exposition/cluster-registry.js';
 import type { Format } from '../metrics/exposition/gatherer.js';
-import { prepareLedgerFolder } from '../metrics/ledger/ledger-folder.js';
+import { startTime } from '../metrics/ledger/process-identity.js';
 import { RequestMetrics } from '../metrics/request-metrics.js';
+import { ServiceFolder } from '../metrics/service-folder/service-folder.js';
 import { snapshotText } from '../metrics/snapshot/take-snapshot.js';
 import { announceFolder } from './ledger-place.js';
 import { type FromPrimary, type FromWorker, fromWorker, wrapped } from './messages.js';
@@ -21,9 +22,15 @@ export class PrimaryMetrics {
   #own = false;
 
   constructor({ prefix, buckets }: { readonly prefix: string; readonly buckets: readonly number[] }) {
-    const folder = prepareLedgerFolder(existsSync('/dev/shm') ? '/dev/shm' : tmpdir());
+    const place = new ServiceFolder({
+      base: existsSync('/dev/shm') ? '/dev/shm' : tmpdir(),
+      identity: ['own', String(process.pid), String(startTime(process.pid) ?? Date.now())],
+      onRefused: () => {},
+      onError: (err) => process.emitWarning(`A worker that is killed loses its counts: ${err.message}`),
+    });
+    const { path: folder } = place;
     announceFolder(folder);
-    process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+    process.once('exit', () => place.removeAll());
     this.#registry = new ClusterRegistry({
       folder,
       prefix,

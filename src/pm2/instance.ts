@@ -13,10 +13,11 @@ import { processGatherer } from '../metrics/exposition/process-gatherer.js';
 import { assertOneBuild } from '../one-build.js';
 import { RequestMetrics } from '../metrics/request-metrics.js';
 import { REDEFINED, registerLedgerErrors, registerRequestsInProgress } from '../metrics/metric-catalogue.js';
-import { takeSnapshot } from '../metrics/snapshot/take-snapshot.js';
+import { snapshotText } from '../metrics/snapshot/take-snapshot.js';
 import { bootProblem } from '../server/boot-problem.js';
 import { MetricsServer } from '../server/metrics-server.js';
-import { SiblingFolder } from './sibling-folder.js';
+import { removeLeftovers } from '../metrics/service-folder/leftovers.js';
+import { ServiceFolder } from '../metrics/service-folder/service-folder.js';
 import { Siblings } from './siblings.js';
 
 /** How long an idle connection may stay while this instance drains, so that a request on its way is answered. */
@@ -89,6 +90,9 @@ class Instance {
     await this.#server.listen(port, host);
     await this.#siblings?.announce('ready');
     this.#log.info({ port }, 'Ready');
+    removeLeftovers(this.#config.ledgerDir).catch((err: unknown) =>
+      this.#log.debug({ err }, 'Leftovers stay'),
+    );
     process.send?.('ready');
   }
 
@@ -117,17 +121,29 @@ class Instance {
 
   /** Where the instances cannot meet, each answers for itself. */
   async #join(): Promise<void> {
-    const { ledgerDir, metricsBuckets: buckets } = this.#config;
-    const { PM2_HOME = '', name = '' } = process.env;
+    const { ledgerDir: base, metricsBuckets: buckets, metricsPrefix, port, serviceName } = this.#config;
+    const { PM2_HOME = '', name = '', pm_exec_path: program = '' } = process.env;
+    const known =
+      serviceName === undefined ? [PM2_HOME, name, program, String(port), metricsPrefix] : [serviceName];
     try {
-      // Other buckets cannot be added up with these: to change them begins anew, as a restart does.
-      const folder = new SiblingFolder(ledgerDir, [PM2_HOME, name, buckets.join()]);
+      const folder = new ServiceFolder({
+        base,
+        identity: ['pm2', ...known],
+        onRefused: (path) =>
+          this.#log.warn({ path }, 'The folder is not this user’s alone: the instances meet in another one'),
+        onError: (err) => this.#log.debug({ err }, 'No folder for counts'),
+      });
       this.#siblings = await Siblings.join({
         folder,
         config: this.#config,
         slot: slot(),
-        snapshot: () => takeSnapshot(register, this.#ledger?.memoryOnly() ?? []),
+        snapshot: () => snapshotText(register, this.#ledger?.memoryOnly() ?? []),
         onError: (err) => this.#log.warn({ err }, 'The folder of the instances cannot be used'),
+        onRemoved: () =>
+          this.#log.warn(
+            'Somebody has removed the folder of counts: it is made anew, with all that is known',
+          ),
+        onLoss: (message) => this.#log.warn(message),
         onRedefined: (metric) => this.#log.warn({ metric }, REDEFINED),
       });
       this.#ledger = Ledger.open({
@@ -137,6 +153,7 @@ class Instance {
         onError: (err) =>
           this.#log.warn({ err }, 'Request counts stay in memory: if killed, it would lose them'),
       });
+      this.#ledger.watch();
     } catch (err) {
       this.#log.error({ err }, 'The instances cannot meet: each answers /metrics for itself alone');
     }

@@ -18,30 +18,38 @@ import { oneAtATime } from '../metrics/exposition/one-at-a-time.js';
 import { familiesOf, missingWorkers } from '../metrics/exposition/own-families.js';
 import type { Foreseen } from '../metrics/foreseen.js';
 import { ownSeries, SERVICE_METRICS } from '../metrics/metric-catalogue.js';
-import type { Snapshot } from '../metrics/snapshot/snapshot.js';
 import {
-  EXIT_REASONS,
   type ExitReason,
   registerWorkerExits,
   registerWorkers,
   type WorkerState,
 } from '../metrics/supervision-metrics.js';
-import { type Archive, SiblingArchive } from './sibling-archive.js';
-import { askSibling, GONE, listenToSiblings } from './sibling-channel.js';
-import type { SiblingFolder } from './sibling-folder.js';
-import { parseReport, readReport, type Report, writeReport } from './sibling-report.js';
+import { type Archive, CountArchive } from '../metrics/service-folder/archive.js';
+import { answerAt, askProcess, GONE } from '../metrics/service-folder/process-socket.js';
+import {
+  readReport,
+  type Report,
+  ReportReader,
+  reportText,
+  writeReport,
+} from '../metrics/service-folder/process-report.js';
+import type { ServiceFolder } from '../metrics/service-folder/service-folder.js';
 
 export interface SiblingsOptions {
-  readonly folder: SiblingFolder;
-  readonly config: Pick<Config, 'metricsPrefix' | 'metricsBuckets' | 'metricsPerWorker'>;
+  readonly folder: ServiceFolder;
+  readonly config: Pick<Config, 'metricsPrefix' | 'metricsBuckets' | 'metricsPerWorker' | 'metricsKeep'>;
   /** Which one of the app's instances this is, from 1. */
   readonly slot: number;
-  /** All that this instance has to say and its ledger has not. */
-  readonly snapshot: () => Promise<Snapshot>;
+  /** The `snapshotText` of all that this instance has to say and its ledger has not. */
+  readonly snapshot: () => Promise<string>;
   /** What goes wrong with the folder; scrapes go on with what they have. */
   readonly onError: (err: Error) => void;
   /** Called with the name of a metric that begins anew, because a younger instance has another definition of it. */
   readonly onRedefined: (name: string) => void;
+  /** Called when somebody has removed the folder; it is made anew. */
+  readonly onRemoved: () => void;
+  /** Called with what has to begin anew, and why. */
+  readonly onLoss: (message: string) => void;
   /** How long a sibling may take to answer a scrape. Default 500. */
   readonly timeoutMs?: number;
 }
@@ -54,6 +62,13 @@ interface Found {
   readonly answered: ReadonlyMap<number, Report>;
 }
 
+/** What this instance knows of one of them. */
+interface Sibling {
+  readonly reader: ReportReader;
+  /** From when it has first said something, or has a ledger. */
+  source?: LedgerSource;
+}
+
 /**
  * The instances of an app of which none is the primary, because a process manager is. Any of them can be asked for the
  * metrics of all: request counts come from the ledgers, all other metrics from what each says of itself, and the counts of those
@@ -63,14 +78,14 @@ export class Siblings implements Gatherer {
   state: WorkerState = 'starting';
   readonly id: number;
   readonly #options: SiblingsOptions;
-  readonly #archive: SiblingArchive;
+  readonly #archive: CountArchive;
   readonly #birth = Date.now();
   #exit: ExitReason | undefined;
   #foreseen: readonly Foreseen[] = [];
   /** One after the other: a report that is kept later than another must not be older. */
   readonly #speak = oneAtATime(() => this.#report());
   readonly #aggregation: Aggregation;
-  readonly #sources = new Map<number, LedgerSource>();
+  readonly #siblings = new Map<number, Sibling>();
   readonly #shared: SharedGatherer;
   /** Which archive's counts are in the aggregation. */
   #archived: Archive | undefined;
@@ -81,8 +96,9 @@ export class Siblings implements Gatherer {
    */
   static async join(options: SiblingsOptions): Promise<Siblings> {
     const siblings = new Siblings(options);
-    await listenToSiblings(options.folder.socket(siblings.id), () => siblings.#speak());
+    await siblings.#listen();
     await siblings.#meet();
+    options.folder.watch(siblings.id, () => void siblings.#restore());
     return siblings;
   }
 
@@ -91,7 +107,7 @@ export class Siblings implements Gatherer {
     // A ledger has 32 bits for it. Never used again, unlike a pid.
     this.id = randomInt(1, 2 ** 32);
     const { metricsPrefix: prefix, metricsBuckets: buckets } = options.config;
-    this.#archive = new SiblingArchive(options.folder, buckets);
+    this.#archive = new CountArchive({ folder: options.folder, buckets, onLoss: options.onLoss });
     const { workers, workerExits } = SERVICE_METRICS;
     const reserved = [...ownSeries(prefix), prefix + workers.name, prefix + workerExits.name];
     this.#aggregation = new Aggregation({ buckets, reserved, onRedefined: options.onRedefined });
@@ -120,23 +136,37 @@ export class Siblings implements Gatherer {
     await this.#speak();
   }
 
+  #listen(): Promise<unknown> {
+    return answerAt(this.#options.folder.socket(this.id), () => this.#speak());
+  }
+
+  /** Somebody has removed the folder, which is there again. The ledger is made anew by itself. */
+  async #restore(): Promise<void> {
+    this.#options.onRemoved();
+    try {
+      if (this.#archived) this.#archive.restore(this.#archived);
+      await this.#listen();
+      await this.#speak();
+    } catch (err) {
+      this.#fail(err);
+    }
+  }
+
   async #meet(): Promise<void> {
     const before = this.#archive.read();
     const { ids, gone, answered } = await this.#askAll();
     const isUp = (id: number) => !gone.includes(id) && answered.get(id)?.state !== 'starting';
-    if (ids.some(isUp)) this.#archive.fold(gone);
+    if (this.#options.config.metricsKeep || ids.some(isUp)) this.#archive.fold(gone);
     else this.#archive.reset(before, gone);
   }
 
   /** Every report is kept before it is given: what was exposed once is there when this process is late, or gone. */
   async #report(): Promise<string> {
     const { folder, slot, snapshot } = this.#options;
-    const { state } = this;
-    const exit = this.#exit && { exit: this.#exit };
-    const report: Report = { state, slot, birth: this.#birth, snapshot: await snapshot(), ...exit };
-    const text = JSON.stringify(report);
+    const about = { state: this.state, slot, birth: this.#birth, ...(this.#exit && { exit: this.#exit }) };
+    const text = reportText(about, await snapshot());
     try {
-      if (state !== 'starting') writeReport(folder.report(this.id), text);
+      if (about.state !== 'starting') writeReport(folder.report(this.id), text);
     } catch (err) {
       this.#fail(err);
     }
@@ -174,9 +204,9 @@ export class Siblings implements Gatherer {
     if (archive === this.#archived) return archive;
     this.#archived = archive;
     for (const id of archive.folded) {
-      const source = this.#sources.get(id);
+      const source = this.#siblings.get(id)?.source;
+      this.#siblings.delete(id);
       if (!source) continue;
-      this.#sources.delete(id);
       this.#aggregation.forget(source);
       source.close();
     }
@@ -185,26 +215,33 @@ export class Siblings implements Gatherer {
   }
 
   async #read(id: number, { answered }: Found, slices: Slices, detailed: boolean): Promise<void> {
-    const { folder, config } = this.#options;
-    const report = answered.get(id) ?? readReport(folder.report(id));
-    let source = this.#sources.get(id);
-    if (!source) {
-      const { metricsBuckets: buckets } = config;
-      source = new LedgerSource({ folder: folder.path, generation: id, buckets, birth: report?.birth ?? 0 });
-      this.#sources.set(id, source);
-    }
+    const sibling = this.#sibling(id);
+    const report = answered.get(id) ?? readReport(this.#options.folder.report(id), sibling.reader);
+    const source = (sibling.source ??= this.#source(id, report));
     await source.readLedger(this.#aggregation, slices, detailed);
     if (report) this.#aggregation.read(source, report.snapshot);
   }
 
+  #sibling(id: number): Sibling {
+    let sibling = this.#siblings.get(id);
+    if (!sibling) this.#siblings.set(id, (sibling = { reader: new ReportReader() }));
+    return sibling;
+  }
+
+  #source(id: number, report: Report | undefined): LedgerSource {
+    const { folder, config } = this.#options;
+    const { metricsBuckets: buckets } = config;
+    return new LedgerSource({ folder: folder.path, id, buckets, birth: report?.birth ?? 0 });
+  }
+
   async #askAll(): Promise<Found> {
     const { folder, timeoutMs = 500 } = this.#options;
-    const ids = folder.list();
+    const ids = folder.ids();
     const answered = new Map<number, Report>();
     const gone: number[] = [];
     const ask = async (id: number): Promise<void> => {
-      const answer = id === this.id ? await this.#speak() : await askSibling(folder.socket(id), timeoutMs);
-      const report = typeof answer === 'string' ? parseReport(answer) : undefined;
+      const answer = id === this.id ? await this.#speak() : await askProcess(folder.socket(id), timeoutMs);
+      const report = typeof answer === 'string' ? this.#sibling(id).reader.read(answer) : undefined;
       if (report) answered.set(id, report);
       else if (answer === GONE) gone.push(id);
     };
@@ -234,8 +271,7 @@ export class Siblings implements Gatherer {
       () => 0,
       () => counts,
     );
-    const countExits = registerWorkerExits(registry, metricsPrefix);
-    for (const reason of EXIT_REASONS) countExits(reason, exits[reason]);
+    registerWorkerExits(registry, metricsPrefix, () => exits);
     return registry;
   }
 

@@ -3,20 +3,24 @@ import type { Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Counter, Gauge, Registry } from 'prom-client';
-import { listenToSiblings } from '../../src/pm2/sibling-channel';
-import { SiblingFolder } from '../../src/pm2/sibling-folder';
-import { writeReport } from '../../src/pm2/sibling-report';
 import { Siblings } from '../../src/pm2/siblings';
-import { takeSnapshot } from '../../src/metrics/snapshot/take-snapshot';
+import { reportText, writeReport } from '../../src/metrics/service-folder/process-report';
+import { answerAt } from '../../src/metrics/service-folder/process-socket';
+import { ServiceFolder } from '../../src/metrics/service-folder/service-folder';
+import { snapshotText } from '../../src/metrics/snapshot/take-snapshot';
 import { type Family, parseExposition, total } from '../support/exposition';
 
 let base: string;
-let folder: SiblingFolder;
+let folder: ServiceFolder;
 const others: Server[] = [];
+
+function fail(what: unknown): never {
+  throw new Error(String(what));
+}
 
 beforeEach(() => {
   base = mkdtempSync(join(tmpdir(), 'siblings-'));
-  folder = new SiblingFolder(base, ['app']);
+  folder = new ServiceFolder({ base, identity: ['app'], onRefused: fail, onError: fail });
 });
 
 afterEach(() => {
@@ -26,23 +30,29 @@ afterEach(() => {
 
 /** What an instance of this slot says that has done so many jobs, and has as much load. */
 async function report(slot: number, amount: number): Promise<string> {
+  return reportText({ state: 'ready', slot, birth: slot }, await snapshot(amount));
+}
+
+function snapshot(amount: number): Promise<string> {
   const registry = new Registry();
   new Counter({ name: 'jobs', help: 'h', registers: [registry] }).inc(amount);
   new Gauge({ name: 'load', help: 'h', registers: [registry] }).set(amount);
-  return JSON.stringify({ state: 'ready', slot, birth: slot, snapshot: await takeSnapshot(registry, []) });
+  return snapshotText(registry, []);
 }
 
 /** This process as the first instance, which has done one job and has a load of one. */
 async function first(metricsPerWorker = false): Promise<() => Promise<ReadonlyMap<string, Family>>> {
   const siblings = await Siblings.join({
     folder,
-    config: { metricsPrefix: 'p_', metricsBuckets: [1], metricsPerWorker },
+    config: { metricsPrefix: 'p_', metricsBuckets: [1], metricsPerWorker, metricsKeep: true },
     slot: 1,
-    snapshot: async () => JSON.parse(await report(1, 1)).snapshot,
+    snapshot: () => snapshot(1),
     onError: (err) => {
       throw err;
     },
     onRedefined: () => {},
+    onRemoved: () => {},
+    onLoss: () => {},
     timeoutMs: 100,
   });
   await siblings.announce('ready');
@@ -51,7 +61,7 @@ async function first(metricsPerWorker = false): Promise<() => Promise<ReadonlyMa
 
 /** Another one, which says this of itself. */
 async function another(id: number, answer: () => Promise<string>): Promise<Server> {
-  const server = await listenToSiblings(folder.socket(id), answer);
+  const server = await answerAt(folder.socket(id), answer);
   others.push(server);
   return server;
 }

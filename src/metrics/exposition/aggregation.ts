@@ -1,5 +1,6 @@
 import type { Slices } from '../event-loop-turns.js';
 import type { Foreseen } from '../foreseen.js';
+import type { RowData } from '../ledger/ledger-reader.js';
 import type { RowLabels } from '../request-metrics.js';
 import type { Snapshot } from '../snapshot/snapshot.js';
 import type { Family, RequestCounts } from './families.js';
@@ -88,6 +89,15 @@ export class Aggregation {
   /** Takes in the detail of a row, which begins at `from` in `words`, and was read after the row. */
   readDetail(source: Source, row: number, words: Float64Array, from = 0): void {
     this.#requests.readDetail(source.requests, row, words, from);
+  }
+
+  /** Takes in rows of a process that is gone: of those with other buckets only how many requests they count is of use. */
+  addWithOtherBuckets(rows: readonly RowData[]): void {
+    for (const { labels, cells } of rows) {
+      let requests = 0;
+      for (let i = 0; i < cells.length - 1; i++) requests += cells[i] ?? 0;
+      this.#requests.addWithOtherBuckets(this.rowOf(labels), requests);
+    }
   }
 
   /** To be called when a process is gone: what it has counted stays. */

@@ -6,7 +6,7 @@ import type { Foreseen } from '../foreseen.js';
 import { ownSeries, SERVICE_METRICS } from '../metric-catalogue.js';
 import type { Snapshot } from '../snapshot/snapshot.js';
 import { SnapshotReader } from '../snapshot/snapshot-reader.js';
-import { Aggregation } from './aggregation.js';
+import { Aggregation, type Counts } from './aggregation.js';
 import type { Family, RequestCounts } from './families.js';
 import type { Live } from './family-totals.js';
 import type { Gathered } from './gathered.js';
@@ -17,8 +17,10 @@ import { familiesOf, missingWorkers } from './own-families.js';
 import { type Ask, type Asked, WorkerInquiry } from './worker-inquiry.js';
 
 export interface ClusterRegistryOptions {
-  /** This service's ledger folder, as `prepareLedgerFolder` made it. */
+  /** The service's folder. */
   readonly folder: string;
+  /** Without it, what workers have counted ends with this process. */
+  readonly keeper?: Keeper;
   readonly prefix: string;
   /** Upper bounds in seconds, ascending, without +Inf. */
   readonly buckets: readonly number[];
@@ -34,6 +36,24 @@ export interface ClusterRegistryOptions {
   readonly registry: Registry;
   /** Called with the name of a metric that begins anew, because a younger worker has another definition of it. */
   readonly onRedefined?: (name: string) => void;
+}
+
+/** Keeps what workers have counted for the service that comes after this one. */
+export interface Keeper {
+  /** Since when this service and those before it have counted, in ms since 1970. */
+  readonly since: number;
+  /** What those have counted that were gone before this process began. */
+  readonly gone: Counts;
+  /** The workers of an earlier primary whose counts are not in `gone`. */
+  leftovers(): readonly number[];
+  /** What such a worker last said. */
+  lastWord(id: number): Snapshot | undefined;
+  /** To be called when a worker serves; before that this process may yet give way to another one. */
+  takeCharge(): void;
+  /** A worker's counts are among the gone: its files may go when these are saved. */
+  retire(id: number): void;
+  /** To be called before anything is exposed, and when a worker has gone. */
+  save(gone: () => Counts): void;
 }
 
 /**
@@ -62,9 +82,10 @@ class WorkerSource extends LedgerSource {
     readonly ask: Ask,
     readonly slot: number,
     { folder, buckets }: ClusterRegistryOptions,
-    generation: number,
+    readonly id: number,
+    birth: number,
   ) {
-    super({ folder, buckets, generation });
+    super({ folder, buckets, id, birth });
   }
 
   /** It may have counts that neither its ledger nor an answer has told. */
@@ -85,6 +106,7 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> i
   readonly #shared: SharedGatherer;
   #asked: Asked = { at: -Infinity, answers: new Map(), missing: new Set() };
   #askAgain = false;
+  #isToSave = false;
   /** How often what workers are asked for has changed, and its families of that time. */
   #changes = 0;
   #answered: { changes: number; families: readonly Family[] } = { changes: -1, families: [] };
@@ -112,13 +134,13 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> i
 
   /**
    * To be called when a worker is forked, before it can answer anybody. `generation` names it and its ledger, and is never
-   * used again; `ask` sends it a request for a snapshot.
+   * used again; `ask` sends it a request for a snapshot; `id` names its files.
    */
-  addWorker(generation: number, ask: Ask): void {
+  addWorker(generation: number, ask: Ask, id = generation): void {
     const slots = new Set([...this.#workers.values()].map(({ slot }) => slot));
     let slot = 1;
     while (slots.has(slot)) slot++;
-    this.#workers.set(generation, new WorkerSource(ask, slot, this.#options, generation));
+    this.#workers.set(generation, new WorkerSource(ask, slot, this.#options, id, generation));
   }
 
   /** To be called with what a worker foresees, before it serves. */
@@ -129,6 +151,9 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> i
   /** To be called when a worker can answer, which it could not when the others were asked. */
   workerReady(): void {
     this.#askAgain = true;
+    for (const worker of this.#workers.values()) worker.openLedger();
+    this.#options.keeper?.takeCharge();
+    this.#save();
   }
 
   /** To be called when a worker can't write its ledger: from then on workers are asked at every scrape. */
@@ -157,6 +182,34 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> i
     return true;
   }
 
+  /**
+   * Takes over what an earlier primary's workers have counted. One that still runs, which it does for a moment when its primary was
+   * killed, is read on until it is gone.
+   */
+  takeOver(): void {
+    const { keeper } = this.#options;
+    if (!keeper) return;
+    this.#aggregation.gone = keeper.gone;
+    for (const id of keeper.leftovers()) {
+      const worker = new WorkerSource(() => false, 0, this.#options, id, 0);
+      const lastWord = keeper.lastWord(id);
+      if (lastWord) this.#aggregation.read(worker, lastWord);
+      // Not a generation of ours.
+      this.#workers.set(-id, worker);
+    }
+    this.#changes++;
+    this.#retireOrphans();
+  }
+
+  #retireOrphans(): void {
+    for (const [key, worker] of this.#workers) if (key < 0 && !worker.isRunning) this.removeWorker(key);
+  }
+
+  /** What those have counted that are gone. */
+  get gone(): Counts {
+    return this.#aggregation.gone;
+  }
+
   /** To be called when the process is gone: what it has counted stays, its ledger is removed. */
   removeWorker(generation: number): void {
     const worker = this.#workers.get(generation);
@@ -164,8 +217,17 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> i
     this.#workers.delete(generation);
     this.#changes++;
     worker.retireTo(this.#aggregation);
-    worker.removeFiles();
     this.#inquiry.gone(generation);
+    const { keeper } = this.#options;
+    if (!keeper) return worker.removeFiles();
+    keeper.retire(worker.id);
+    // Once for all that go together.
+    if (this.#isToSave) return;
+    this.#isToSave = true;
+    globalThis.setImmediate(() => {
+      this.#isToSave = false;
+      this.#save();
+    });
   }
 
   /**
@@ -186,7 +248,7 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> i
     // Let queued messages (a failed ledger) arrive first.
     await setImmediate();
     // First, so that a worker which is said to be ready there is among those that are asked.
-    const own = await familiesOf(this.#options.registry);
+    const own = await familiesOf(this.#options.registry, this.#options.keeper?.since);
     const inLedgers = this.#allInLedgers();
     const others = this.#answeredFamilies().then((answered) => [own, answered]);
     // It is waited for later, or not at all where the ledgers can't be read.
@@ -203,8 +265,16 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> i
   async #readRequests(detailed: boolean): Promise<RequestCounts> {
     await rest();
     const slices = await Slices.begin();
+    this.#retireOrphans();
     for (const worker of this.#workers.values()) await worker.readLedger(this.#aggregation, slices, detailed);
-    return this.#aggregation.requests(slices, detailed);
+    const requests = await this.#aggregation.requests(slices, detailed);
+    // What was exposed once must not fall when this process is killed.
+    this.#save();
+    return requests;
+  }
+
+  #save(): void {
+    this.#options.keeper?.save(() => this.#aggregation.gone);
   }
 
   /** What workers have to be asked for. */

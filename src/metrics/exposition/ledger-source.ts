@@ -1,32 +1,34 @@
 import { rmSync } from 'node:fs';
 import type { Slices } from '../event-loop-turns.js';
 import { DetailReader, detailPath } from '../ledger/detail-file.js';
-import { LedgerReader } from '../ledger/ledger-reader.js';
+import { LedgerReader, readLedger, type RowData } from '../ledger/ledger-reader.js';
 import { ledgerPath } from '../ledger/ledger.js';
+import { isRunning } from '../ledger/process-identity.js';
 import { detailWords } from '../row-detail.js';
 import { type Aggregation, Source } from './aggregation.js';
 
-export interface LedgerOptions {
+export interface LedgerSourceOptions {
   readonly folder: string;
-  /** Names the process and its ledger, and is never used again. */
-  readonly generation: number;
+  /** Names the process' files, and is never used again. */
+  readonly id: number;
   readonly buckets: readonly number[];
-  readonly birth?: number;
+  /** Larger for a younger process. */
+  readonly birth: number;
 }
 
 /** A process that keeps its request counts in a ledger, which is there when the process is gone. */
 export class LedgerSource extends Source {
-  readonly #options: LedgerOptions;
+  readonly #options: LedgerSourceOptions;
   readonly #path: string;
   #ledger: LedgerReader | undefined;
   #details: DetailReader | undefined;
   /** Where the totals of the ledger's rows are. */
   readonly #rows: number[] = [];
 
-  constructor(options: LedgerOptions) {
-    super(options.birth ?? options.generation);
+  constructor(options: LedgerSourceOptions) {
+    super(options.birth);
     this.#options = options;
-    this.#path = ledgerPath(options.folder, options.generation);
+    this.#path = ledgerPath(options.folder, options.id);
   }
 
   /**
@@ -47,8 +49,22 @@ export class LedgerSource extends Source {
     this.#load();
     for (let row = 0; this.#take(row, aggregation); row++);
     for (let row = 0; row < this.#rows.length; row = this.#takeDetails(row, aggregation));
+    if (!this.#ledger) aggregation.addWithOtherBuckets(this.#rowsWithOtherBuckets());
     this.close();
     aggregation.retire(this);
+  }
+
+  /** Whether the process that writes the ledger is there; false where there is no ledger. */
+  get isRunning(): boolean {
+    this.openLedger();
+    const { pid, startTime } = this.#ledger?.header ?? {};
+    return pid !== undefined && startTime !== undefined && isRunning(pid, startTime);
+  }
+
+  /** Those of a process that was started with other buckets than this one. */
+  #rowsWithOtherBuckets(): readonly RowData[] {
+    const { generation, rows } = readLedger(this.#path) ?? {};
+    return generation === this.#options.id ? (rows ?? []) : [];
   }
 
   close(): void {
@@ -61,16 +77,27 @@ export class LedgerSource extends Source {
   /** Removes the files: the counts are in where they belong. */
   removeFiles(): void {
     try {
-      const { folder, generation } = this.#options;
-      for (const path of [ledgerPath, detailPath]) rmSync(path(folder, generation), { force: true });
+      const { folder, id } = this.#options;
+      for (const path of [ledgerPath, detailPath]) rmSync(path(folder, id), { force: true });
     } catch {
       // They go with the folder; they must not take this process along.
     }
   }
 
   #load(): void {
-    this.#ledger ??= this.#open();
+    this.openLedger();
     this.#ledger?.read();
+  }
+
+  /** What is open can be read whatever becomes of the file. */
+  openLedger(): void {
+    if (this.#ledger?.isRemoved === false) return;
+    // Its process makes a file anew that was removed, with all that it had counted.
+    const ledger = this.#open();
+    if (!ledger) return;
+    this.close();
+    this.#ledger = ledger;
+    this.#rows.length = 0;
   }
 
   /** Adds one row of the ledger; false when there is none. */
@@ -87,9 +114,9 @@ export class LedgerSource extends Source {
     let row = first;
     // A row that has counted nothing since has nothing new.
     while (row < this.#rows.length && !aggregation.lacksDetail(this, this.#rows[row]!)) row++;
-    const { folder, generation, buckets } = this.#options;
+    const { folder, id, buckets } = this.#options;
     if (row === this.#rows.length || !this.#ledger) return this.#rows.length;
-    this.#details ??= DetailReader.open(detailPath(folder, generation), this.#ledger.header);
+    this.#details ??= DetailReader.open(detailPath(folder, id), this.#ledger.header);
     const words = this.#details?.read(row, this.#rows.length);
     if (!words || words.length === 0) return this.#rows.length;
     for (let from = 0; from < words.length; from += detailWords(buckets))
@@ -101,7 +128,7 @@ export class LedgerSource extends Source {
     const reader = LedgerReader.open(this.#path);
     if (!reader) return undefined;
     const { generation, buckets } = reader.header;
-    if (generation === this.#options.generation && areSame(buckets, this.#options.buckets)) return reader;
+    if (generation === this.#options.id && areSame(buckets, this.#options.buckets)) return reader;
     reader.close();
     return undefined;
   }

@@ -14,6 +14,8 @@ export interface CountedRow {
   readonly seconds: readonly number[];
   /** Where the row's start, native counts and exemplars are known. */
   readonly detail?: Detail;
+  /** Requests that were counted with other buckets, which no histogram can have. */
+  readonly withOtherBuckets: number;
 }
 
 /** The highest reading so far of each cell of one process, in the order of the totals' rows. */
@@ -42,6 +44,7 @@ export class RequestTotals {
   #gone = new Float64Array(0);
   readonly #goneSeconds: ExactSum[] = [];
   readonly #details: DetailTotals;
+  readonly #withOtherBuckets: number[] = [];
 
   constructor(buckets: readonly number[]) {
     this.#width = cellsPerRow(buckets);
@@ -57,6 +60,7 @@ export class RequestTotals {
     const row = this.#rows.push({ method, endpoint, status }) - 1;
     this.#index.set(key, row);
     this.#goneSeconds.push(new ExactSum());
+    this.#withOtherBuckets.push(0);
     this.#gone = grown(this.#gone, (row + 1) * this.#width);
     const group = this.#groups.get(`${method}\n${endpoint}`);
     if (group) group.rows.push(row);
@@ -118,25 +122,33 @@ export class RequestTotals {
     }
   }
 
+  /** Adds requests of a process that is gone, which had other buckets. */
+  addWithOtherBuckets(row: number, requests: number): void {
+    this.#withOtherBuckets[row]! += requests;
+  }
+
   /** What those have counted that are gone. */
   get gone(): CountedRow[] {
     return this.#rows.flatMap((labels, row) => {
       const start = row * this.#width;
       const counts = [...this.#gone.subarray(start, start + this.#width - 1)];
-      if (!counts.some((count) => count > 0)) return [];
+      const withOtherBuckets = this.#withOtherBuckets[row]!;
+      if (withOtherBuckets === 0 && counts.every((count) => count === 0)) return [];
       const detail = this.#details.goneOf(row);
-      return [{ labels, counts, seconds: this.#goneSeconds[row]!.parts, ...(detail && { detail }) }];
+      const seconds = this.#goneSeconds[row]!.parts;
+      return [{ labels, counts, seconds, withOtherBuckets, ...(detail && { detail }) }];
     });
   }
 
-  /** Replaces what those have counted that are gone. Rows with other buckets are left out. */
+  /** Replaces what those have counted that are gone. */
   set gone(rows: readonly CountedRow[]) {
     this.#gone.fill(0);
     for (const sum of this.#goneSeconds) sum.clear();
+    this.#withOtherBuckets.fill(0);
     this.#details.clearGone();
-    for (const { labels, counts, seconds, detail } of rows) {
-      if (counts.length !== this.#width - 1) continue;
+    for (const { labels, counts, seconds, withOtherBuckets, detail } of rows) {
       const row = this.indexOf(labels);
+      this.#withOtherBuckets[row] = withOtherBuckets;
       this.#gone.set(counts, row * this.#width);
       this.#goneSeconds[row]!.addAll(seconds);
       if (detail) this.#details.addGone(row, detail);
@@ -177,7 +189,7 @@ export class RequestTotals {
   #addRow(row: number, processes: Processes, histogram: Float64Array, seconds: ExactSum): number {
     const start = row * this.#width;
     const sum = start + this.#width - 1;
-    let requests = addCells(histogram, this.#gone, start, sum);
+    let requests = this.#withOtherBuckets[row]! + addCells(histogram, this.#gone, start, sum);
     seconds.addSum(this.#goneSeconds[row]!);
     for (const process of processes) {
       const { cells } = process.requests;

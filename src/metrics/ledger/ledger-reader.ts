@@ -109,6 +109,11 @@ export class LedgerReader {
     return next.row;
   }
 
+  /** Whether somebody has removed the file; what is written there can be read all the same. */
+  get isRemoved(): boolean {
+    return fstatSync(this.fd).nlink === 0;
+  }
+
   close(): void {
     closeSync(this.fd);
   }

@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync, writeSync } from 'node:fs';
+import { closeSync, constants, existsSync, fstatSync, openSync, renameSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { detailAt, detailPath, encodeDetailHeader } from './detail-file.js';
 import { cellsPerRow, encodeHeader, encodeRow, MAX_BYTES } from './ledger-format.js';
@@ -8,7 +8,7 @@ import { memoryRow, type Row, type RowLabels, type RowStore } from '../request-m
 import { detailWords, RowDetail } from '../row-detail.js';
 
 export interface LedgerOptions {
-  /** The service's ledger folder, as `prepareLedgerFolder` made it. */
+  /** The service's folder. */
   readonly folder: string;
   /** Names the file; unique for the life of the primary. */
   readonly generation: number;
@@ -20,6 +20,8 @@ export interface LedgerOptions {
   readonly map?: boolean;
 }
 
+const WATCH_MS = 1_000;
+
 /**
  * A worker's request counts in files that outlive it: what was counted is there when the process is killed the next
  * moment. Where the files cannot be made or written, rows stay in memory, `memoryOnly` lists them, and nothing throws.
@@ -28,28 +30,27 @@ export class Ledger implements RowStore {
   readonly path: string;
   /** Times that something could not be written. */
   errors = 0;
+  /** Of the details and the rows. */
+  readonly #paths: readonly [string, string];
   readonly #options: LedgerOptions;
   readonly #files: OpenFiles = { rows: undefined, details: undefined };
   readonly #memory: Row[] = [];
+  /** The rows that are in the files, in their order. */
+  #rows: LedgerRow[] = [];
   #mapping: { readonly rows: Mapping; readonly details: Mapping } | undefined;
-  #rows = 0;
   #end = 0;
 
   /** Creates the worker's files. Does not throw. */
   static open(options: LedgerOptions): Ledger {
     const ledger = new Ledger(options);
-    try {
-      ledger.#create();
-    } catch (err) {
-      ledger.#failed(err);
-      ledger.close();
-    }
+    ledger.#begin();
     return ledger;
   }
 
   private constructor(options: LedgerOptions) {
     this.#options = options;
     this.path = ledgerPath(options.folder, options.generation);
+    this.#paths = [detailPath(options.folder, options.generation), this.path];
   }
 
   /** Whether counts reach the file by a store to memory; otherwise each `commit` writes the row. */
@@ -60,7 +61,11 @@ export class Ledger implements RowStore {
   append(labels: RowLabels, start: number): Row {
     const { rows, details } = this.#files;
     try {
-      if (rows !== undefined && details !== undefined) return this.#appendTo(rows, details, labels, start);
+      if (rows !== undefined && details !== undefined) {
+        const row = this.#appendTo(rows, details, labels, start);
+        this.#rows.push(row);
+        return row;
+      }
     } catch (err) {
       this.#failed(err);
     }
@@ -74,6 +79,51 @@ export class Ledger implements RowStore {
     return this.#memory;
   }
 
+  /** Looks every second whether somebody has removed the files, and makes them anew then. */
+  watch(): void {
+    setInterval(() => this.restore(), WATCH_MS).unref();
+  }
+
+  /** Makes the files anew where somebody has removed them, as soon as their folder is there, with all that was counted. */
+  restore(): void {
+    const { rows: fd } = this.#files;
+    if (fd === undefined || !isRemoved(fd) || !existsSync(this.#options.folder)) return;
+    this.close();
+    const rows = this.#rows;
+    this.#rows = [];
+    this.#mapping = undefined;
+    this.#begin('.new');
+    for (const row of rows) this.#move(row);
+    // Not before all is in them: half of it would pass for all when this process is killed.
+    try {
+      if (this.#files.rows !== undefined) for (const path of this.#paths) renameSync(`${path}.new`, path);
+    } catch (err) {
+      this.#failed(err);
+    }
+  }
+
+  /** Creates the files. Does not throw. */
+  #begin(suffix = ''): void {
+    try {
+      this.#create(suffix);
+    } catch (err) {
+      this.#failed(err);
+      this.close();
+    }
+  }
+
+  /** What holds a row goes on with it, wherever its counts are. */
+  #move(row: LedgerRow): void {
+    const { cells, detail } = row;
+    const moved = this.append(row.labels, detail.words[0] ?? 0);
+    moved.cells.set(cells);
+    moved.detail.words.set(detail.words);
+    Object.assign(row, moved);
+    row.commit();
+    const all = this.#memory.includes(moved) ? this.#memory : this.#rows;
+    all[all.length - 1] = row;
+  }
+
   /** Ends the writing. The files stay, for the primary to read; rows go on counting in memory. */
   close(): void {
     for (const name of ['rows', 'details'] as const) {
@@ -83,25 +133,32 @@ export class Ledger implements RowStore {
     }
   }
 
-  #create(): void {
-    const { folder, generation, buckets } = this.#options;
+  #create(suffix: string): void {
+    const { generation, buckets } = this.#options;
     const header = { generation, pid: process.pid, startTime: startTime(process.pid) ?? 0, buckets };
-    const rows = (this.#files.rows = create(this.path));
-    const details = (this.#files.details = create(detailPath(folder, generation)));
+    const [detailsPath, rowsPath] = this.#paths;
+    const rows = (this.#files.rows = create(rowsPath + suffix));
+    const details = (this.#files.details = create(detailsPath + suffix));
     writeAll(details, encodeDetailHeader(header), 0);
     const bytes = encodeHeader(header);
     writeAll(rows, bytes, 0);
     this.#end = bytes.length;
     if (this.#options.map === false) return;
-    const mapped = { rows: mapFile(rows, this.path), details: mapFile(details, this.path) };
+    const mapped = {
+      rows: mapFile(rows, this.#options.folder),
+      details: mapFile(details, this.#options.folder),
+    };
     if (mapped.rows && mapped.details) this.#mapping = { rows: mapped.rows, details: mapped.details };
   }
 
-  #appendTo(rows: number, details: number, labels: RowLabels, start: number): Row {
+  #appendTo(rows: number, details: number, labels: RowLabels, start: number): LedgerRow {
     const { buckets } = this.#options;
     const { bytes, cellsAt } = encodeRow(labels, cellsPerRow(buckets));
     const at = this.#end;
-    const detail = { at: detailAt(this.#rows, buckets), words: new Float64Array(detailWords(buckets)) };
+    const detail = {
+      at: detailAt(this.#rows.length, buckets),
+      words: new Float64Array(detailWords(buckets)),
+    };
     if (at + bytes.length > MAX_BYTES) throw new RangeError('ledger is full');
     detail.words[0] = start;
     writeAll(details, bytesOf(detail.words), detail.at);
@@ -110,15 +167,36 @@ export class Ledger implements RowStore {
     writeAll(rows, bytes.subarray(8), at + 8);
     writeAll(rows, bytes.subarray(0, 8), at);
     this.#end += bytes.length;
-    this.#rows += 1;
     const cells = this.#mapping?.rows.cells(at + cellsAt, cellsPerRow(buckets));
     const words = this.#mapping?.details.cells(detail.at, detail.words.length);
     if (cells && words) return { labels, cells, detail: new RowDetail(words), commit() {} };
     const place = { cells: at + cellsAt, detail: detail.at };
-    return new WrittenRow(labels, bytes.subarray(cellsAt), detail.words, place, this.#files, (row, err) => {
-      this.#memory.push(row);
-      this.#failed(err);
-    });
+    return this.#writtenRow(labels, bytes.subarray(cellsAt), detail.words, place);
+  }
+
+  /** A row that reaches its files by writes. When one fails it is in memory for good. */
+  #writtenRow(labels: RowLabels, bytes: Uint8Array, words: Float64Array, place: Place): LedgerRow {
+    const cells = new Float64Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 8);
+    let lost = false;
+    const row: LedgerRow = {
+      labels,
+      cells,
+      detail: new RowDetail(words),
+      commit: () => {
+        if (lost) return;
+        try {
+          const { rows, details } = this.#files;
+          if (rows === undefined || details === undefined) throw new Error('the ledger is closed');
+          writeAll(details, bytesOf(words), place.detail);
+          writeAll(rows, bytes, place.cells);
+        } catch (err) {
+          lost = true;
+          this.#memory.push(row);
+          this.#failed(err);
+        }
+      },
+    };
+    return row;
   }
 
   #failed(err: unknown): void {
@@ -127,47 +205,31 @@ export class Ledger implements RowStore {
   }
 }
 
-/** Shared by a ledger and its rows: a closed descriptor's number may belong to somebody else. */
+/** A row as its ledger holds it, which can move it. */
+type LedgerRow = { -readonly [K in keyof Row]: Row[K] };
+
+/** Where in the files a row's cells and details begin. */
+interface Place {
+  readonly cells: number;
+  readonly detail: number;
+}
+
 interface OpenFiles {
   rows: number | undefined;
   details: number | undefined;
 }
 
-/** A row that reaches its files by writes. When one fails it is in memory for good. */
-class WrittenRow implements Row {
-  readonly cells: Float64Array;
-  readonly detail: RowDetail;
-  #lost = false;
-
-  constructor(
-    readonly labels: RowLabels,
-    private readonly bytes: Uint8Array,
-    words: Float64Array,
-    private readonly place: { readonly cells: number; readonly detail: number },
-    private readonly files: OpenFiles,
-    private readonly onLost: (row: Row, err: unknown) => void,
-  ) {
-    this.cells = new Float64Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 8);
-    this.detail = new RowDetail(words);
-  }
-
-  commit(): void {
-    if (this.#lost) return;
-    try {
-      const { rows, details } = this.files;
-      if (rows === undefined || details === undefined) throw new Error('the ledger is closed');
-      writeAll(details, bytesOf(this.detail.words), this.place.detail);
-      writeAll(rows, this.bytes, this.place.cells);
-    } catch (err) {
-      this.#lost = true;
-      this.onLost(this, err);
-    }
-  }
-}
-
 /** The file of a generation. */
 export function ledgerPath(folder: string, generation: number): string {
   return join(folder, `${generation}.ledger`);
+}
+
+function isRemoved(fd: number): boolean {
+  try {
+    return fstatSync(fd).nlink === 0;
+  } catch {
+    return false; // What can't be looked at fails when it is written, and that is said.
+  }
 }
 
 function create(path: string): number {

@@ -44,7 +44,7 @@ export class RequestsInFlight implements ProgressNotes {
   /** Undefined where the file cannot be mapped: writing it would cost each request as much as its answer. */
   static open(folder: string, generation: number): RequestsInFlight | undefined {
     const { O_CREAT, O_EXCL, O_RDWR, O_NOFOLLOW } = constants;
-    const path = pathOf(folder, generation);
+    const path = requestsInFlightPath(folder, generation);
     try {
       const fd = openSync(path, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW, 0o600);
       writeSync(fd, Buffer.alloc(NAMES), 0, NAMES, 0);
@@ -126,7 +126,7 @@ export class RequestsInFlight implements ProgressNotes {
 
 /** Reads and removes what a worker of this generation, which has ended, left in flight; oldest first. Never throws. */
 export function takeRequestsInFlight(folder: string, generation: number): readonly RequestInFlight[] {
-  const path = pathOf(folder, generation);
+  const path = requestsInFlightPath(folder, generation);
   try {
     const bytes = readFileSync(path);
     rmSync(path, { force: true });
@@ -155,6 +155,7 @@ function requestsIn(bytes: Buffer): readonly RequestInFlight[] {
     .toSorted((a, b) => b.ms - a.ms);
 }
 
-function pathOf(folder: string, generation: number): string {
+/** The file of a generation. */
+export function requestsInFlightPath(folder: string, generation: number): string {
   return join(folder, `${generation}.requests`);
 }

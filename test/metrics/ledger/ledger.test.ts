@@ -116,3 +116,40 @@ describe('a ledger that cannot be made', () => {
     expect(statSync(join(folder, '7.ledger')).isDirectory()).toBe(true);
   });
 });
+
+describe.each(modes)('a %s ledger whose files somebody has removed', (mode) => {
+  const map = mode === 'mapped';
+
+  it('makes them anew with all that was counted, and counts on in them', () => {
+    const ledger = open({ map });
+    const metrics = new RequestMetrics(buckets, ledger);
+    for (const endpoint of ['/a', '/b']) metrics.endpoint(endpoint).observe('GET', 200, 1);
+    rmSync(folder, { recursive: true });
+    metrics.endpoint('/b').observe('GET', 200, 8);
+    ledger.restore();
+    metrics.endpoint('/c').observe('GET', 200, 1);
+    mkdirSync(folder);
+    ledger.restore();
+    metrics.endpoint('/a').observe('GET', 200, 1);
+    metrics.endpoint('/d').observe('GET', 200, 1);
+    expect(counts(ledger.path)).toEqual([
+      ['GET', '/a', 200, 0, 2, 0, 2],
+      ['GET', '/b', 200, 0, 1, 1, 9],
+      ['GET', '/c', 200, 0, 1, 0, 1],
+      ['GET', '/d', 200, 0, 1, 0, 1],
+    ]);
+    expect([ledger.errors, ledger.memoryOnly()]).toEqual([0, []]);
+  });
+
+  it('and which cannot be made anew counts in memory', () => {
+    const ledger = open({ map, onError: () => {} });
+    const metrics = new RequestMetrics(buckets, ledger);
+    metrics.endpoint('/a').observe('GET', 200, 1);
+    rmSync(ledger.path);
+    mkdirSync(`${ledger.path}.new`);
+    ledger.restore();
+    metrics.endpoint('/a').observe('GET', 200, 1);
+    expect(ledger.errors).toBe(1);
+    expect(ledger.memoryOnly().map(({ cells }) => [...cells])).toEqual([[0, 2, 0, 2]]);
+  });
+});

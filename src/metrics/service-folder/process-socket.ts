@@ -7,12 +7,12 @@ export const GONE = Symbol('gone');
 export const LATE = Symbol('late');
 
 /**
- * Opens an instance's socket, `….sock`: whoever connects gets what `answer` gives. Resolves when it can be asked.
+ * Opens a process' socket, `….sock`: whoever connects gets what `answer` gives. Resolves when it can be asked.
  *
  * A socket is a file before anybody listens to it, and whoever asks it then takes this process for dead. So it is made under
  * another name, no longer than its own, as the path of a socket has little room.
  */
-export function listenToSiblings(path: string, answer: () => Promise<string>): Promise<Server> {
+export function answerAt(path: string, answer: () => Promise<string>): Promise<Server> {
   const server = createServer((socket) => {
     // An asker that lost its patience is no reason to fail.
     socket.on('error', () => socket.destroy());
@@ -38,8 +38,8 @@ export function listenToSiblings(path: string, answer: () => Promise<string>): P
   });
 }
 
-/** Asks the instance at a socket for what it has to say. Never rejects. */
-export function askSibling(path: string, timeoutMs: number): Promise<string | typeof GONE | typeof LATE> {
+/** Asks the process at a socket for what it has to say. Never rejects. */
+export function askProcess(path: string, timeoutMs: number): Promise<string | typeof GONE | typeof LATE> {
   return new Promise((resolve) => {
     const socket = createConnection({ path });
     let text = '';

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { linkSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { SharedValue } from '../../src/pm2/shared-value';
+import { SharedValue } from '../../../src/metrics/service-folder/shared-value';
 
 let folder: string;
 let children: ChildProcess[] = [];
@@ -19,7 +19,7 @@ afterEach(() => {
 });
 
 function list(times: number): { child: ChildProcess; said: () => string[]; ended: Promise<unknown> } {
-  const program = resolve(__dirname, '../fixtures/shared-list.js');
+  const program = resolve(__dirname, '../../fixtures/shared-list.js');
   const child = spawn(process.execPath, [program, folder, String(times)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });

@@ -1,4 +1,5 @@
-import { linkSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { randomInt } from 'node:crypto';
+import { linkSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
@@ -11,12 +12,19 @@ import { join } from 'node:path';
 export class SharedValue {
   readonly #folder: string;
   readonly #name: string;
-  #last: { readonly version: number; readonly value: unknown } = { version: 0, value: undefined };
+  readonly #onSpoilt: (path: string) => void;
+  /** Tells this process' drafts from those of others, also of another pid namespace. */
+  readonly #draft = randomInt(2 ** 32);
+  #last: Loaded = NONE;
 
-  /** @param name of the files, letters only */
-  constructor(folder: string, name: string) {
+  /**
+   * @param name of the files, letters only
+   * @param onSpoilt called with the path of a file that is no JSON
+   */
+  constructor(folder: string, name: string, onSpoilt: (path: string) => void = () => {}) {
     this.#folder = folder;
     this.#name = name;
+    this.#onSpoilt = onSpoilt;
   }
 
   /**
@@ -44,24 +52,31 @@ export class SharedValue {
     }
   }
 
-  #load(): { version: number; value: unknown } {
+  #load(): Loaded {
     for (;;) {
       const version = Math.max(0, ...this.#versions());
-      if (version === this.#last.version) return this.#last;
+      if (version === 0) return NONE;
+      const path = this.#path(version);
       try {
-        const value: unknown = JSON.parse(readFileSync(this.#path(version), 'utf8'));
-        return (this.#last = { version, value });
+        // The number alone may be that of another file, where the folder was removed and made anew.
+        const { ino, mtimeMs } = statSync(path);
+        const file = `${ino} ${mtimeMs}`;
+        if (version === this.#last.version && file === this.#last.file) return this.#last;
+        const value: unknown = JSON.parse(readFileSync(path, 'utf8'));
+        return (this.#last = { version, file, value });
       } catch (err) {
-        // No process leaves half a value, but a disk may. The next change replaces it.
-        if (err instanceof SyntaxError) return { version, value: undefined };
         // Replaced since the folder was listed.
-        if (!isCode(err, 'ENOENT')) throw err;
+        if (isCode(err, 'ENOENT')) continue;
+        // No process leaves half a value, but a disk may. The next change replaces it.
+        if (!(err instanceof SyntaxError)) throw err;
+        this.#onSpoilt(path);
+        return { ...NONE, version };
       }
     }
   }
 
   #publish(version: number, value: unknown): boolean {
-    const draft = `${this.#path(version)}.${process.pid}`;
+    const draft = `${this.#path(version)}.${this.#draft}`;
     try {
       writeFileSync(draft, JSON.stringify(value), { mode: 0o600 });
       linkSync(draft, this.#path(version));
@@ -99,6 +114,14 @@ export class SharedValue {
     return join(this.#folder, `${this.#name}-${version}`);
   }
 }
+
+interface Loaded {
+  readonly version: number;
+  readonly file: string;
+  readonly value: unknown;
+}
+
+const NONE: Loaded = { version: 0, file: '', value: undefined };
 
 function isCode(err: unknown, code: string): boolean {
   return typeof err === 'object' && err !== null && 'code' in err && err.code === code;

@@ -1,0 +1,59 @@
+import { randomInt } from 'node:crypto';
+import type { Config } from '../config.js';
+import type { Logger } from '../log.js';
+import { startTime } from '../metrics/ledger/process-identity.js';
+import { claim } from '../metrics/service-folder/ownership.js';
+import { ServiceFolder } from '../metrics/service-folder/service-folder.js';
+
+/** The service's folder, and what this primary may do with it. */
+export interface ClaimedFolder {
+  readonly folder: ServiceFolder;
+  /** Names this process there. */
+  readonly owner: number;
+  /** Whether counts go on where an earlier primary's ended, and stay for a later one. */
+  readonly keep: boolean;
+  /** Whether the folder is of no use to anybody after this process. */
+  readonly isTemporary: boolean;
+  /** Why they do not, where nobody has asked for that. */
+  readonly warning?: string;
+}
+
+/** Finds or makes the folder of this service, and claims it. Never rejects: without a folder workers count in memory. */
+export async function claimFolder(config: Config, program: string, log: Logger): Promise<ClaimedFolder> {
+  const owner = randomInt(1, 2 ** 32);
+  const { serviceName, port, host = '', metricsPrefix, metricsKeep: keep } = config;
+  const open = (identity: readonly string[]) =>
+    new ServiceFolder({
+      base: config.ledgerDir,
+      identity: ['primary', ...identity],
+      onRefused: (path) =>
+        log.warn({ path }, 'The folder is not this user’s alone: another one keeps the counts'),
+      onError: (err) => log.warn({ err }, 'No folder for counts: those of a killed worker would be lost'),
+    });
+  const alone = [String(process.pid), String(startTime(process.pid) ?? Date.now())];
+  const isKnown = serviceName !== undefined || port !== 0;
+  // Nobody who comes later can know a port that the system chose.
+  const folder = open(
+    !isKnown
+      ? alone
+      : serviceName === undefined
+        ? [program, host, String(port), metricsPrefix]
+        : [serviceName],
+  );
+  if (await isClaimed(folder, owner, log))
+    return { folder, owner, keep: keep && isKnown, isTemporary: !isKnown };
+  const warning = `${folder.path} belongs to another running service: counts begin at 0; SERVICE_NAME tells the two apart`;
+  const own = open(alone);
+  await isClaimed(own, owner, log);
+  return { folder: own, owner, keep: false, isTemporary: true, warning };
+}
+
+/** False where another living primary has it. */
+export async function isClaimed(folder: ServiceFolder, owner: number, log: Logger): Promise<boolean> {
+  try {
+    return await claim(folder, owner);
+  } catch (err) {
+    log.debug({ err, path: folder.path }, 'The folder for counts cannot be claimed');
+    return true;
+  }
+}

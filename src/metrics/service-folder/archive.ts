@@ -1,0 +1,173 @@
+import { Aggregation, type Counts } from '../exposition/aggregation.js';
+import { LedgerSource } from '../exposition/ledger-source.js';
+import { EXIT_REASONS, type ExitReason } from '../supervision-metrics.js';
+import { parseCounts } from './archived-counts.js';
+import { readReport } from './process-report.js';
+import type { ServiceFolder } from './service-folder.js';
+import { SharedValue } from './shared-value.js';
+
+export type Exits = Readonly<Record<ExitReason, number>>;
+
+/** What the processes of a service that are gone have left. */
+export interface Archive {
+  /** When it was begun, in ms since 1970; undefined where there is none yet. */
+  readonly since?: number;
+  /** Whose counts are in it. */
+  readonly folded: readonly number[];
+  readonly exits: Exits;
+  /** Lines of the log, where a primary counts them for all its workers. */
+  readonly linesLost: number;
+  readonly counts: Counts;
+}
+
+const VERSION = 2;
+
+const NO_EXITS: Exits = { drained: 0, recycled: 0, crashed: 0, killed: 0, hung: 0, boot_failed: 0 };
+export const EMPTY: Archive = {
+  folded: [],
+  exits: NO_EXITS,
+  linesLost: 0,
+  counts: { rows: [], metrics: [] },
+};
+
+/** How many processes are remembered as folded: more than can end while one scrape is made. */
+export const REMEMBERED = 1_000;
+
+export interface CountArchiveOptions {
+  readonly folder: ServiceFolder;
+  /** Upper bounds of the request histogram in seconds, ascending, without +Inf. */
+  readonly buckets: readonly number[];
+  /** Called with what has to begin anew, and why. */
+  readonly onLoss: (message: string) => void;
+}
+
+/** Keeps the counts of processes that are gone, each of them once, whoever notices and whatever fails in between. */
+export class CountArchive {
+  readonly #folder: ServiceFolder;
+  readonly #buckets: readonly number[];
+  readonly #onLoss: (message: string) => void;
+  readonly #shared: SharedValue;
+  #last: { readonly value: unknown; readonly archive: Archive } = { value: undefined, archive: EMPTY };
+
+  constructor({ folder, buckets, onLoss }: CountArchiveOptions) {
+    this.#folder = folder;
+    this.#buckets = buckets;
+    this.#onLoss = onLoss;
+    this.#shared = new SharedValue(folder.path, 'archive', (path) =>
+      onLoss(`${path} is damaged: the counts in it are lost`),
+    );
+  }
+
+  /** The same object as before while it is unchanged. Throws when it cannot be read. */
+  read(): Archive {
+    return this.#parse(this.#shared.read());
+  }
+
+  /** Takes in what these processes have counted, unless it is in already, and removes their files. Throws when it fails. */
+  fold(gone: readonly number[]): void {
+    if (gone.length === 0) return;
+    this.#shared.update((value) => {
+      const archive = this.#parse(value);
+      const unknown = gone.filter((id) => !archive.folded.includes(id));
+      return unknown.length > 0 ? this.#format(this.#add(archive, unknown)) : undefined;
+    });
+    // The files last: if this process ends before, the next one that looks finds the ids in the archive.
+    for (const id of gone) this.#folder.remove(id);
+  }
+
+  /** Replaces all that there is, where nobody else writes. Throws when it fails. */
+  replace(archive: Archive): void {
+    this.#shared.update(() => this.#format(archive));
+  }
+
+  /** Puts back what was there, where somebody has removed it. */
+  restore(archive: Archive): void {
+    this.#shared.update((value) => (value === undefined ? this.#format(archive) : undefined));
+  }
+
+  /** Starts from nothing, unless somebody has changed what was `seen`; these processes are of the time before. */
+  reset(seen: Archive, gone: readonly number[]): void {
+    this.#shared.update((value) => {
+      const archive = this.#parse(value);
+      if (JSON.stringify(archive) !== JSON.stringify(seen)) return undefined;
+      return this.#format({ ...EMPTY, folded: [...archive.folded, ...gone].slice(-REMEMBERED) });
+    });
+    this.fold(gone);
+  }
+
+  #add(archive: Archive, gone: readonly number[]): Archive {
+    const exits = { ...archive.exits };
+    const aggregation = new Aggregation({ buckets: this.#buckets, reserved: [] });
+    aggregation.gone = archive.counts;
+    for (const id of gone) {
+      const report = readReport(this.#folder.report(id));
+      exits[report?.exit ?? (report ? 'killed' : 'boot_failed')] += 1;
+      const { path: folder } = this.#folder;
+      const source = new LedgerSource({ folder, id, buckets: this.#buckets, birth: report?.birth ?? 0 });
+      if (report) aggregation.read(source, report.snapshot);
+      source.retireTo(aggregation);
+    }
+    const folded = [...archive.folded, ...gone].slice(-REMEMBERED);
+    return { ...archive, folded, exits, counts: aggregation.gone };
+  }
+
+  #format(archive: Archive): object {
+    return { version: VERSION, buckets: this.#buckets, since: Date.now(), ...archive };
+  }
+
+  #parse(value: unknown): Archive {
+    if (value === this.#last.value) return this.#last.archive;
+    this.#last = { value, archive: this.#read(value) };
+    return this.#last.archive;
+  }
+
+  #read(value: unknown): Archive {
+    try {
+      const {
+        version,
+        buckets,
+        since,
+        folded,
+        exits,
+        linesLost = 0,
+        counts,
+      }: Record<string, unknown> = Object(value);
+      if (version !== VERSION) {
+        this.#onLoss(`the archive in ${this.#folder.path} is of another version: counts begin anew`);
+        return EMPTY;
+      }
+      const areSame = JSON.stringify(buckets) === JSON.stringify(this.#buckets);
+      if (!areSame) this.#onLoss('METRICS_BUCKETS has changed: the request histograms begin anew');
+      return {
+        since: countIn(since),
+        folded: idsIn(folded),
+        exits: exitsIn(exits),
+        linesLost: countIn(linesLost),
+        counts: parseCounts(counts, areSame),
+      };
+    } catch (err) {
+      this.#onLoss(`the archive in ${this.#folder.path} is damaged: counts begin anew (${String(err)})`);
+      return EMPTY;
+    }
+  }
+}
+
+function idsIn(value: unknown): number[] {
+  if (!Array.isArray(value)) throw new Error('no list of ids');
+  return value.filter((id) => typeof id === 'number');
+}
+
+/** A reason that another version of the service did not know has not occurred. */
+function exitsIn(value: unknown): Exits {
+  const given: Record<string, unknown> = Object(value);
+  const exits = { ...NO_EXITS };
+  for (const reason of EXIT_REASONS) {
+    exits[reason] = countIn(given[reason] ?? 0);
+  }
+  return exits;
+}
+
+function countIn(value: unknown): number {
+  if (typeof value !== 'number' || !(value >= 0)) throw new Error('no count');
+  return value;
+}
