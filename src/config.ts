@@ -29,6 +29,8 @@ function table(read: Reader) {
     metricsPrefix: read('METRICS_PREFIX', PREFIX, 'flask_app_'),
     /** Upper bounds of the latency histogram in seconds, without +Inf. */
     metricsBuckets: read('METRICS_BUCKETS', BUCKETS, DEFAULT_BUCKETS),
+    /** Of an app without a description: how many different endpoints are counted by name; all others are `overflow`. */
+    metricsMaxEndpoints: read('METRICS_MAX_ENDPOINTS', whole(1, 100_000), 1_000),
     /** Adds a `worker` label to the default metrics instead of merging them. */
     metricsPerWorker: read('METRICS_PER_WORKER', SWITCH, false),
     /** Shows what the API description foresees at 0 before anybody has counted it. */

@@ -8,9 +8,11 @@ import { heap, profile } from './inspect.js';
 import { logLevel } from './log-level.js';
 import { reload } from './reload.js';
 import { build, dev, generate } from './scripts.js';
+import { start } from './start.js';
 import { status } from './status.js';
 
 const COMMANDS: Readonly<Record<string, Command>> = {
+  start,
   init,
   build,
   generate,
@@ -24,6 +26,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
 
 const USAGE = `Usage: koa-cluster-metrics COMMAND [--port PORT]
 
+  start FILE                          run the app that a module exports, on all cores
   init FOLDER                         make a new project: an API description, its handlers, tests
   build [--if-needed]                 build dist/ of the project in this folder
   generate                            write the types of its API description

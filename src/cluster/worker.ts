@@ -1,8 +1,7 @@
 import type { Readable } from 'node:stream';
 import { collectDefaultMetrics, register } from 'prom-client';
 import type { Config } from '../config.js';
-import { type ServiceSource, loadService } from '../http/define-service.js';
-import { type StartedService, startService } from '../http/start-service.js';
+import type { Start, StartedService } from '../http/start-service.js';
 import { isConnectionHandle } from '../server/connection-handle.js';
 import { type DrainOptions, Server } from '../server/http-server.js';
 import { openLog, type Logger } from '../log.js';
@@ -32,15 +31,11 @@ const GOODBYE_MS = 1_000;
 const SNAPSHOT_MS = 600_000;
 
 /** A worker's life: boot, listen, ready, answer, drain, goodbye. */
-export async function runWorker(
-  source: ServiceSource,
-  config: Config,
-  assignment: WorkerAssignment,
-): Promise<void> {
+export async function runWorker(start: Start, config: Config, assignment: WorkerAssignment): Promise<void> {
   const { log, linesLost } = openLog(config.logLevel);
   const worker = new Worker(config, assignment, log.child({ worker: assignment.generation }), linesLost);
   try {
-    await worker.boot(source);
+    await worker.boot(start);
   } catch (err) {
     worker.failBoot(err);
   }
@@ -88,7 +83,7 @@ class Worker {
     this.#wear = watchWear(config, () => this.#metrics.answered().reduce((sum, count) => sum + count, 0));
   }
 
-  async boot(source: ServiceSource): Promise<void> {
+  async boot(start: Start): Promise<void> {
     process.on('uncaughtException', (err) => this.#fail(err));
     process.on('message', (value, handle: unknown) => {
       const message = parsePrimaryMessage(value);
@@ -97,7 +92,7 @@ class Worker {
     });
     const config = this.#config;
     this.#registerMetrics();
-    this.#service = await startService(await loadService(source), {
+    this.#service = await start({
       config,
       log: this.#log,
       metrics: this.#metrics,

@@ -1,5 +1,3 @@
-import type { Middleware } from 'koa';
-
 /** A series of request counts that is there, at 0, before anybody has made a request. */
 interface Foreseen {
   readonly method: string;
@@ -21,7 +19,7 @@ interface Layer {
 const STATUSES = [200, 500, 503];
 
 /** The routes of the routers that are mounted in a Koa app itself, with their prefixes and those of routers within routers. */
-export function knownRoutes(middleware: readonly Middleware[]): Foreseen[] {
+export function knownRoutes(middleware: readonly unknown[]): Foreseen[] {
   return middleware.flatMap((layer) => (layer as RouterMiddleware).router?.stack ?? []).flatMap(foreseen); // a function may have any property
 }
 

@@ -1,13 +1,10 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import type Koa from 'koa';
 import type { Context } from 'koa';
 import { measurementOf } from '../http/measure.js';
 import type { Logger } from '../log.js';
 import type { EndpointLabels } from './endpoint-labels.js';
+import { type ForeignApp, isKoa, type KoaApp } from './foreign-app.js';
 import { expressRoute, koaRoute } from './matched-route.js';
-
-/** An app that was written without this package: Koa's, or any request listener, such as Express'. */
-export type ForeignApp = Koa | RequestListener;
 
 /** Says what a request is counted under, asked when its answer is ready: by a Koa app's context, or the request of any other. */
 export type EndpointOf = (request: Context & IncomingMessage) => string | undefined;
@@ -20,20 +17,22 @@ interface ListenerOptions {
 
 /** The listener of an app, which counts each request under the route that serves it. */
 export function listenerOf(app: ForeignApp, options: ListenerOptions): RequestListener {
-  return typeof app === 'function' ? plainListener(app, options) : koaListener(app, options);
+  return isKoa(app) ? koaListener(app, options) : plainListener(app, options);
 }
 
-function koaListener(app: Koa, { labels, log, endpoint = koaRoute }: ListenerOptions): RequestListener {
+/** What the types of Koa leave open: it makes each context by this method of the app. */
+type ContextMaker = { createContext(req: IncomingMessage, res: ServerResponse): Context & IncomingMessage };
+
+function koaListener(app: KoaApp, { labels, log, endpoint = koaRoute }: ListenerOptions): RequestListener {
   // Without a listener Koa writes errors to the console.
-  if (app.listenerCount('error') === 0) app.on('error', (err: unknown) => logUnexpected(log, err));
-  const createContext = app.createContext.bind(app);
-  Object.assign(app, {
-    createContext(req: IncomingMessage, res: ServerResponse) {
-      const ctx = createContext(req, res) as Context & IncomingMessage; // one of a Koa app is only asked for what a context has
-      measurementOf({ res }).endpoint = labels.late(() => endpoint(ctx));
-      return ctx;
-    },
-  });
+  if (app.listenerCount('error') === 0) app.on('error', (err) => logUnexpected(log, err));
+  const maker = app as KoaApp & ContextMaker; // every version has it
+  const createContext = maker.createContext.bind(app);
+  maker.createContext = (req, res) => {
+    const ctx = createContext(req, res);
+    measurementOf({ res }).endpoint = labels.late(() => endpoint(ctx));
+    return ctx;
+  };
   const handle = app.callback();
   return (req, res) => void handle(req, res);
 }

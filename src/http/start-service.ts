@@ -9,7 +9,7 @@ import type { DrainOptions, Server } from '../server/http-server.js';
 import { createApp } from './app.js';
 import { loadContract } from './contract.js';
 import { checkService, type Service, ServiceError } from './define-service.js';
-import { readiness } from './readiness.js';
+import { type Findings, readiness } from './readiness.js';
 
 /** The part of the time for a drain that is kept for `stop`. */
 const STOP_SHARE = 1 / 8;
@@ -25,10 +25,14 @@ export interface Host {
   readonly accepting: () => boolean;
 }
 
-/** A service in this process, whatever server its requests come from. */
-export interface StartedService {
+/** What answers requests, whatever server they come from. */
+export interface Served {
   readonly app: Koa;
   readonly listener: RequestListener;
+}
+
+/** A service in this process. */
+export interface StartedService extends Served {
   /**
    * Tells handlers that this process drains, drains its server and ends what the service has started, all within the timeout.
    * Never rejects.
@@ -38,39 +42,66 @@ export interface StartedService {
   stop(timeoutMs: number): Promise<void>;
 }
 
+/** Starts a service, or anything else that is served, in a process. Throws what says why it can't be. */
+export type Start = (host: Host) => Promise<StartedService>;
+
+/** What an app of this process is made with. */
+export interface Made {
+  readonly provided: { readonly resources: unknown; readonly draining: AbortSignal };
+  readonly readiness: () => Promise<Findings>;
+}
+
 /**
  * Starts a service in this process: its resources first, then what serves it.
  * Throws ServiceError or ContractError, whose message is for the person who wrote the service.
  */
-export async function startService(service: Service, host: Host): Promise<StartedService> {
-  const { config, log } = host;
+export function startService(service: Service, host: Host): Promise<StartedService> {
   checkService(service);
   const contract = loadContract(service);
+  return startWith(service, host, (made) =>
+    served(
+      createApp({
+        ...host,
+        ...made,
+        contract,
+        middleware: service.middleware ?? [],
+        afterRouting: service.afterRouting ?? [],
+        security: service.security ?? {},
+      }),
+    ),
+  );
+}
+
+/** What an app answers with. */
+export function served(app: Koa): Served {
+  const handle = app.callback();
+  return { app, listener: (req, res) => void handle(req, res) };
+}
+
+/** Starts what an app needs, makes it, and ends what was started. Throws ServiceError where `start` fails. */
+export async function startWith(
+  service: Pick<Service, 'start' | 'ready' | 'stop'>,
+  host: Host,
+  make: (made: Made) => Served | Promise<Served>,
+): Promise<StartedService> {
+  const { log } = host;
   const draining = new AbortController();
   setMaxListeners(0, draining.signal);
   const resources = await startResources(service, host);
   const checks = Object.entries(service.ready ?? {}).map(
     ([name, check]) => [name, () => check(resources as never)] as const, // they are of one `start`
   );
-  const app = createApp({
-    ...host,
-    contract,
-    middleware: service.middleware ?? [],
-    afterRouting: service.afterRouting ?? [],
-    security: service.security ?? {},
+  const made = await make({
     readiness: readiness(Object.fromEntries(checks), log),
     provided: { resources, draining: draining.signal },
-    config,
   });
-  const handle = app.callback();
   const stop = async (timeoutMs: number): Promise<void> => {
     draining.abort();
     await within(timeoutMs, () => service.stop?.(resources as never)) // of one `start`
       .catch((err: unknown) => log.error({ err }, '"stop" of the service failed'));
   };
   return {
-    app,
-    listener: (req, res) => void handle(req, res),
+    ...made,
     stop,
     end: async (server, options) => {
       draining.abort();
@@ -83,7 +114,7 @@ export async function startService(service: Service, host: Host): Promise<Starte
   };
 }
 
-async function startResources({ start }: Service, { config, log }: Host): Promise<unknown> {
+async function startResources({ start }: Pick<Service, 'start'>, { config, log }: Host): Promise<unknown> {
   if (!start) return undefined;
   try {
     return await within(config.workerTimeoutMs, () => start({ config, log }));

@@ -2,9 +2,8 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { collectDefaultMetrics, register } from 'prom-client';
 import type { Config } from '../config.js';
-import { type ServiceSource, loadService } from '../http/define-service.js';
 import { createMetricsListener } from '../http/metrics-route.js';
-import { type StartedService, startService } from '../http/start-service.js';
+import type { Start, StartedService } from '../http/start-service.js';
 import { Server } from '../server/http-server.js';
 import { createLog, type Logger } from '../log.js';
 import { Ledger } from '../metrics/ledger/ledger.js';
@@ -27,7 +26,7 @@ const GRACE_MS = 2_000;
  * Runs one instance of the service in somebody else's cluster: PM2's cluster mode, where PM2 is the primary. It serves, and
  * answers /metrics for all instances of the app.
  */
-export async function runInstance(source: ServiceSource, config: Config): Promise<void> {
+export async function runInstance(start: Start, config: Config): Promise<void> {
   // PM2 takes the log from process.stdout.
   const log = createLog(config.logLevel, process.stdout).child({ instance: slot() });
   const instance = new Instance(config, log);
@@ -41,7 +40,7 @@ export async function runInstance(source: ServiceSource, config: Config): Promis
   });
   process.on('uncaughtException', (err) => instance.fail(err));
   try {
-    await instance.start(source);
+    await instance.start(start);
   } catch (err) {
     process.stderr.write(`${bootProblem(err, config)}\n`);
     process.exit(1);
@@ -71,12 +70,12 @@ class Instance {
   }
 
   /** Resolves when it serves. Rejects with the reason why it cannot. */
-  async start(source: ServiceSource): Promise<void> {
+  async start(start: Start): Promise<void> {
     const { port, host } = this.#config;
     const metrics = await this.#count();
     const gatherer = this.#siblings ?? processGatherer(this.#config.metricsPrefix, metrics, register);
     const gather: Gather = async (format) => (await gatherer.gather(format)).bytes;
-    this.#service = await startService(await loadService(source), {
+    this.#service = await start({
       config: this.#config,
       log: this.#log,
       metrics,

@@ -12,6 +12,8 @@ import { childrenOf, groupMembers } from './processes';
 export interface ServiceOptions {
   /** The program, from the package's folder or absolute. Default `dist/main.js`. */
   readonly program?: string;
+  /** What the program is given on its command line. */
+  readonly args?: readonly string[];
   /** On top of PATH, HOST=127.0.0.1, a free PORT, WEB_CONCURRENCY=2 and a ledger folder of its own. */
   readonly env?: Readonly<Record<string, string>>;
   /** Default the package's folder. */
@@ -47,7 +49,7 @@ export class Service {
     const program = options.program ?? join(root, 'dist/main.js');
     this.port = port;
     this.ledgerDir = ledgerDir;
-    this.#child = spawn(command, [...before, program], {
+    this.#child = spawn(command, [...before, program, ...(options.args ?? [])], {
       cwd: options.cwd ?? root,
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],

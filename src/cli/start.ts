@@ -1,0 +1,25 @@
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { ForeignApp } from '../foreign/foreign-app.js';
+import { serve } from '../main.js';
+import type { CommandInput } from './command.js';
+import { CommandError } from './command-error.js';
+
+/** Runs the app that a module exports: as its default, or as `module.exports`. The primary does not load it. */
+export async function start({ words }: CommandInput): Promise<void> {
+  const [file, ...rest] = words;
+  if (file === undefined || rest.length > 0)
+    throw new CommandError('start wants the file of a module that exports an app.');
+  const path = resolve(file);
+  if (!existsSync(path)) throw new CommandError(`There is no file ${file}.`);
+  await serve(() => load(path));
+}
+
+/** CommonJS, also compiled from an ES module; an ES module; TypeScript where Node strips types. */
+async function load(path: string): Promise<ForeignApp> {
+  const { default: exported }: { default?: unknown } = await import(pathToFileURL(path).href);
+  const app =
+    typeof exported === 'object' && exported !== null && 'default' in exported ? exported.default : exported;
+  return app as ForeignApp; // `serve` checks it
+}
