@@ -1,9 +1,4 @@
-/** A series of request counts that is there, at 0, before anybody has made a request. */
-interface Foreseen {
-  readonly method: string;
-  readonly endpoint: string;
-  readonly statuses: readonly number[];
-}
+import type { Foreseen } from '../metrics/foreseen.js';
 
 /** What @koa/router leaves on the middleware that it makes. */
 interface RouterMiddleware {

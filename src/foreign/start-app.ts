@@ -2,10 +2,11 @@ import { createApp } from '../http/app.js';
 import type { Contract } from '../http/contract.js';
 import type { StartTools } from '../http/define-service.js';
 import { pathOf } from '../http/request-target.js';
+import type { Foreseen } from '../metrics/foreseen.js';
 import { SERVICE_OPERATIONS } from '../http/service-operations.js';
 import { type Host, type StartedService, served, startWith } from '../http/start-service.js';
 import { EndpointLabels } from './endpoint-labels.js';
-import { appOf, type AppSource, type ForeignApp, isKoa } from './foreign-app.js';
+import { appOf, type AppSource, isKoa } from './foreign-app.js';
 import { knownRoutes } from './known-routes.js';
 import { type EndpointOf, listenerOf } from './listener.js';
 
@@ -37,7 +38,9 @@ export function startApp<Started>(
     const app = await appOf(source, made.provided.resources);
     const service = served(createApp({ ...host, ...made, contract: NOTHING }));
     const listener = listenerOf(app, { log: host.log, endpoint: options.endpoint, labels: labelsOf(host) });
-    const own = ownPaths(app, host);
+    const routes = isKoa(app) ? knownRoutes(app.middleware) : [];
+    if (host.config.metricsZeros) host.metrics.foreseen.push(...routes);
+    const own = ownPaths(routes, host);
     return {
       app: service.app,
       listener: (req, res) =>
@@ -61,9 +64,9 @@ function labelsOf({ config, metrics, log }: Host): EndpointLabels {
 }
 
 /** The paths that the service answers itself. One that the app has a route for is the app's. */
-function ownPaths(app: ForeignApp, { config }: Host): Set<string> {
+function ownPaths(routes: readonly Foreseen[], { config }: Host): Set<string> {
   const { metrics, livez, readyz } = SERVICE_OPERATIONS;
-  const taken = new Set(isKoa(app) ? knownRoutes(app.middleware).map(({ endpoint }) => endpoint) : []);
+  const taken = new Set(routes.map(({ endpoint }) => endpoint));
   const paths = [livez, readyz, ...(config.metricsPort === undefined ? [metrics] : [])];
   return new Set(paths.filter((path) => !taken.has(path)));
 }

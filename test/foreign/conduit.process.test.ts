@@ -45,6 +45,18 @@ describe('served on two workers', () => {
     service = await start();
     await service.allReady(2);
   });
+
+  test('the routes of the app are there at 0 before anybody has asked for them', async () => {
+    const series = (await service.scrape()).get('flask_app_request_count')?.samples ?? [];
+    const zeros = series.filter(({ value }) => value === 0).map(({ labels }) => labels);
+    expect(zeros).toContainEqual({
+      method: 'POST',
+      endpoint: '/api/articles/:slug/comments',
+      http_status: '500',
+    });
+    expect(zeros).toContainEqual({ method: 'GET', endpoint: '/api/tags', http_status: '200' });
+  });
+
   conduitSuite(() => `http://127.0.0.1:${service.port}`);
 
   test('each request is counted under the route that served it', async () => {
