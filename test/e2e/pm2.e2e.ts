@@ -161,16 +161,24 @@ describe('PM2 in cluster mode', () => {
     }
   });
 
-  test('counts begin anew when the app is started again, and its log is where PM2 keeps it', async () => {
-    const app = await start('ecosystem.cluster.config.js');
-    await request(app.port, '/hello/you');
-    await app.run('stop', 'koa-cluster-metrics');
-    await app.run('start', 'koa-cluster-metrics');
-    const families = await app.scrape();
-    expect(total(families, 'flask_app_request_count', HELLO)).toBe(0);
-    expect(total(families, 'flask_app_worker_exits_total')).toBe(0);
-    expect(app.logs()).toContain('"instance":1');
-  });
+  test.each([
+    [1, 'go on', {}],
+    [0, 'begin anew', { METRICS_KEEP: 'off' }],
+  ])(
+    'when the app is started again %d of 1 is counted: counts %s with %j',
+    async (counted, _, env: Record<string, string>) => {
+      const app = await start('ecosystem.cluster.config.js', env);
+      await request(app.port, '/hello/you');
+      await app.run('stop', 'koa-cluster-metrics');
+      await app.run('start', 'koa-cluster-metrics');
+      const families = await app.scrape();
+      expect(total(families, 'flask_app_request_count', HELLO)).toBe(counted);
+      expect(total(families, 'flask_app_worker_exits_total', { reason: 'drained' })).toBe(
+        counted * INSTANCES,
+      );
+      expect(app.logs()).toContain('"instance":1');
+    },
+  );
 });
 
 describe('PM2 in fork mode', () => {
