@@ -2,27 +2,13 @@
 // With --if-needed (npm start) nothing is built where dist/ is of these very sources, nor where it came without the compiler.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  readdirSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
-import { createRequire } from 'node:module';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { replaceFolder } from './replace-folder.mjs';
 
 const path = (name) => join(process.cwd(), name);
 const dist = path('dist');
 const compiler = path('node_modules/typescript/bin/tsc');
-
-/** The package that this script belongs to. In its own repository that is the project, and what it has built is not there yet. */
-const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
 
 /** Where dist/ has the digest of what it was built of. */
 const DIGEST = '.sources';
@@ -50,29 +36,19 @@ function isBuiltOf(digest) {
 }
 
 async function build(digest) {
-  const { generate } = await import('./generate.mjs');
-  await generate();
+  const { copyDescription, generate } = await import('./generate.mjs');
+  const { openapi, checked, file } = await generate();
   removeLeftovers();
   const next = path(`.dist-${process.pid}`);
   mkdirSync(next);
   try {
     compile(next);
-    cpSync(path('swagger'), join(next, 'generated/swagger'), { recursive: true });
-    compileDescription(next);
+    openapi.writeCompiled(checked, copyDescription(file, join(next, 'generated')));
     writeFileSync(join(next, DIGEST), digest);
     replaceFolder(dist, next);
   } finally {
     rmSync(next, { recursive: true, force: true });
   }
-}
-
-function compileDescription(folder) {
-  const own = join(folder, 'openapi/compile-description.js');
-  const module = existsSync(own) ? own : join(PACKAGE, 'dist/openapi/compile-description.js');
-  createRequire(import.meta.url)(module).compileDescription(
-    path('swagger/swagger.yaml'),
-    join(folder, 'generated/swagger/swagger.yaml'),
-  );
 }
 
 function removeLeftovers() {

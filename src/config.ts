@@ -64,6 +64,8 @@ function table(read: Reader) {
     trustProxy: read('TRUST_PROXY', HOPS, 0),
     /** What happens to an answer that contradicts the description: a 500, a line in the log, nothing. */
     validateResponses: read('VALIDATE_RESPONSES', oneOf(['on', 'report', 'off']), 'on'),
+    /** Is a query parameter that the description does not have a 400? */
+    strictQuery: read('STRICT_QUERY', oneOf(['on', 'off']), 'off') === 'on',
     pushgatewayUrl: read('PUSHGATEWAY_URL', WEB_ADDRESS, undefined),
     /** Whether counts go on after a restart of the service. */
     metricsKeep: read('METRICS_KEEP', SWITCH, true),

@@ -36,6 +36,7 @@ test('an empty environment gives the documented defaults', () => {
     requestTimeoutMs: 30_000,
     keepAliveTimeoutMs: 65_000,
     maxHeaderSize: undefined,
+    strictQuery: false,
     validateResponses: 'on',
     pushgatewayUrl: undefined,
     ledgerDir: '/somewhere',

@@ -7,7 +7,7 @@ import { multipartReader } from './multipart-body.js';
 import { Problem } from './problem.js';
 import { streamBody } from './stream-body.js';
 import { textReader } from './text-body.js';
-import { tooLarge } from './too-large.js';
+import { tooLarge } from './body-problem.js';
 
 /** Content codings (RFC 9110 section 8.4.1) that are undone. */
 const CODINGS = ['gzip', 'deflate', 'br'];

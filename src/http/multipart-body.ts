@@ -1,5 +1,5 @@
-import { createWriteStream } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { createWriteStream, mkdtempSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -62,7 +62,7 @@ class Upload {
   readonly #ctx: Context;
   readonly #content: BodyContent;
   readonly #limit: number;
-  #folder: Promise<string> | undefined;
+  #folder: string | undefined;
 
   constructor(ctx: Context, content: BodyContent, limit: number) {
     this.#ctx = ctx;
@@ -93,7 +93,7 @@ class Upload {
 
   async remove(): Promise<void> {
     await Promise.allSettled(this.#files.map(([, file]) => file));
-    if (this.#folder) await rm(await this.#folder, { recursive: true, force: true });
+    if (this.#folder !== undefined) await rm(this.#folder, { recursive: true, force: true });
   }
 
   #parser(): BusboyInstance {
@@ -119,8 +119,9 @@ class Upload {
 
   async #store(stream: Readable, filename: string | undefined, type: string): Promise<UploadedFile> {
     const index = this.#files.length;
-    const folder = await (this.#folder ??= mkdtemp(join(tmpdir(), 'upload-')));
-    const path = join(folder, String(index));
+    // Not awaited: an error of the stream that nobody listens to yet would end the process.
+    this.#folder ??= mkdtempSync(join(tmpdir(), 'upload-'));
+    const path = join(this.#folder, String(index));
     const target = createWriteStream(path, { flags: 'wx', mode: 0o600 });
     await pipeline(stream, target);
     return new UploadedFile(path, filename, type, target.bytesWritten);

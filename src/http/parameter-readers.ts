@@ -1,6 +1,8 @@
 import type { Context } from 'koa';
+import type { Operation } from '../openapi/operation.js';
 import type { Location, Parameter } from '../openapi/parameters.js';
 import { type Fields, cookieFields, queryFields } from './fields.js';
+import { Problem } from './problem.js';
 import { queryOf } from './request-target.js';
 import { fieldReader, textReader } from './serialized.js';
 
@@ -13,14 +15,53 @@ export type ParameterReader = (ctx: Context) => Values;
 const NOTHING: Values = Object.freeze({});
 
 /** Makes the readers of an operation. A location without parameters costs nothing to read. */
-export function parameterReaders(parameters: readonly Parameter[]): Record<Location, ParameterReader> {
+export function parameterReaders(
+  { parameters, queryKeys }: Pick<Operation, 'parameters' | 'queryKeys'>,
+  strictQuery: boolean,
+): Record<Location, ParameterReader> {
   const of = (location: Location) => parameters.filter((parameter) => parameter.in === location);
   return {
     path: reader(of('path').map(pathValue), (ctx) => ctx['params'] as Values), // the router has set them
-    query: reader(fieldValues(of('query')), (ctx) => queryFields(queryOf(ctx.req.url ?? ''))),
+    query: strictQuery
+      ? strictReader(of('query'), queryKeys)
+      : reader(fieldValues(of('query')), queryOfRequest),
     header: reader(of('header').map(headerValue), (ctx) => ctx.req.headers),
     cookie: reader(fieldValues(of('cookie')), (ctx) => cookieFields(ctx.req.headers.cookie ?? '')),
   };
+}
+
+function queryOfRequest(ctx: Context): Fields {
+  return queryFields(queryOf(ctx.req.url ?? ''));
+}
+
+/** Throws a 400 for what is not declared. */
+function strictReader(parameters: readonly Parameter[], keys: readonly string[]): ParameterReader {
+  const isDeclared = declaredNames(parameters);
+  const declared = (name: string) => isDeclared(name) || keys.includes(name);
+  const read = reader(fieldValues(parameters), queryOfRequest);
+  return (ctx) => {
+    const unknown = [...queryOfRequest(ctx).names].filter((name) => !declared(name));
+    if (unknown.length > 0)
+      throw new Problem(400, 'The request does not match the API description.', {
+        errors: unknown.map((name) => ({ in: 'query', path: `/${name}`, message: 'is not declared' })),
+      });
+    return read(ctx);
+  };
+}
+
+/** Is a field one of these parameters, or a part of one? */
+function declaredNames(parameters: readonly Parameter[]): (name: string) => boolean {
+  const objects = parameters.filter(
+    ({ shape, content }) => shape.types.has('object') && content === undefined,
+  );
+  const nested = objects.filter(({ style }) => style === 'deepObject').map(({ name }) => `${name}[`);
+  const exploded = objects.filter(({ style, explode }) => style === 'form' && explode);
+  if (exploded.some(({ shape }) => shape.others !== undefined)) return () => true;
+  const names = new Set([
+    ...parameters.map(({ name }) => name),
+    ...exploded.flatMap(({ shape }) => [...shape.properties.keys()]),
+  ]);
+  return (name) => names.has(name) || nested.some((start) => name.startsWith(start));
 }
 
 /** Takes the value of one parameter out of what its location has. */

@@ -18,13 +18,13 @@ export type Serve = (ctx: Context) => Promise<void> | undefined;
 type Answer = (request: object, ctx: Context) => Promise<void> | undefined;
 
 export interface ServeDeps {
-  readonly config: Pick<Config, 'bodyLimit' | 'validateResponses'>;
+  readonly config: Pick<Config, 'bodyLimit' | 'strictQuery' | 'validateResponses'>;
   readonly log: Logger;
 }
 
 /** The end of the middleware for one operation: reads what is declared, validates it, and answers what the handler returns. */
 export function serveOperation(operation: Operation, handler: AnyHandler, deps: ServeDeps): Serve {
-  const { bodyLimit, validateResponses } = deps.config;
+  const { bodyLimit, strictQuery, validateResponses } = deps.config;
   // What the generated types promise to the handler is what the validator has checked.
   const handle = handler as Handle;
   const check =
@@ -32,11 +32,11 @@ export function serveOperation(operation: Operation, handler: AnyHandler, deps: 
   const answer = answering(operation, handle, check);
   const { body } = operation;
   if (!body) {
-    const serve = server(operation, undefined, answer);
+    const serve = server(operation, undefined, answer, strictQuery);
     return (ctx) => serve(ctx, undefined);
   }
   return bodyMiddleware(body, operation.bodyLimit ?? bodyLimit, (content) => {
-    const serve = server(operation, content, answer);
+    const serve = server(operation, content, answer, strictQuery);
     return content.kind === 'multipart' ? andRemoveUploads(serve) : serve;
   });
 }
@@ -46,8 +46,9 @@ function server(
   operation: Operation,
   content: BodyContent | undefined,
   answer: Answer,
+  strictQuery: boolean,
 ): (ctx: Context, body: unknown) => Promise<void> | undefined {
-  const { path, query, header, cookie } = parameterReaders(operation.parameters);
+  const { path, query, header, cookie } = parameterReaders(operation, strictQuery);
   const validate = validatorOf(operation, content);
   return (ctx, body) => {
     const principal: unknown = ctx['principal'];

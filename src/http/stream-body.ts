@@ -1,8 +1,7 @@
 import { Readable, pipeline } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import type { Context } from 'koa';
-import { Problem } from './problem.js';
-import { tooLarge } from './too-large.js';
+import { tooLarge, unreadable } from './body-problem.js';
 
 /**
  * The bytes of a body, inflated, as they come. Nothing is read before somebody reads it. It fails with
@@ -38,8 +37,6 @@ async function* inflatedBytes(inflate: Readable): AsyncGenerator<Buffer> {
   try {
     yield* inflate as AsyncIterable<Buffer>; // zlib gives nothing else
   } catch (cause) {
-    throw new Problem(400, 'The body could not be read: it is cut off or its Content-Encoding is broken.', {
-      cause,
-    });
+    throw unreadable(cause);
   }
 }

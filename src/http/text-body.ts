@@ -2,8 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import type { Context, Middleware, Next } from 'koa';
 import { malformed } from './json-body.js';
 import { readPlainBody } from './plain-body.js';
-import { Problem } from './problem.js';
-import { tooLarge } from './too-large.js';
+import { tooLarge, unreadable } from './body-problem.js';
 
 /** As a string with a character for each byte: koa-bodyparser would put U+FFFD in place of what is not UTF-8. */
 const BYTES = { encoding: 'binary' };
@@ -52,7 +51,7 @@ function isPlain({ req: { headers } }: Context): boolean {
 function readProblem(error: Error & { status?: number; type?: string }, limit: number): Error {
   if (error.status === 413) return tooLarge(limit);
   if (error.type === 'request.aborted') return error;
-  return new Problem(400, 'The body could not be read: it is cut off or its Content-Encoding is broken.');
+  return unreadable();
 }
 
 function decodeUtf8(bytes: Buffer): string {

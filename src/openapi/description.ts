@@ -88,7 +88,14 @@ export class Description {
 
   #finding(path: readonly string[], reason: string): Finding {
     if (!this.artifact) return this.bundle.finding(path, reason);
-    return { file: relative('.', this.file), line: 1, column: 1, pointer: pointerTo(path), reason };
+    return {
+      file: relative('.', this.file),
+      line: 1,
+      column: 1,
+      pointer: pointerTo(path),
+      keyword: path.at(-1) ?? '',
+      reason,
+    };
   }
 }
 

@@ -3,6 +3,7 @@ import type { Place } from './description.js';
 import { LOCATIONS, type Parameter, declaredParameter, valuesSchema } from './parameters.js';
 import { namesIn } from './paths.js';
 import { type DeclaredResponses, type Success, declaredResponses, successOf } from './responses.js';
+import { securityOf } from './security.js';
 import type { Defaults } from './schemas/defaults.js';
 import type { Schemas } from './schemas/schemas.js';
 import type { Validator } from './schemas/validation.js';
@@ -18,6 +19,8 @@ export interface Operation {
   readonly routes: readonly string[];
   readonly place: Place;
   readonly parameters: readonly Parameter[];
+  /** Query parameters that are credentials. */
+  readonly queryKeys: readonly string[];
   /** Of a request without body: `{ path, query, header, cookie }`. Not there if there is nothing to validate. */
   readonly validate: Validator | undefined;
   readonly body: DeclaredBody | undefined;
@@ -62,8 +65,19 @@ export function compileOperation(options: OperationOptions): Operation | undefin
     responses: declaredResponses(place.at('responses'), schemas),
     success: successOf(place.at('responses')),
   }));
-  if (!operation || !answers) return undefined;
-  return { id, method: method.toUpperCase(), path, routes, place, parameters, ...operation, ...answers };
+  const keys = description.attempt(() => queryKeys(place));
+  if (!operation || !answers || !keys) return undefined;
+  return {
+    id,
+    method: method.toUpperCase(),
+    path,
+    routes,
+    place,
+    parameters,
+    queryKeys: keys,
+    ...operation,
+    ...answers,
+  };
 }
 
 /** A request that should have a body and has none is one for the validator of any body. */
@@ -80,6 +94,13 @@ function numberAt(place: Place, key: string, unit: string): number | undefined {
   if (value === undefined || (typeof value === 'number' && Number.isInteger(value) && value > 0))
     return value;
   return place.own(key).fail(`must be a number of ${unit} above 0`);
+}
+
+function queryKeys(place: Place): string[] {
+  const schemes = securityOf(place)
+    .flat()
+    .map(({ scheme }) => scheme);
+  return schemes.filter((scheme) => scheme.in === 'query').map(({ field }) => field);
 }
 
 /** Those of the operation, and those of its path that it does not state itself. */

@@ -230,5 +230,6 @@ function mapped(object: Mapping, change: (key: string, value: unknown) => unknow
 }
 
 function findingIn(source: SourceFile, path: readonly string[], reason: string): Finding {
-  return { file: source.file, ...source.positionOf(path), pointer: pointerTo(path), reason };
+  const keyword = path.findLast((key) => !/^\d+$/.test(key)) ?? '';
+  return { file: source.file, ...source.positionOf(path), pointer: pointerTo(path), keyword, reason };
 }

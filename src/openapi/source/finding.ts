@@ -5,5 +5,7 @@ export interface Finding {
   readonly column: number;
   /** The place as a JSON pointer. */
   readonly pointer: string;
+  /** The field that it is about. */
+  readonly keyword: string;
   readonly reason: string;
 }

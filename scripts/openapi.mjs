@@ -1,0 +1,70 @@
+// What src/openapi does with a description, for scripts that run before anything is built: it is compiled into a folder of its own
+// where the compiler is, and taken from dist/ where there are no sources.
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const path = (name) => fileURLToPath(new URL(`../${name}`, import.meta.url));
+const require = createRequire(import.meta.url);
+
+/** The modules of the room. */
+export function loadOpenapi() {
+  const compiler = path('node_modules/typescript/bin/tsc');
+  if (!existsSync(path('src/openapi')) || !existsSync(compiler)) return modulesIn(path('dist/openapi'));
+  const own = createHash('sha256').update(path('')).digest('hex').slice(0, 12);
+  const folder = path(`node_modules/.cache/openapi-${own}`);
+  const args = [
+    '-p',
+    path('scripts/tsconfig.openapi.json'),
+    '--outDir',
+    folder,
+    '--tsBuildInfoFile',
+    join(folder, '.tsbuildinfo'),
+  ];
+  const { status, stdout } = spawnSync(process.execPath, [compiler, ...args], { encoding: 'utf8' });
+  if (status !== 0) throw new Error(stdout);
+  return modulesIn(folder);
+}
+
+function modulesIn(folder) {
+  const names = [
+    'compile-description',
+    'project/handler-names',
+    'project/operation-types',
+    'project/security-types',
+    'project/stub',
+  ];
+  return Object.assign({}, ...names.map((name) => require(join(folder, `${name}.js`))));
+}
+
+/** The description of the project in the current folder. */
+export function descriptionFile() {
+  const names = [
+    'swagger/swagger.yaml',
+    'swagger/swagger.yml',
+    'swagger/swagger.json',
+    'swagger/openapi.yaml',
+    'swagger/openapi.yml',
+    'swagger/openapi.json',
+  ];
+  const found = names.find((name) => existsSync(name));
+  if (!found) throw new Error(`There is no API description: none of ${names.join(', ')} is here.`);
+  return found;
+}
+
+/** Says all that is wrong with a description; its warnings only where they are asked for. Throws where it can't be served. */
+export function report({ faults, warnings }, { withWarnings }) {
+  for (const finding of faults) console.error(lineOf(finding, 'error'));
+  if (withWarnings) for (const finding of warnings) console.error(lineOf(finding, 'warning'));
+  if (faults.length > 0)
+    throw new Error(
+      `${faults.length === 1 ? 'One thing is' : `${faults.length} things are`} wrong with the API description, or not supported.`,
+    );
+}
+
+function lineOf({ file, line, column, keyword, reason }, kind) {
+  return `${file}:${line}:${column} ${kind} ${keyword} ${reason}`;
+}

@@ -1,0 +1,29 @@
+// Writes a handler that is still to be filled in for each operation of the API description that has none: npm run scaffold.
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { generate, handlerFiles } from './generate.mjs';
+
+/** What the service does itself. */
+const OWN = ['metrics', 'livez', 'readyz', 'docs', 'docsAsset', 'openapiJson', 'openapiYaml'];
+
+try {
+  const { openapi, checked } = await generate();
+  const ids = checked.operations.map(({ id }) => id);
+  const present = new Set([...OWN, ...openapi.findHandlers(ids, handlerFiles()).map(({ id }) => id)]);
+  const missing = openapi
+    .handlerNames(ids)
+    .flatMap((name, index) => (present.has(name.id) ? [] : [[name, checked.operations[index]]]));
+  for (const [name, operation] of missing) write(name.file, openapi.stub(operation, name));
+  if (missing.length > 0) await generate();
+  console.log(`${missing.length} handlers were written to src/handlers.`);
+} catch (error) {
+  console.error(error.message);
+  process.exitCode = 1;
+}
+
+function write(name, text) {
+  const file = join('src/handlers', `${name}.ts`);
+  if (existsSync(file)) throw new Error(`${file} is there, and is not the handler of this operation.`);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, text);
+}

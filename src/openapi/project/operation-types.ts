@@ -1,0 +1,96 @@
+import type { BodyContent } from '../body.js';
+import { isJson } from '../media-type.js';
+import type { Operation } from '../operation.js';
+import { LOCATIONS, type Parameter } from '../parameters.js';
+import { keywordOf } from '../schemas/conjuncts.js';
+import { SchemaTypes, field, joined } from './schema-type.js';
+
+/** The TypeScript source of the types of operations: what the handler of each is given, and what it may return. */
+export function operationTypes(operations: readonly Operation[]): string {
+  const types = new SchemaTypes();
+  const fields = operations.map(
+    (operation) => `${field(operation.id, operationType(operation, types), true)};`,
+  );
+  const body = fields.join('\n').replaceAll('\n', '\n  ');
+  const text = `export interface Operations {\n  ${body}\n}\n\n${types.declarations}\n`;
+  const imports = Object.entries(IMPORTS).filter(([name]) => new RegExp(`\\b${name}\\b`).test(text));
+  return `// Generated from the API description.\n${imports.map(([, line]) => line).join('')}\n${text}`;
+}
+
+const IMPORTS = {
+  Readable: "import type { Readable } from 'node:stream';\n",
+  UploadedFile: "import type { UploadedFile } from '../http/multipart-body.js';\n",
+};
+
+function operationType(operation: Operation, types: SchemaTypes): string {
+  const locations = LOCATIONS.map((location) =>
+    field(
+      location,
+      object(operation.parameters.filter((one) => one.in === location).map((one) => parameter(one, types))),
+      true,
+    ),
+  );
+  return object([
+    ...locations,
+    ...bodyField(operation, types),
+    field('response', response(operation, types), true),
+  ]);
+}
+
+function object(fields: readonly string[]): string {
+  if (fields.length === 0) return '{}';
+  return `{\n${fields.map((each) => `  ${each.replaceAll('\n', '\n  ')};`).join('\n')}\n}`;
+}
+
+function parameter(
+  { name, schema, required, fallback, allowEmptyValue }: Parameter,
+  types: SchemaTypes,
+): string {
+  const type = types.of(schema, 'request');
+  return field(name, allowEmptyValue ? `${type} | ''` : type, required || fallback !== undefined);
+}
+
+function bodyField({ body, place }: Operation, types: SchemaTypes): string[] {
+  if (!body) return [];
+  const contents = place.at('requestBody').at('content').entries();
+  const all = contents.map(([, content], index) => {
+    const read = [...body.contents.values()][index];
+    return read ? contentType(read, content.own('schema'), types) : 'unknown';
+  });
+  return [field('body', joined(all, ' | ')[0] ?? 'unknown', body.required)];
+}
+
+function contentType({ kind, files }: BodyContent, schema: Parameter['schema'], types: SchemaTypes): string {
+  if (kind === 'stream') return 'Readable';
+  if (schema.value === undefined) return kind === 'text' ? 'string' : 'unknown';
+  const type = types.of(schema, 'request');
+  if (files.size === 0) return type;
+  const required = new Set([keywordOf(schema, 'required')?.value].flat());
+  const names = [...files.keys()].map((name) => JSON.stringify(name)).join(' | ');
+  const parts = [...files].map(([name, isList]) =>
+    field(name, isList ? 'UploadedFile[]' : 'UploadedFile', required.has(name)),
+  );
+  return `(Omit<${type}, ${names}> & ${object(parts)})`;
+}
+
+/** What a handler may return: any content of a success, and nothing where an answer without content is declared. */
+function response({ place }: Operation, types: SchemaTypes): string {
+  const declared = place.at('responses').entries();
+  const successes = declared.filter(([status]) => /^[23]/.test(status));
+  const used = successes.some(([status]) => status.startsWith('2'))
+    ? successes
+    : [...successes, ...declared.filter(([status]) => status === 'default')];
+  const all = used.flatMap(([, answer]) => {
+    const contents = answer.at('content').entries();
+    if (contents.length === 0) return ['undefined'];
+    return contents.map(([type, content]) => answerType(type, content.own('schema'), types));
+  });
+  const [type = 'unknown'] = joined(all, ' | ');
+  return type === 'undefined' ? 'void' : type;
+}
+
+function answerType(mediaType: string, schema: Parameter['schema'], types: SchemaTypes): string {
+  if (!isJson(mediaType.split(';', 1)[0]?.trim().toLowerCase() ?? '') && !mediaType.includes('*'))
+    return 'string';
+  return schema.value === undefined ? 'unknown' : types.of(schema, 'response');
+}

@@ -1,0 +1,161 @@
+import type { Place } from '../description.js';
+import { type Direction, directed, hiddenProperties } from '../schemas/direction.js';
+import { keywordOf } from '../schemas/conjuncts.js';
+import { isRecord } from '../source/grammar.js';
+
+/** Writes the TypeScript types of schemas, each that is referred to under a name of its own. */
+export class SchemaTypes {
+  readonly #directed = directed();
+  /** By place and direction. */
+  readonly #names = new Map<string, string>();
+  readonly #declarations: string[] = [];
+
+  /** Of all schemas that were referred to. */
+  get declarations(): string {
+    return this.#declarations.join('\n\n');
+  }
+
+  /** The type of a value that goes this way. */
+  of(schema: Place, direction: Direction): string {
+    const { value, target } = schema;
+    if (value === false) return 'never';
+    if (!isRecord(value)) return 'unknown';
+    const parts = [
+      ...(target ? [this.#named(target, direction)] : []),
+      ...this.#own(schema, direction),
+      ...this.#list(schema, 'allOf', direction),
+      ...['anyOf', 'oneOf'].flatMap((key) => joined(this.#list(schema, key, direction), ' | ')),
+    ].filter((part) => part !== 'unknown');
+    return joined([...new Set(parts)], ' & ')[0] ?? 'unknown';
+  }
+
+  #list(schema: Place, key: string, direction: Direction): string[] {
+    return schema
+      .own(key)
+      .ownEntries()
+      .map(([, member]) => this.of(member, direction));
+  }
+
+  /** What the keywords beside references and composition say. */
+  #own(schema: Place, direction: Direction): string[] {
+    const { value: values } = schema.own('enum');
+    const constant = schema.own('const');
+    if (constant.value !== undefined) return [literal(constant.value)];
+    if (Array.isArray(values)) return joined(values.map(literal), ' | ');
+    const types = [schema.own('type').value ?? implied(schema)].flat() as string[]; // checked by the grammar
+    return joined(
+      types.map((type) => this.#typed(type, schema, direction)),
+      ' | ',
+    );
+  }
+
+  #typed(type: string, schema: Place, direction: Direction): string {
+    switch (type) {
+      case 'string':
+      case 'boolean':
+      case 'null':
+        return type;
+      case 'number':
+      case 'integer':
+        return 'number';
+      case 'array':
+        return this.#array(schema, direction);
+      case 'object':
+        return this.#object(schema, direction);
+      default:
+        return 'unknown';
+    }
+  }
+
+  #array(schema: Place, direction: Direction): string {
+    const items = schema.own('items');
+    const rest = items.value === undefined ? 'unknown' : this.of(items, direction);
+    const first = this.#list(schema, 'prefixItems', direction);
+    if (first.length === 0) return `${inList(rest)}[]`;
+    return `[${first.map((type) => `${inList(type)}?`).join(', ')}${items.value === false ? '' : `, ...${inList(rest)}[]`}]`;
+  }
+
+  #object(schema: Place, direction: Direction): string {
+    const hidden = hiddenProperties(schema, direction);
+    const required = new Set([schema.own('required').value].flat());
+    const properties = schema.own('properties').ownEntries();
+    const fields = properties
+      .filter(([name]) => !hidden.has(name))
+      .map(([name, property]) => {
+        const isThere =
+          required.has(name) || (direction === 'request' && keywordOf(property, 'default') !== undefined);
+        return field(name, this.of(property, direction), isThere);
+      });
+    const others = schema.own('additionalProperties');
+    if (others.value !== false) {
+      const type =
+        properties.length === 0 && others.value !== undefined ? this.of(others, direction) : 'unknown';
+      fields.push(`[key: string]: ${type}`);
+    }
+    return fields.length === 0
+      ? '{}'
+      : `{\n${fields.map((each) => `  ${each.replaceAll('\n', '\n  ')};`).join('\n')}\n}`;
+  }
+
+  #named(target: Place, direction: Direction): string {
+    const isDirected = this.#directed.from(target);
+    const key = `${target.path.join('/')} ${isDirected ? direction : ''}`;
+    const known = this.#names.get(key);
+    if (known !== undefined) return known;
+    const name = this.#free(`${typeName(target)}${isDirected && direction === 'request' ? 'Request' : ''}`);
+    this.#names.set(key, name);
+    const index = this.#declarations.push('') - 1;
+    const type = this.of(target, direction);
+    // An interface may refer to itself in any way; an alias in few.
+    const isObject = type.startsWith('{') && !/^[}].*[&|]/m.test(type);
+    this.#declarations[index] = isObject
+      ? `export interface ${name} ${type}`
+      : `export type ${name} = ${type};`;
+    return name;
+  }
+
+  #free(plain: string): string {
+    const taken = new Set([...this.#names.values(), 'Operations', 'Readable', 'UploadedFile']);
+    let name = plain;
+    for (let count = 2; taken.has(name); count += 1) name = `${plain}${count}`;
+    return name;
+  }
+}
+
+/** A field of an object type. A property called "items" or "default" is a name like any other. */
+export function field(name: string, type: string, isThere: boolean): string {
+  const key = /^[A-Za-z_$][\w$]*$/.test(name) ? name : JSON.stringify(name);
+  return `${key}${isThere ? '' : '?'}: ${type}`;
+}
+
+/** Types as one, in brackets where there are several; nothing if there is none. */
+export function joined(types: readonly string[], operator: ' | ' | ' & '): string[] {
+  const different = [...new Set(types)];
+  if (different.length === 0) return [];
+  return [different.length === 1 ? (different[0] ?? '') : `(${different.join(operator)})`];
+}
+
+function inList(type: string): string {
+  return /^[\w$]+$|^[({[][^]*[)}\]]$/.test(type) ? type : `(${type})`;
+}
+
+function implied(schema: Place): string {
+  const isOne = (key: string) => schema.own(key).value !== undefined;
+  if (isOne('properties') || isOne('additionalProperties')) return 'object';
+  return isOne('items') || isOne('prefixItems') ? 'array' : 'anything';
+}
+
+function literal(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(literal).join(', ')}]`;
+  if (!isRecord(value)) return JSON.stringify(value);
+  return `{ ${Object.entries(value)
+    .map(([key, child]) => `${JSON.stringify(key)}: ${literal(child)}`)
+    .join('; ')} }`;
+}
+
+/** The last key of its place, with a capital, so that it is no word of TypeScript. */
+function typeName({ path }: Place): string {
+  const words = (path.at(-1) ?? '').split(/[^\p{L}\p{N}_$]+/u).filter((word) => word !== '');
+  const name = words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('');
+  return /^[\p{Lu}_$]/u.test(name) ? name : `_${name}`;
+}

@@ -1,0 +1,37 @@
+import type { Checked } from '../compile-description.js';
+import { securityOf } from '../security.js';
+
+/**
+ * The TypeScript source of the types of a description's security: the credentials that each scheme brings, and the schemes of each
+ * alternative of an operation.
+ */
+export function securityTypes({
+  description,
+  operations,
+}: Pick<Checked, 'description' | 'operations'>): string {
+  const schemes = description.root.at('components').at('securitySchemes').entries();
+  const credentials = schemes.map(([name, scheme]) => {
+    const isBasic =
+      scheme.at('type').value === 'http' && scheme.at('scheme').string()?.toLowerCase() === 'basic';
+    return `  readonly ${JSON.stringify(name)}: ${isBasic ? '{ readonly username: string; readonly password: string }' : 'string'};\n`;
+  });
+  const secured = operations
+    .map(({ id, place }) => [id, securityOf(place)] as const)
+    .filter(([, alternatives]) => alternatives.length > 0)
+    .map(([id, alternatives]) => {
+      const tuples = alternatives.map(
+        (all) => `readonly [${all.map(({ scheme }) => JSON.stringify(scheme.name)).join(', ')}]`,
+      );
+      return `  readonly ${JSON.stringify(id)}: ${tuples.join(' | ')};\n`;
+    });
+  return `// Generated from the API description.
+
+/** What a client brings for each scheme. */
+export interface SchemeCredentials {
+${credentials.join('')}}
+
+/** The schemes of each alternative of an operation's security. */
+export interface OperationSecurity {
+${secured.join('')}}
+`;
+}

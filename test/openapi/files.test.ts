@@ -1,0 +1,275 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { checkDescription } from '../../src/openapi/compile-description';
+import { loadContract } from '../../src/http/contract';
+
+let folder: string;
+
+beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'files-'))));
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+function write(files: Readonly<Record<string, string>>): string {
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
+    writeFileSync(join(folder, name), text);
+  }
+  return join(folder, Object.keys(files)[0] ?? '');
+}
+
+/** Every fault as `file:line:column reason`. */
+function faults(files: Readonly<Record<string, string>>): string[] {
+  return checkDescription(write(files)).faults.map(
+    ({ file, line, column, reason }) => `${file.slice(folder.length + 1)}:${line}:${column} ${reason}`,
+  );
+}
+
+const start = "openapi: 3.1.0\ninfo: { title: T, version: '1' }\n";
+const answer = "responses: { '200': { description: Fine. } }";
+const posted = (ref: string) => `${start}paths:
+  /a:
+    post: { operationId: a, requestBody: { content: { application/json: { schema: { $ref: '${ref}' } } } }, ${answer} }
+`;
+
+/** What the body of operation `a` must be. */
+function complaints(files: Readonly<Record<string, string>>, body: unknown) {
+  const { operations } = loadContract({ description: write(files), handlers: { a: () => ({}) } });
+  const [content] = operations[0]?.body?.contents.values() ?? [];
+  return content
+    ?.validate?.({ path: {}, query: {}, header: {}, cookie: {}, body })
+    ?.map(({ path, message }) => `${path} ${message}`);
+}
+
+describe('a reference to another file is followed', () => {
+  test.each<[string, Record<string, string>]>([
+    ['as a whole', { 'api.yaml': posted('box.json'), 'box.json': '{"type":"object","required":["size"]}' }],
+    [
+      'into it',
+      {
+        'api.yaml': posted('./schemas/all.yaml#/Box'),
+        'schemas/all.yaml': 'Box: { $ref: "../box.yaml" }',
+        'box.yaml': 'required: [size]',
+      },
+    ],
+    [
+      'and back',
+      {
+        'api.yaml': `${posted('box.yaml')}components: { schemas: { Sized: { required: [size] } } }`,
+        'box.yaml': 'allOf: [{ $ref: "api.yaml#/components/schemas/Sized" }]',
+      },
+    ],
+    [
+      'through one in this file',
+      {
+        'api.yaml': `${posted('#/components/schemas/All/properties/box')}components: { schemas: { All: { $ref: all.yaml } } }`,
+        'all.yaml': 'properties: { box: { required: [size] } }',
+      },
+    ],
+    [
+      'by its anchor',
+      { 'api.yaml': posted('box.yaml#box'), 'box.yaml': '$defs: { a: { $anchor: box, required: [size] } }' },
+    ],
+    [
+      'by its id',
+      {
+        'api.yaml': `${posted('https://example.com/box')}components: { schemas: { Box: { $id: "https://example.com/box", required: [size] } } }`,
+      },
+    ],
+    [
+      'which refers to itself',
+      {
+        'api.yaml': posted('box.yaml'),
+        'box.yaml': 'required: [size]\nproperties: { inner: { $ref: "#" } }',
+      },
+    ],
+  ])('%s', (_, files) => {
+    expect(complaints(files, {})).toEqual(['/body/size is required']);
+    expect(complaints(files, { size: 1 })).toBeUndefined();
+  });
+
+  test('where two files have schemas of one name', () => {
+    const files = {
+      'api.yaml': `${start}paths: { /a: { post: { operationId: a, requestBody: { content: { application/json: { schema: { allOf: [{ $ref: 'x.yaml#/Box' }, { $ref: 'y.yaml#/Box' }] } } } }, ${answer} } } }`,
+      'x.yaml': 'Box: { required: [x] }',
+      'y.yaml': 'Box: { required: [y] }',
+    };
+    expect(complaints(files, {})).toEqual(['/body/x is required', '/body/y is required']);
+  });
+
+  test('to a path, a parameter and an answer', () => {
+    const files = {
+      'api.yaml': `${start}paths: { '/a/{id}': { $ref: 'a.yaml' } }`,
+      'a.yaml': `get: { operationId: a, parameters: [{ $ref: 'parts.yaml#/id' }], responses: { '200': { $ref: 'parts.yaml#/fine' } } }`,
+      'parts.yaml':
+        'id: { name: id, in: path, required: true, schema: { type: integer } }\nfine: { description: Fine., content: { text/plain: {} } }',
+    };
+    const { operations } = loadContract({ description: write(files), handlers: { a: () => ({}) } });
+    expect(operations).toMatchObject([
+      { id: 'a', parameters: [{ name: 'id' }], success: { type: 'text/plain' } },
+    ]);
+  });
+});
+
+test('what is wrong is told with the file in which it stands', () => {
+  expect(
+    faults({
+      'api.yaml': posted('schemas/box.yaml#/Box'),
+      'schemas/box.yaml':
+        'Box:\n  type: object\n  properties:\n    size: { type: integr }\n    of: { $ref: "no.yaml" }\n    at: { $ref: "#/No" }\n',
+    }),
+  ).toEqual([
+    expect.stringMatching(/^schemas\/box\.yaml:4:19 must be one or more of .* and is "integr"$/) as string,
+    'schemas/box.yaml:5:17 "no.yaml" cannot be read: ENOENT',
+    'schemas/box.yaml:6:17 "#/No" leads to nothing',
+  ]);
+});
+
+test('all that is wrong is told at once, in the order of a reader', () => {
+  expect(
+    faults({
+      'api.yaml': `${start}paths:
+  /a:
+    get:
+      operationId: a
+      parameters:
+        - { name: q, in: nowhere, schema: { type: string } }
+        - { name: r, in: query, schema: { type: string, maxLenght: 3 } }
+      responses: { '2000': { description: Fine. } }
+  /b?c:
+    get: { operationId: a, ${answer} }
+`,
+    }).map((fault) => fault.replace(/^api.yaml:/, '')),
+  ).toEqual([
+    '8:26 must be one of path, query, header, cookie; no other is supported',
+    '9:68 is no field of a schema; is "maxLength" meant?',
+    '10:28 "2000" is no status, such as 200, 4XX or default',
+    '12:5 a path can not have a query or a fragment',
+    '12:25 "a" is also the operationId of GET /a',
+  ]);
+});
+
+test('places in JSON are told as well', () => {
+  const text = JSON.stringify(
+    {
+      openapi: '3.1.0',
+      paths: {
+        '/a': { get: { responses: {}, parameters: [{ in: 'query', name: 'a\\"{', schema: { type: 1 } }] } },
+      },
+    },
+    undefined,
+    1,
+  );
+  const [fault] = checkDescription(write({ 'api.json': text })).faults;
+  expect(text.split('\n')[(fault?.line ?? 0) - 1]?.slice((fault?.column ?? 0) - 1)).toBe('1');
+});
+
+test('what no operation uses is only warned of', () => {
+  const checked = checkDescription(
+    write({
+      'api.yaml': `${start}paths: {}\ncomponents: { schemas: { A: { type: strng } } }\nwebhooks: { w: { post: { parameters: 1 } } }`,
+    }),
+  );
+  expect([checked.faults, checked.warnings.map(({ reason }) => reason)]).toEqual([
+    [],
+    [expect.stringContaining('"strng"') as string, 'must be a list, and is 1'],
+  ]);
+});
+
+const old = (schema: string) =>
+  `openapi: 3.0.3\ninfo: { title: T, version: '1' }\npaths: { /a: { post: { operationId: a, requestBody: { content: { application/json: { schema: ${schema} } } }, ${answer} } } }\ncomponents: { schemas: { Box: { type: object } } }`;
+
+describe('OpenAPI 3.0 is served as 3.1', () => {
+  test.each<[string, string, unknown[], unknown[]]>([
+    ['nullable', '{ type: string, nullable: true }', [null, 'a'], [1]],
+    ['nullable beside an enum', '{ type: string, nullable: true, enum: [a] }', [null, 'a'], ['b']],
+    [
+      'nullable beside a reference',
+      "{ nullable: true, allOf: [{ $ref: '#/components/schemas/Box' }] }",
+      [null, {}],
+      [1],
+    ],
+    [
+      'exclusive bounds',
+      '{ type: integer, minimum: 1, exclusiveMinimum: true, maximum: 5, exclusiveMaximum: false }',
+      [2, 5],
+      [1, 6],
+    ],
+    [
+      'what does not count beside a reference',
+      "{ $ref: '#/components/schemas/Box', required: [x] }",
+      [{}],
+      [1],
+    ],
+  ])('%s', (_, schema, good, bad) => {
+    expect(good.map((body) => complaints({ 'api.yaml': old(schema) }, body))).toEqual(
+      good.map(() => undefined),
+    );
+    for (const body of bad) expect(complaints({ 'api.yaml': old(schema) }, body)).not.toBeUndefined();
+  });
+
+  test('and shown so', () => {
+    const { document, text } = loadContract({
+      description: write({ 'api.yaml': old('{ type: string, nullable: true }') }),
+      handlers: { a: () => ({}) },
+    });
+    expect(document).toMatchObject({ openapi: '3.1.1' });
+    expect(text).not.toContain('nullable');
+  });
+});
+
+const routes = (servers: string) => {
+  const description = write({
+    'api.yaml': `${start}servers: ${servers}\npaths: { /a: { get: { operationId: a, ${answer} } } }`,
+  });
+  return loadContract({ description, handlers: { a: () => ({}) } }).operations[0]?.routes;
+};
+
+describe('servers', () => {
+  test.each([
+    ['[]', ['/a']],
+    ['[{ url: / }]', ['/a']],
+    ['[{ url: . }]', ['/a']],
+    ['[{ url: /v2/ }]', ['/v2/a']],
+    [
+      '[{ url: "https://example.com/v1" }, { url: "https://example.org/v1" }, { url: /v2 }]',
+      ['/v1/a', '/v2/a'],
+    ],
+    [
+      '[{ url: "https://{host}/{stage}", variables: { host: { default: a }, stage: { default: v1, enum: [v1, beta] } } }]',
+      ['/v1/a', '/beta/a'],
+    ],
+    ['[{ url: "{base}", variables: { base: { default: "https://example.com/v3" } } }]', ['/v3/a']],
+  ])('%s', (servers, expected) => {
+    expect(routes(servers)).toEqual(expected);
+  });
+
+  test('a variable that is not declared is refused', () => {
+    expect(() => routes('[{ url: "/{stage}" }]')).toThrow(/has a variable that is not declared/);
+  });
+});
+
+const warnings = (schema: string) =>
+  checkDescription(
+    write({
+      'api.yaml': `${start}paths: { /a: { get: { parameters: [{ name: q, in: query, schema: ${schema} }], ${answer} } } }`,
+    }),
+  ).warnings.map(({ reason }) => reason);
+
+describe('a pattern that can take seconds is warned of', () => {
+  test.each([
+    "{ type: string, pattern: '\\s+x$' }",
+    "{ type: string, pattern: '^(a+)+$' }",
+    "{ type: string, maxLength: 64, pattern: '^(a|a)*$' }",
+    "{ type: string, pattern: '^(.*),(.*),(.*)$' }",
+  ])('%s', (schema) => {
+    expect(warnings(schema)).toEqual([expect.stringContaining('can take seconds') as string]);
+  });
+
+  test.each([
+    "{ type: string, pattern: '^[a-z]+$' }",
+    "{ type: string, maxLength: 64, pattern: '\\s+x$' }",
+    "{ type: string, pattern: '^\\d{4}-\\d\\d$' }",
+  ])('%s is none', (schema) => {
+    expect(warnings(schema)).toEqual([]);
+  });
+});
