@@ -1,5 +1,6 @@
 import {
   type Dashboard,
+  CustomVariableBuilder,
   DashboardBuilder,
   DatasourceVariableBuilder,
   QueryVariableBuilder,
@@ -22,7 +23,7 @@ export function dashboardFile(objectives: readonly Objective[], prefix: string):
     ...(objectives.length > 0 ? [objectiveRow(objectives)] : []),
     trafficRow(names),
     errorsRow(names),
-    latencyRow(names),
+    latencyRow(),
     saturationRow(names),
     workersRow(names),
     scrapeRow(names),
@@ -46,12 +47,24 @@ function assemble(rows: readonly Row[], names: MetricNames): Dashboard {
         'endpoint',
         `label_values(${names.requestCount}{job=~"$job",instance=~"$instance"}, endpoint)`,
       ),
+      latencyVariable(names),
     ]);
   for (const { title, panels } of rows) {
     builder.withRow(new RowBuilder(title));
     for (const panel of panels) builder.withPanel(panel);
   }
   return builder.build();
+}
+
+/** Which of its two histograms the latency is read from. Prometheus has native ones where it was told to. */
+function latencyVariable({ requestLatency }: MetricNames): CustomVariableBuilder {
+  const classic = { selected: true, text: 'classic buckets', value: `${requestLatency}_bucket` };
+  const native = { selected: false, text: 'native histogram', value: requestLatency };
+  return new CustomVariableBuilder('latency')
+    .label('latency')
+    .values([classic, native].map(({ text, value }) => `${text} : ${value}`).join(','))
+    .options([classic, native])
+    .current(classic);
 }
 
 function variable(name: string, query: string): QueryVariableBuilder {

@@ -44,7 +44,8 @@ export function graph({
   unit,
   queries,
   stacked = false,
-}: PanelOptions & { stacked?: boolean }) {
+  exemplars = false,
+}: PanelOptions & { stacked?: boolean; exemplars?: boolean }) {
   const panel = new timeseries.PanelBuilder()
     .title(title)
     .description(description)
@@ -56,7 +57,7 @@ export function graph({
     .drawStyle(GraphDrawStyle.Line)
     .fillOpacity(stacked ? 40 : 8)
     .legend(legend())
-    .targets(targets(queries));
+    .targets(targets(queries).map((query) => (exemplars ? query.exemplar(true) : query)));
   return stacked ? panel.stacking(new common.StackingConfigBuilder().mode(StackingMode.Normal)) : panel;
 }
 

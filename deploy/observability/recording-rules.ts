@@ -21,11 +21,16 @@ function requestRulesBy(
   const level = by.join('_');
   const sum = `sum by (${by.join(', ')})`;
   const requests = `${level}:${prefix}requests:rate5m`;
-  const quantiles = Object.entries(QUANTILES).map(([name, quantile]) => ({
-    record: `${level}:${prefix}request_latency_seconds:${name}_rate5m`,
-    // The comparison is false for NaN, which is what a quantile of no requests is.
-    expr: `histogram_quantile(${quantile}, sum by (${[...by, 'le'].join(', ')}) (rate(${requestLatency}_bucket[5m]))) >= 0`,
-  }));
+  const quantiles = Object.entries(QUANTILES).map(([name, quantile]) => {
+    // Prometheus 2.42 takes either native buckets or classic ones. Those have no `le`, and lose nothing where one sums by it.
+    const of = (series: string) =>
+      `histogram_quantile(${quantile}, sum by (${[...by, 'le'].join(', ')}) (rate(${series}[5m])))`;
+    return {
+      record: `${level}:${prefix}request_latency_seconds:${name}_rate5m`,
+      // The comparison is false for NaN, which is what a quantile of no requests is.
+      expr: `(${of(`${requestLatency}_bucket`)} or ${of(requestLatency)}) >= 0`,
+    };
+  });
   return [
     { record: requests, expr: `${sum} (rate(${requestCount}[5m]))` },
     {
@@ -70,12 +75,9 @@ export function objectiveRules(objectives: readonly Objective[], names: MetricNa
 
 /** Events are requests that got an answer: a client that left before (499) was neither served nor failed. */
 function availabilityRules({ name, availability, operations }: Objective, { requestCount }: MetricNames) {
-  const bad = sumOfRates(requestCount, operations, 'http_status=~"5.."');
-  // Without the zeros an objective that was never missed would have no series.
-  const zeros = `0 * slo:events:rate5m{slo="${name}",sli="availability"}`;
   return sliRules(name, 'availability', 1 - availability, {
     events: sumOfRates(requestCount, operations, 'http_status!="499"'),
-    bad: `${bad} or on (job) ${zeros}`,
+    bad: sumOfRates(requestCount, operations, 'http_status=~"5.."'),
   });
 }
 
@@ -85,9 +87,12 @@ function latencyRules({ name, latency, operations }: Objective, { requestLatency
   // Prometheus 3 writes le="1" as le="1.0".
   const le = Number.isInteger(threshold) ? `le=~"${threshold}(\\\\.0)?"` : `le="${threshold}"`;
   const events = `slo:events:rate5m{slo="${name}",sli="latency"}`;
+  // Where Prometheus has native buckets only (2.42 does), these say how many were fast enough, within 9 % of the threshold.
+  const native = sumOfRates(requestLatency, operations);
+  const fast = `(${sumOfRates(`${requestLatency}_bucket`, operations, le)} or histogram_fraction(0, ${threshold}, ${native}) * histogram_count(${native}))`;
   return sliRules(name, 'latency', 1 - ratio, {
-    events: sumOfRates(`${requestLatency}_count`, operations),
-    bad: `clamp_min(${events} - on (job) ${sumOfRates(`${requestLatency}_bucket`, operations, le)}, 0)`,
+    events: `${sumOfRates(`${requestLatency}_count`, operations)} or histogram_count(${native})`,
+    bad: `clamp_min(${events} - on (job) ${fast}, 0)`,
   });
 }
 

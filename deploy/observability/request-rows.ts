@@ -8,7 +8,7 @@ const REQUESTS = `${INSTANCES},endpoint=~"$endpoint"`;
 const FAILED = 'http_status=~"5.."';
 
 /** The figures that say in one look whether the service is well. */
-export function overviewRow({ requestCount, requestLatency, requestsInProgress, workers }: MetricNames): Row {
+export function overviewRow({ requestCount, requestsInProgress, workers }: MetricNames): Row {
   const all = `sum(rate(${requestCount}{${REQUESTS}}[$__rate_interval]))`;
   const failed = `sum(rate(${requestCount}{${REQUESTS},${FAILED}}[$__rate_interval]))`;
   return {
@@ -28,7 +28,7 @@ export function overviewRow({ requestCount, requestLatency, requestsInProgress, 
           ['yellow', 0.001],
           ['red', 0.01],
         ],
-        queries: { failed: `(${failed} or vector(0)) / (${all} > 0) or vector(0)` },
+        queries: { failed: `${failed} / (${all} > 0) or vector(0)` },
       }),
       figure({
         title: 'Latency p99',
@@ -38,7 +38,7 @@ export function overviewRow({ requestCount, requestLatency, requestsInProgress, 
           ['yellow', 0.25],
           ['red', 1],
         ],
-        queries: { p99: quantile(0.99, requestLatency) },
+        queries: { p99: quantile(0.99) },
       }),
       figure({
         title: 'In progress',
@@ -109,8 +109,9 @@ export function errorsRow({ requestCount }: MetricNames): Row {
           '5xx: the service failed. 4xx: the client was wrong. 499: the client left before the answer.',
         unit: 'reqps',
         queries: {
-          '5xx': `${rate('', `,${FAILED}`)} or vector(0)`,
-          '4xx': `${rate('', ',http_status=~"4..",http_status!="499"')} or vector(0)`,
+          '5xx': rate('', `,${FAILED}`),
+          '4xx': rate('', ',http_status=~"4..",http_status!="499"'),
+          // The description foresees all but this one, and those of what it does not describe.
           '499': `${rate('', ',http_status="499"')} or vector(0)`,
         },
       }),
@@ -128,7 +129,7 @@ export function errorsRow({ requestCount }: MetricNames): Row {
 }
 
 /** How long requests take, from their arrival until the whole answer was handed to the socket. */
-export function latencyRow({ requestLatency }: MetricNames): Row {
+export function latencyRow(): Row {
   return {
     title: 'Latency',
     panels: [
@@ -137,30 +138,29 @@ export function latencyRow({ requestLatency }: MetricNames): Row {
         description: 'The darker a cell, the more requests took about so long.',
         unit: 's',
         queries: {
-          '{{le}}': `sum by (le) (increase(${requestLatency}_bucket{${REQUESTS}}[$__rate_interval]))`,
+          '{{le}}': `sum by (le) (increase($latency{${REQUESTS}}[$__rate_interval]))`,
         },
       }),
       graph({
         title: 'Latency percentiles',
-        description: "Of all selected endpoints together, interpolated within the histogram's buckets.",
+        description:
+          'Of all selected endpoints together, interpolated within buckets. A dot is a request that has a trace.',
         unit: 's',
-        queries: {
-          p50: quantile(0.5, requestLatency),
-          p95: quantile(0.95, requestLatency),
-          p99: quantile(0.99, requestLatency),
-        },
+        exemplars: true,
+        queries: { p50: quantile(0.5), p95: quantile(0.95), p99: quantile(0.99) },
       }),
       graph({
         title: 'p95 by endpoint',
         description: '95 % of the requests to an endpoint took at most so long.',
         unit: 's',
-        queries: { '{{endpoint}}': quantile(0.95, requestLatency, 'endpoint') },
+        queries: { '{{endpoint}}': quantile(0.95, 'endpoint') },
       }),
     ],
   };
 }
 
-function quantile(share: number, metric: string, by?: string): string {
+/** `$latency` has classic buckets or native ones, which have no `le` and lose nothing where one sums by it. */
+function quantile(share: number, by?: string): string {
   const labels = by === undefined ? 'le' : `${by}, le`;
-  return `histogram_quantile(${share}, sum by (${labels}) (rate(${metric}_bucket{${REQUESTS}}[$__rate_interval])))`;
+  return `histogram_quantile(${share}, sum by (${labels}) (rate($latency{${REQUESTS}}[$__rate_interval])))`;
 }

@@ -49,7 +49,7 @@ const rules: readonly Rule[] = parse(read('deploy/prometheus/rules.yml')).groups
 
 function alertCases(file: string): readonly AlertCase[] {
   const { tests } = parse(read(`deploy/prometheus/${file}`));
-  return tests.flatMap(({ alert_rule_test }: { alert_rule_test: AlertCase[] }) => alert_rule_test);
+  return tests.flatMap(({ alert_rule_test = [] }: { alert_rule_test?: AlertCase[] }) => alert_rule_test);
 }
 
 const alerts = rules.filter(({ alert }) => alert !== undefined);
@@ -126,7 +126,7 @@ describe('the dashboard', () => {
 
   test('every query is narrowed by the variables it can be narrowed by, and uses no other', () => {
     const names = dashboard.templating.list.map(({ name }: { name: string }) => name);
-    expect(names).toEqual(['datasource', 'job', 'instance', 'endpoint']);
+    expect(names).toEqual(['datasource', 'job', 'instance', 'endpoint', 'latency']);
     for (const { expr } of graphs.flatMap(({ targets = [] }) => targets)) {
       const used = [...expr.matchAll(/\$(\w+)/g)].map(([, name]) => name);
       expect(used).toContain('job');

@@ -37,6 +37,7 @@ function substituted(expr: string): string {
     job: '.*',
     instance: '.*',
     endpoint: '.*',
+    latency: 'flask_app_request_latency_seconds_bucket',
     __rate_interval: `${4 * SCRAPE_SECONDS}s`,
   };
   return expr.replaceAll(/\$(\w+)/g, (_, name: string) => values[name] ?? `unknown variable ${name}`);
@@ -83,7 +84,7 @@ async function runLoad(): Promise<LoadReport> {
 
 beforeAll(async () => {
   service = await Service.start({ env: { METRICS_PER_WORKER: 'on' } });
-  // A series that Prometheus has not seen before its first increase cannot show that increase.
+  // Nobody foresees what no path has: Prometheus has to see that series before its first increase.
   for (const path of PATHS) await service.get(path);
   prometheus = await Prometheus.start(
     resolve(ROOT, 'deploy/prometheus/prometheus.yml'),

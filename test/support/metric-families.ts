@@ -69,6 +69,8 @@ export interface DecodedHistogram {
     readonly exemplar?: DecodedExemplar;
   }[];
   readonly createdTimestamp?: Timestamp;
+  /** Those of the native buckets. */
+  readonly exemplars?: readonly DecodedExemplar[];
   readonly schema?: number;
   readonly zeroThreshold?: number;
   readonly zeroCount?: number;

@@ -24,6 +24,20 @@ interface RawSeries {
   readonly values?: readonly (readonly [number, string])[];
 }
 
+interface PrometheusOptions {
+  /** Default: the one that is installed. */
+  readonly program?: string;
+  /** Default: none. */
+  readonly features?: readonly string[];
+}
+
+/** An exemplar as the HTTP API gives it. */
+export interface FoundExemplar {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: string;
+  readonly timestamp: number;
+}
+
 /**
  * A real Prometheus on a free port of 127.0.0.1 with a data folder of its own. It runs the committed prometheus.yml and
  * rules, with another target and shorter intervals.
@@ -42,7 +56,12 @@ export class Prometheus {
   }
 
   /** Resolves when it serves queries. */
-  static async start(configFile: string, target: string, interval: string): Promise<Prometheus> {
+  static async start(
+    configFile: string,
+    target: string,
+    interval: string,
+    { program = 'prometheus', features = [] }: PrometheusOptions = {},
+  ): Promise<Prometheus> {
     const folder = mkdtempSync(join(tmpdir(), 'prometheus-test-'));
     const config = parse(readFileSync(configFile, 'utf8'));
     config.global = { scrape_interval: interval, scrape_timeout: interval, evaluation_interval: interval };
@@ -51,8 +70,9 @@ export class Prometheus {
     writeFileSync(join(folder, 'prometheus.yml'), stringify(config));
     const port = await freePort();
     const child = spawn(
-      'prometheus',
+      program,
       [
+        ...(features.length > 0 ? [`--enable-feature=${features.join(',')}`] : []),
         `--config.file=${join(folder, 'prometheus.yml')}`,
         `--storage.tsdb.path=${join(folder, 'data')}`,
         `--web.listen-address=127.0.0.1:${port}`,
@@ -93,6 +113,14 @@ export class Prometheus {
     const range = { start: String(start), end: String(end), step: String(step) };
     const { result } = await this.#get<{ result: RawSeries[] }>('query_range', { query: promql, ...range });
     return result.map(toSeries);
+  }
+
+  /** The exemplars of the series of a query that were scraped within the last minutes. */
+  async exemplars(query: string): Promise<FoundExemplar[]> {
+    const now = Date.now() / 1000;
+    const range = { query, start: String(now - 600), end: String(now + 60) };
+    const series = await this.#get<{ exemplars: FoundExemplar[] }[]>('query_exemplars', range);
+    return series.flatMap(({ exemplars }) => exemplars);
   }
 
   /** The values that a label has in the series that match. */

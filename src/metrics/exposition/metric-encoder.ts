@@ -42,6 +42,7 @@ const HISTOGRAM = {
   positiveSpan: tag(12, MESSAGE),
   positiveDelta: tag(13, VARINT),
   start: tag(15, MESSAGE),
+  exemplar: tag(16, MESSAGE),
 };
 const BUCKET = {
   count: tag(1, VARINT),
@@ -128,10 +129,16 @@ export function encodeHistogram({ count, sum, buckets, native, start }: Histogra
     writer.uint32(HISTOGRAM.bucket).fork();
     writeCount(writer, BUCKET, bucket.count);
     writer.uint32(BUCKET.bound).double(bucket.bound);
-    if (bucket.exemplar) writeExemplar(writer, bucket.exemplar);
+    if (bucket.exemplar) writeExemplar(writer, BUCKET.exemplar, bucket.exemplar);
     writer.ldelim();
   }
-  if (native) writeNative(writer, native);
+  if (native) {
+    writeNative(writer, native);
+    // Prometheus 3 takes those of native buckets from here, and in the order of their times only.
+    const exemplars = buckets.flatMap(({ exemplar }) => exemplar ?? []);
+    for (const exemplar of exemplars.toSorted((a, b) => a.time - b.time))
+      writeExemplar(writer, HISTOGRAM.exemplar, exemplar);
+  }
   writeTime(writer, HISTOGRAM.start, start);
   return writer.ldelim().finish();
 }
@@ -152,8 +159,12 @@ function writeNative(writer: Writer, { zeroCount, spans, deltas }: NativeBuckets
   for (const delta of deltas) writer.uint32(HISTOGRAM.positiveDelta).sint64(delta);
 }
 
-function writeExemplar(writer: Writer, { traceId, spanId, seconds, time }: Exemplar): void {
-  writer.uint32(BUCKET.exemplar).fork();
+function writeExemplar(
+  writer: Writer,
+  tagOfField: number,
+  { traceId, spanId, seconds, time }: Exemplar,
+): void {
+  writer.uint32(tagOfField).fork();
   writeLabel(writer, EXEMPLAR.label, 'trace_id', traceId);
   writeLabel(writer, EXEMPLAR.label, 'span_id', spanId);
   writer.uint32(EXEMPLAR.value).double(seconds);

@@ -155,6 +155,7 @@ test('the latest sampled request of each bucket is its exemplar, of whatever sta
   const [metric] = metricsOf(await decoded(metrics), 'p_request_latency_seconds');
   const exemplars = metric?.histogram?.bucket?.map(({ exemplar }) => exemplar);
   expect(exemplars?.map((one) => one?.value)).toEqual([0.06, undefined, undefined]);
+  expect(metric?.histogram?.exemplars).toEqual([exemplars?.[0]]);
   expect(labelsOf(exemplars?.[0]?.label)).toEqual({ trace_id: trace.traceId, span_id: '1'.repeat(16) });
   expect(Math.abs(timeOf(exemplars![0]!.timestamp!) - Date.now())).toBeLessThan(60_000);
 });
