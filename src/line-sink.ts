@@ -60,7 +60,7 @@ export class LineSink {
   /** How many bytes have been dealt with: written, or given up with their line. */
   #writeSome(bytes: Buffer): number {
     try {
-      // What is left of a line that was given up must not run into the next one.
+      // A line that was given up half-way must not run into the next one.
       if (this.#brokenOff) writeSync(this.#fd, '\n');
       this.#brokenOff = false;
       const written = writeSync(this.#fd, bytes);

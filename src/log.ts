@@ -18,7 +18,7 @@ export interface Log {
  * that is full.
  */
 export function openLog(level: Level | 'silent'): Log {
-  // What a handler writes by itself when nobody reads any more must not end the process either.
+  // Handlers write to these by themselves: that nobody reads any more must not end the process either.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
   const sink = new LineSink(STDOUT);
   const log = createLog(level, isatty(STDOUT) ? forPeople(sink) : sink);

@@ -3,7 +3,7 @@ import { monotonicTime } from '../metrics/exposition/monotonic-time.js';
 import { Turns } from '../metrics/event-loop-turns.js';
 import type { PrimaryMessage, WorkerMessage } from './messages.js';
 
-/** Of an exposition's bytes per message: the primary is never busy for longer than one takes. */
+/** Bytes per message; bounds how long one send blocks the primary. */
 const CHUNK = 128 * 1024;
 
 /** How long a worker waits for the primary's whole answer. */

@@ -4,7 +4,7 @@ import type { Format } from '../metrics/exposition/gatherer.js';
 import type { Vitals } from './vitals.js';
 import { WEAR_LIMITS, type WearLimit } from './worker-wear.js';
 
-/** What a worker says to the primary. */
+/** A message of a worker to the primary. */
 export type WorkerMessage =
   | { readonly type: 'ready'; readonly address: string; readonly port: number }
   /** What is at 0 as long as nobody has counted it; comes before the worker is ready. */
@@ -31,7 +31,7 @@ export type WorkerMessage =
   /** The final snapshot. The worker exits when it is acknowledged. */
   | { readonly type: 'goodbye'; readonly snapshot: string };
 
-/** What the primary says to a worker. */
+/** A message of the primary to a worker. */
 export type PrimaryMessage =
   | { readonly type: 'collect'; readonly id: number }
   /** A part of the exposition; in order. */

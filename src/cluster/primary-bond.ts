@@ -25,6 +25,6 @@ function dieWithParent(parent: number): void {
   }
   const prctl = koffi.load(null).func('int prctl(int option, unsigned long argument)');
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  // It went between the fork and the call: the signal will not come.
+  // The parent went between the fork and the call: the signal will not come.
   if (process.ppid !== parent) process.exit(1);
 }

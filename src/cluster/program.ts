@@ -1,7 +1,7 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 
-/** What the workers run, and where. */
+/** The program that the workers run, and their folder. */
 export interface Program {
   readonly exec: string;
   readonly cwd: string;

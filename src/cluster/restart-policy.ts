@@ -4,7 +4,7 @@ export interface Exit {
   readonly reason: ExitReason;
   /** Monotonic, in milliseconds. */
   readonly at: number;
-  /** For how long it had been ready. */
+  /** How long it had been ready. */
   readonly readyForMs: number;
   /** Whether it had requests in flight, one of which may be to blame. */
   readonly serving: boolean;
@@ -20,9 +20,9 @@ const MEMORY_MS = 60_000;
 const STABLE_MS: Readonly<Record<ExitReason, number>> = {
   drained: 0,
   recycled: 0,
-  // What fails by itself so soon is expected to fail again.
+  // A worker that fails by itself so soon is expected to fail again.
   crashed: 2_000,
-  // What was ended from outside tells nothing about the next one; and to be found silent takes its time.
+  // An end from outside tells nothing about the next worker; and to be found silent takes its time.
   killed: 0,
   hung: 0,
   boot_failed: Infinity,
@@ -74,7 +74,7 @@ function isRapid({ reason, readyForMs, serving }: Exit): boolean {
 /** Exits that are remembered: more than a backoff ever looks at. */
 const REMEMBERED = 50;
 
-/** What `forkNotBefore` needs to know of the past. */
+/** The exits of the past, as `forkNotBefore` needs them. */
 export class RestartHistory {
   #exits: Exit[] = [];
   #jitter = 0;

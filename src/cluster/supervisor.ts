@@ -46,7 +46,7 @@ export interface SupervisorOptions extends SupervisorSettings {
 const RELOAD_GRACE_MS = 2_000;
 const STOP_GRACE_MS = 1_000;
 
-/** What a draining worker has, after its own deadline, for its last words. */
+/** How long a draining worker has, after its own deadline, for its last words. */
 const GOODBYE_MS = 2_000;
 
 /** The longest time between two looks at the workers. */
@@ -149,7 +149,7 @@ export class Supervisor {
       case 'exit':
         return this.#bury(event.generation, event.code, event.signal, now);
       case 'reload':
-        // What the old build did says nothing about the new one.
+        // The exits of the old build say nothing about the new one.
         this.#history.forget();
         return this.#reload.start(this.#generation + 1, event.done);
       case 'stop':
@@ -181,7 +181,7 @@ export class Supervisor {
       this.#log.warn({ worker: generation, cause: message.message }, 'A worker fails and is being replaced');
       this.#remember('crashed', worker, now);
     }
-    // What a worker says while it boots does not prolong that.
+    // A worker that boots is not given more time for talking.
     if (worker.state !== 'starting') worker.lastHeard = message.type === 'busy' ? now + message.ms : now;
   }
 

@@ -1,4 +1,4 @@
-/** What the primary tells a worker at its birth. */
+/** Tells a worker at its birth what the primary has decided for it. */
 export interface WorkerAssignment {
   /** Unique for the primary's life, unlike a pid. */
   readonly generation: number;
@@ -17,7 +17,7 @@ export function assignmentVariables(assignment: WorkerAssignment): Record<string
   return { [VARIABLE]: JSON.stringify(assignment) };
 }
 
-/** What the primary told this process, or undefined when it was not forked by our primary. */
+/** Reads what the primary told this process; undefined when it was not forked by our primary. */
 export function readAssignment(env: NodeJS.ProcessEnv): WorkerAssignment | undefined {
   const text = env[VARIABLE];
   // Only our primary writes it.

@@ -29,13 +29,13 @@ const OWN_SIGNALS: ReadonlySet<string> = new Set([
   'SIGTRAP',
 ]);
 
-/** One worker as the supervisor knows it. All times are monotonic milliseconds. */
+/** Holds what the supervisor knows of one worker. All times are monotonic milliseconds. */
 export class WorkerRecord {
   state: WorkerState = 'starting';
   /** Infinity before it is ready. */
   readyAt = Infinity;
   lastHeard: number;
-  /** It is to go, and serves on until its replacement is ready. */
+  /** Why it is to go; it serves on until its replacement is ready. */
   retiring: 'reloaded' | 'failing' | 'recycled' | undefined;
   /** The limit of its life that it has reached, and when. */
   wornBy: WearLimit | undefined;
@@ -75,7 +75,7 @@ export class WorkerRecord {
     this.#waited = waited;
   }
 
-  /** It needs no replacement. One that has been ended does when its exit is known: that may have to wait for a backoff. */
+  /** Whether it needs no replacement. One that has been ended does when its exit is known: that may have to wait for a backoff. */
   get staying(): boolean {
     return this.state !== 'draining' && this.retiring === undefined;
   }
@@ -111,7 +111,7 @@ export class WorkerRecord {
     return silent || now > this.#drainBy ? 'hung' : undefined;
   }
 
-  /** What its exit counts as. */
+  /** Classifies its exit. */
   exitReason(code: number | null, signal: string | null): ExitReason {
     if (this.state === 'starting') return 'boot_failed';
     if (this.retiring === 'failing') return 'crashed';

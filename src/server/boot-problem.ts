@@ -30,7 +30,7 @@ export function listenProblem(
 /** Errors that are no fault of the program: a stack would not help. */
 const FOR_A_PERSON: ReadonlySet<string> = new Set(['ContractError', 'ServiceError', 'BuildReplaced']);
 
-/** What a person is told when a worker can't start. */
+/** Tells a person why a worker can't start. */
 export function bootProblem(err: unknown, { port, host }: Config): string {
   const problem = listenProblem(err, 'PORT', port, host);
   if (problem !== undefined) return problem;
@@ -38,7 +38,7 @@ export function bootProblem(err: unknown, { port, host }: Config): string {
   return FOR_A_PERSON.has(err.name) ? err.message : (err.stack ?? err.message);
 }
 
-/** What a person is told when the first worker ended without a word. */
+/** Tells a person how the first worker ended without a word. */
 export function silentBootProblem(code: number | null, signal: string | null, timeoutMs: number): string {
   if (signal === 'SIGKILL') return `The first worker was not ready within ${timeoutMs} ms, or was killed.`;
   return `The first worker ended before it was ready (${signal ?? `exit code ${code}`}).`;

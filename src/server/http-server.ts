@@ -82,9 +82,10 @@ export class Server {
       onRequest(req, res);
     });
     this.http.on('connect', (_req: http.IncomingMessage, socket: Socket) => refuseConnect(socket, metrics));
-    this.http.on('clientError', (error, socket) => {
-      if (isTimeout(error) && this.#adopted.has(socket as Socket) && this.#isUnused(socket as Socket)) return;
-      refuseClientError(error, socket as Socket, metrics, this.http.headersTimeout); // of a plain server, so it is a net.Socket
+    this.http.on('clientError', (error, duplex) => {
+      const socket = duplex as Socket; // of a plain server
+      if (isTimeout(error) && this.#adopted.has(socket) && this.#isUnused(socket)) return;
+      refuseClientError(error, socket, metrics, this.http.headersTimeout);
     });
     this.http.on('connection', (socket) => this.#track(socket));
   }
@@ -104,7 +105,7 @@ export class Server {
   adopt(connection: ConnectionHandle): void {
     const socket = attach(connection);
     this.#adopted.set(socket, socket.bytesRead);
-    // To Node it is a new connection, whose first request has to come soon. It is an idle one, and may stay as long as any.
+    // Node takes it for a new connection, whose first request has to come soon. It may stay as long as any idle one.
     const idle = setTimeout(() => {
       if (this.#isUnused(socket)) socket.destroy();
     }, this.#keepAliveTimeoutMs);
@@ -135,7 +136,7 @@ export class Server {
 
   async #handOverIdle(handOver: (connection: ConnectionHandle) => Promise<void>): Promise<void> {
     for (;;) {
-      // At once, as any of them may get a request while others are sent.
+      // Detaches the whole batch at once: any of them may get a request while others are sent.
       const handles = this.#idle()
         .slice(0, HAND_OVER_AT_ONCE)
         .flatMap((socket) => detach(socket) ?? []);

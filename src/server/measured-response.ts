@@ -41,7 +41,7 @@ export class MeasuredResponse extends ServerResponse {
   /** Node's own mark, by which streams know that an answer is closed. */
   declare _closed: boolean;
   #brokenOff = false;
-  /** It has ended while an earlier answer was on its way: it is counted when its turn comes. */
+  /** Whether it has ended while an earlier answer was on its way: it is counted when its turn comes. */
   #awaitsTurn = false;
   /** The headers that `writeHead` was given; `getHeader` does not know of them. */
   #given: unknown;
@@ -140,8 +140,7 @@ export class MeasuredResponse extends ServerResponse {
     // An earlier answer that closed the connection would take those of the pipelined requests behind it along.
     if (this.closing() && connection[LATEST] === this) this.shouldKeepAlive = false;
     this.#given = headers ?? reason;
-    // The casts pick one of the overloads, which all end up in the same function.
-    return super.writeHead(statusCode, reason as string, headers as OutgoingHttpHeaders);
+    return super.writeHead(statusCode, reason as string, headers as OutgoingHttpHeaders); // all overloads are one function
   }
 
   override destroy(error?: Error): this {
@@ -155,8 +154,7 @@ export class MeasuredResponse extends ServerResponse {
     encoding?: BufferEncoding | WriteCallback,
     callback?: WriteCallback,
   ): boolean {
-    // The cast picks one of the overloads, which all end up in the same function.
-    if (this.counted) return super.write(chunk, encoding as BufferEncoding, callback);
+    if (this.counted) return super.write(chunk, encoding as BufferEncoding, callback); // all overloads are one function
     const stream = (this.#stream ??= {
       expected: Number(this.getHeader('content-length') ?? contentLengthIn(this.#given) ?? NaN),
       unflushed: 0,
@@ -169,15 +167,14 @@ export class MeasuredResponse extends ServerResponse {
 
   override end(chunk?: unknown, encoding?: BufferEncoding | (() => void), callback?: () => void): this {
     const stream = this.#stream;
-    // The casts pick one of the overloads, which all end up in the same function.
     if (stream) {
-      this.#last(stream, () => super.end(chunk as string, encoding as BufferEncoding, callback));
+      this.#last(stream, () => super.end(chunk as string, encoding as BufferEncoding, callback)); // one function
       return this;
     }
     this.#countAtItsTurn();
     const isWhole = typeof chunk === 'string' && chunk !== '' && encoding === undefined;
     if (isWhole && this.socket && this.hasHeader('Content-Length')) return this.#endWhole(chunk, this.socket);
-    return super.end(chunk as string, encoding as BufferEncoding, callback);
+    return super.end(chunk as string, encoding as BufferEncoding, callback); // all overloads are one function
   }
 
   /**

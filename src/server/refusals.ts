@@ -40,7 +40,7 @@ export function refuseClientError(
   if (!refusal) return void socket.destroy(error);
   const latest = MeasuredResponse.latest(socket);
   if (latest && !latest.req.complete) return refuseBody(latest, error, refusal, metrics);
-  // What follows a last request is not a request: Node closes the connection after the answer.
+  // Bytes after a last request are no request: Node closes the connection after the answer.
   if (latest?.shouldKeepAlive === false) return;
   refuseInTurn(socket, metrics, 'OTHER', refusal, secondsSpent(refusal, headersTimeoutMs));
 }
@@ -99,7 +99,7 @@ function refuseInTurn(
   socket.once('close', leave);
 }
 
-/** What Node's parser lets through and an HTTP/1.1 server must not. */
+/** Finds what Node's parser lets through and an HTTP/1.1 server must not. */
 export function refusalOfRequest(req: IncomingMessage): Refusal | undefined {
   if (req.rawHeaders.length > 2 * MAX_HEADER_FIELDS) {
     return { status: 431, detail: `The request has more than ${MAX_HEADER_FIELDS} header fields.` };

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type Koa from 'koa';
 import serverless from 'serverless-http';
 
-/** What is read of an event from API Gateway (payload 1.0 and 2.0), a function URL or an ALB. */
+/** The part that is read of an event from API Gateway (payload 1.0 and 2.0), a function URL or an ALB. */
 interface LambdaEvent {
   readonly requestContext?: { readonly elb?: unknown; readonly stage?: string };
   readonly version?: string;
@@ -71,7 +71,7 @@ function decoded(path: string): string {
   }
 }
 
-/** Of a header that was sent more than once serverless-http keeps the last value. */
+/** Joins the values of headers that were sent more than once; serverless-http keeps the last one. */
 function joinRepeated({ headers }: IncomingMessage, { multiValueHeaders }: LambdaEvent): void {
   for (const [field, values] of Object.entries(multiValueHeaders ?? {})) {
     const name = field.toLowerCase();
