@@ -9,8 +9,10 @@ import type { Scraper } from './scraper';
 import { scrapeTotals } from './scrapers';
 
 const workers = 4;
-/** From one fault to the next. */
-const pauseMs = 3000;
+/** From full strength to the next fault. */
+const pauseMs = 1000;
+/** How long the service may take to be at full strength again. */
+const recoveryMs = 60_000;
 
 /** The loads, and the endpoint under which all of each are counted, with this status. */
 const kinds = [
@@ -45,10 +47,10 @@ const faults: readonly Fault[] = [
 export const soak = (minutes: number): FaultCase => ({
   id: 'soak',
   async run(context: Context) {
-    const service = await context.faulty({ WEB_CONCURRENCY: String(workers), WORKER_TIMEOUT_MS: '5000' });
+    const service = await context.faulty({ WEB_CONCURRENCY: String(workers), WORKER_TIMEOUT_MS: '3000' });
     const scraper = context.scraper(service);
     const loads = kinds.map((kind) => new Load({ ...kind, port: service.port }));
-    const happened = await happen(service, minutes * 60_000);
+    const happened = await happen(service, scraper, minutes * 60_000);
     const reports = await Promise.all(loads.map((load) => load.stop()));
     await checkEnd(context, service, scraper, happened);
     const families = await service.scrape();
@@ -65,7 +67,7 @@ export const soak = (minutes: number): FaultCase => ({
 });
 
 /** Lets one fault after the other happen; gives how often each did. */
-async function happen(service: Service, ms: number): Promise<ReadonlyMap<string, number>> {
+async function happen(service: Service, scraper: Scraper, ms: number): Promise<ReadonlyMap<string, number>> {
   const happened = new Map<string, number>();
   for (const end = performance.now() + ms; performance.now() < end;) {
     const fault = oneOf(faults);
@@ -74,6 +76,12 @@ async function happen(service: Service, ms: number): Promise<ReadonlyMap<string,
     // Those that end the worker which serves them get no answer.
     void Promise.resolve(fault.happen(service)).catch(() => undefined);
     await delay(pauseMs);
+    const since = performance.now();
+    await eventually(
+      `full strength after ${fault.name}`,
+      recoveryMs,
+      () => scraper.readySince(since) === workers,
+    );
   }
   return happened;
 }
@@ -85,9 +93,11 @@ async function checkEnd(
   happened: ReadonlyMap<string, number>,
 ): Promise<void> {
   const at = performance.now();
-  const strong = await eventually('full strength', 60_000, () => scraper.readySince(at) === workers).catch(
-    () => false,
-  );
+  const strong = await eventually(
+    'full strength',
+    recoveryMs,
+    () => scraper.readySince(at) === workers,
+  ).catch(() => false);
   const list = [...happened].map(([name, times]) => `${times} × ${name}`).join(', ');
   context.check(list, strong ? 'full strength after it' : 'not at full strength', 'full strength', strong);
   const busy = total(await service.scrape(), 'flask_app_requests_in_progress');
