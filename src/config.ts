@@ -59,6 +59,8 @@ function table(read: Reader) {
     /** In bytes, of the inflated body. */
     bodyLimit: read('BODY_LIMIT', size('gb'), 100 * 1024),
     logLevel: read('LOG_LEVEL', LEVEL, 'info'),
+    /** Which answered requests get a line: none, those with 500 and above or slower than their objective, a part of all, all. */
+    accessLog: read('ACCESS_LOG', ACCESS_LOG, 'errors'),
     docs: read('DOCS', SWITCH, true),
     /** How many proxies in front of this service add to `X-Forwarded-*`; 0: what such a header says is not believed. */
     trustProxy: read('TRUST_PROXY', HOPS, 0),
@@ -177,6 +179,15 @@ const HOST: Kind<string> = {
 const SWITCH: Kind<boolean> = {
   expected: 'on or off',
   parse: (text) => (text === 'on' ? true : text === 'off' ? false : undefined),
+};
+
+const ACCESS_LOG: Kind<'off' | 'errors' | number> = {
+  expected: 'off, errors, on or a part of all between 0 and 1',
+  parse: (text) => {
+    if (text === 'off' || text === 'errors') return text;
+    if (text === 'on') return 1;
+    return /^0?\.\d{1,6}$/.test(text) && Number(text) > 0 ? Number(text) : undefined;
+  },
 };
 
 const HOPS: Kind<number> = {

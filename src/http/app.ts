@@ -1,9 +1,10 @@
 import type Koa from 'koa';
 import type { Middleware } from 'koa';
 import type { Config } from '../config.js';
+import { accessLog } from './access-log.js';
 import { Application } from './application.js';
 import { trustProxies } from './forwarded.js';
-import { measuring } from './measure.js';
+import { measurementOf, measuring } from './measure.js';
 import { failure } from './problem.js';
 import { provideLog } from './request-log.js';
 import { requestIdentity } from './request-id.js';
@@ -20,11 +21,13 @@ export interface AppDeps extends RouterDeps {
 /** The app: what a request goes through, in this order. It does not listen. */
 export function createApp(deps: AppDeps): Koa {
   const measure = measuring(deps.metrics);
+  const observer = accessLog(deps.config.accessLog, deps.log, deps.contract.operations);
   const identify = requestIdentity();
   const router = createRouter(deps);
   const app = new Application({
     begin(ctx) {
       measure(ctx);
+      measurementOf(ctx).observer = observer;
       identify(ctx);
       router.find(ctx);
     },

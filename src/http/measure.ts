@@ -21,7 +21,7 @@ export function measuring(metrics: RequestMetrics): (ctx: Pick<Context, 'req' | 
   return (ctx) => {
     const { res } = ctx;
     if (res instanceof MeasuredResponse) res.measurement.endpoint = unmatched;
-    else measureForeign(res, new Measurement(metrics, unmatched, ctx.req));
+    else measureForeign(res, new Measurement(metrics, unmatched, ctx.req, res));
   };
 }
 

@@ -50,7 +50,7 @@ export class MeasuredResponse extends ServerResponse {
   constructor(metrics: RequestMetrics, malformed: Endpoint, req: IncomingMessage, options?: object) {
     // @ts-expect-error Node passes its options on to OutgoingMessage; the type does not declare them.
     super(req, options);
-    this.measurement = new Measurement(metrics, malformed, req);
+    this.measurement = new Measurement(metrics, malformed, req, this);
     const connection: Connection = req.socket;
     const previous = connection[LATEST];
     if (previous && !previous.counted) (connection[EARLIER] ??= new Set()).add(previous);
@@ -160,7 +160,9 @@ export class MeasuredResponse extends ServerResponse {
       unflushed: 0,
       held: [],
     });
-    stream.expected -= byteLength(chunk, encoding);
+    const length = byteLength(chunk, encoding);
+    stream.expected -= length;
+    this.measurement.streamed += length;
     const send = () => this.#send(stream, chunk, encoding, callback);
     return stream.expected > 0 || Number.isNaN(stream.expected) ? send() : this.#last(stream, send);
   }

@@ -1,11 +1,19 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { performance } from 'node:perf_hooks';
 import type { CountedAs, RequestMetrics } from '../metrics/request-metrics.js';
 import { type Trace, traceOf } from './trace-context.js';
 
+/** Is told of a request when it is counted. */
+export type Observer = (measurement: Measurement, status: number, seconds: number) => void;
+
 /** The account of one request: it is in progress from its arrival until it is counted, once. */
 export class Measurement {
   readonly req: IncomingMessage;
+  /** Bytes of a body that is sent in parts, so far. */
+  streamed = 0;
+  observer: Observer | undefined;
+  requestId = '';
+  readonly #res: ServerResponse;
   readonly #metrics: RequestMetrics;
   readonly #arrived = performance.now();
   /** Where the request is noted among those in flight. */
@@ -15,10 +23,11 @@ export class Measurement {
   #counted = false;
   #trace: Trace | undefined;
 
-  constructor(metrics: RequestMetrics, endpoint: CountedAs, req: IncomingMessage) {
+  constructor(metrics: RequestMetrics, endpoint: CountedAs, req: IncomingMessage, res: ServerResponse) {
     this.#metrics = metrics;
     this.#endpoint = endpoint;
     this.req = req;
+    this.#res = res;
     this.#slot = metrics.inFlight?.enter(this.#arrived, endpoint.template, req.method ?? '') ?? -1;
     metrics.inProgress += 1;
   }
@@ -35,7 +44,14 @@ export class Measurement {
 
   /** Notes the id of the request, by which a log tells of it should this process die. */
   identify(requestId: string): void {
+    this.requestId = requestId;
     this.#metrics.inFlight?.identify(this.#slot, requestId);
+  }
+
+  /** Bytes of the body: as its Content-Length says, else those that have been sent. */
+  get bytes(): number {
+    const length = this.#res.getHeader('Content-Length');
+    return length === undefined ? this.streamed : Number(length);
   }
 
   get counted(): boolean {
@@ -55,6 +71,7 @@ export class Measurement {
     this.#metrics.inFlight?.leave(this.#slot);
     const seconds = (performance.now() - this.#arrived) / 1000;
     this.#endpoint.observe(this.req.method ?? 'OTHER', status, seconds, this.#sampledTrace());
+    this.observer?.(this, status, seconds);
   }
 
   /** Only a caller has sampled it: there is nothing to look up of a trace that begins here. */

@@ -58,7 +58,7 @@ export class ServiceUnderTest {
     handlers,
     ...service
   }: ServiceOptions): Promise<void> {
-    const config = readConfig({ ...env });
+    const config = readConfig({ ACCESS_LOG: 'off', ...env });
     const served = paths
       ? { description: describeApi(paths, components, root), handlers: handlers ?? {} }
       : { description: OWN, handlers: handlers ?? ownHandlers };

@@ -1,0 +1,56 @@
+import type { Logger } from '../log.js';
+import type { Operation } from '../openapi/operation.js';
+import type { Measurement, Observer } from '../server/measurement.js';
+
+/** `errors` are answers of 500 and above, and those slower than their objective; a number is the part of all others. */
+export type AccessLog = 'off' | 'errors' | number;
+
+/** Makes what writes a line for an answered request; `undefined` where none is wanted. */
+export function accessLog(
+  setting: AccessLog,
+  log: Logger,
+  operations: readonly Operation[],
+): Observer | undefined {
+  if (setting === 'off') return undefined;
+  const share = setting === 'errors' ? 0 : setting;
+  const objectives = new Map(
+    operations.map((operation) => [`${operation.method} ${operation.path}`, latencyObjective(operation)]),
+  );
+  return (measurement, status, seconds) => {
+    const slowest = slowestOf(objectives, measurement);
+    const isError = slowest !== undefined && (status >= 500 || seconds > slowest);
+    if (!isError && (share === 0 || Math.random() >= share)) return;
+    const { traceId, spanId } = measurement.trace;
+    log[isError ? 'warn' : 'info'](
+      {
+        requestId: measurement.requestId,
+        trace_id: traceId,
+        span_id: spanId,
+        method: measurement.req.method,
+        endpoint: measurement.endpoint.template,
+        status,
+        ms: Math.round(seconds * 1e6) / 1e3,
+        bytes: measurement.bytes,
+      },
+      'Request answered',
+    );
+  };
+}
+
+/** Seconds that the answer may take; `undefined` for an operation that no objective is about, such as a probe. */
+function slowestOf(
+  objectives: ReadonlyMap<string, number | undefined>,
+  { req, endpoint }: Measurement,
+): number | undefined {
+  const called = `${req.method} ${endpoint.template}`;
+  return objectives.has(called) ? objectives.get(called) : Infinity;
+}
+
+/** What `x-slo` of the operation says, else that of the description. */
+function latencyObjective({ place }: Operation): number | undefined {
+  const own = place.at('x-slo');
+  if (own.value === false) return undefined;
+  const objective = own.value === undefined ? place.description.root.at('x-slo') : own;
+  const threshold = objective.at('latency').at('threshold').value;
+  return typeof threshold === 'number' ? threshold : Infinity;
+}
