@@ -121,10 +121,14 @@ class Primary {
     onEndOfNpm(() => {
       if (this.#stoppedAt === undefined) this.#stop('SIGTERM', 'npm, which started the service, has ended. ');
     });
-    this.#registry.takeOver();
+    const { metricsPort } = this.#config;
+    if (metricsPort !== undefined) this.#registry.takeOver();
     this.#folder.watch(this.#owner, () => void this.#restoreFolder());
     await this.#listenToCommands();
-    if (await this.#serveMetrics()) this.#step();
+    if (!(await this.#serveMetrics())) return;
+    this.#step();
+    // Nobody can scrape before a worker serves, and they boot in the meantime.
+    if (metricsPort === undefined) this.#registry.takeOver();
   }
 
   /** Somebody has removed the folder. Workers make their ledgers anew by themselves. */

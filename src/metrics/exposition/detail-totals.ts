@@ -7,6 +7,26 @@ export class DetailReadings {
   readonly native: (Float64Array | undefined)[] = [];
   /** How many requests those of a row are. */
   readonly requests: number[] = [];
+  readonly #pool = new CellPool();
+
+  /** Those of a row, to be changed. */
+  nativeOf(row: number): Float64Array {
+    return (this.native[row] ??= this.#pool.take());
+  }
+}
+
+/** Takes the native cells of many rows from few pieces of memory: a piece for each costs more than what is done with it. */
+class CellPool {
+  #piece = new Float64Array(0);
+  #used = 0;
+
+  take(): Float64Array {
+    if (this.#used === this.#piece.length) {
+      this.#piece = new Float64Array(32 * NATIVE_CELLS);
+      this.#used = 0;
+    }
+    return this.#piece.subarray(this.#used, (this.#used += NATIVE_CELLS));
+  }
 }
 
 type Processes = Iterable<{ readonly requests: { readonly details: DetailReadings } }>;
@@ -18,6 +38,7 @@ export class DetailTotals {
   /** By row, then by classic bucket. */
   readonly #exemplars: (Exemplar | undefined)[][] = [];
   #gone: (Float64Array | undefined)[] = [];
+  readonly #pool = new CellPool();
 
   /** @param buckets how many classic buckets there are */
   constructor(buckets: number) {
@@ -58,7 +79,7 @@ export class DetailTotals {
   retire({ native }: DetailReadings): void {
     for (const [row, cells] of native.entries()) {
       if (!cells) continue;
-      const gone = (this.#gone[row] ??= new Float64Array(NATIVE_CELLS));
+      const gone = (this.#gone[row] ??= this.#pool.take());
       addTo(gone, cells);
     }
   }
@@ -119,7 +140,7 @@ export class DetailTotals {
 
 /** Takes in at most as many native counts as make up `requests`. */
 function take(readings: DetailReadings, row: number, requests: number, native: Float64Array): void {
-  const last = (readings.native[row] ??= new Float64Array(NATIVE_CELLS));
+  const last = readings.nativeOf(row);
   let wanting = requests - (readings.requests[row] ?? 0);
   for (let cell = 0; cell < NATIVE_CELLS && wanting > 0; cell++) {
     const more = Math.min(native[cell]! - last[cell]!, wanting);
