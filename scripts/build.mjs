@@ -44,6 +44,8 @@ async function build(digest) {
   try {
     compile(next);
     openapi.writeCompiled(checked, copyDescription(file, join(next, 'generated')));
+    // What a browser gets of the status page is not compiled.
+    cpSync(path('src/http/status'), join(next, 'http/status'), { recursive: true });
     writeFileSync(join(next, DIGEST), digest);
     replaceFolder(dist, next);
   } finally {

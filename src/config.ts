@@ -47,6 +47,8 @@ function table(read: Reader) {
     workerMaxRss: read('WORKER_MAX_RSS', size('tb'), undefined),
     /** A worker that is so old is replaced. */
     workerMaxAgeMs: read('WORKER_MAX_AGE', DURATION, undefined),
+    /** A worker whose event loop is so late refuses new requests. Unset: never. */
+    maxEventLoopDelayMs: read('MAX_EVENT_LOOP_DELAY_MS', whole(20, 60_000), undefined),
     /** From the first byte of a request until its last one has arrived. */
     requestTimeoutMs: read('REQUEST_TIMEOUT_MS', whole(100, 86_400_000), 30_000),
     /**
@@ -62,6 +64,8 @@ function table(read: Reader) {
     /** Which answered requests get a line: none, those with 500 and above or slower than their objective, a part of all, all. */
     accessLog: read('ACCESS_LOG', ACCESS_LOG, 'errors'),
     docs: read('DOCS', SWITCH, true),
+    /** `/status`, where `/metrics` is. */
+    statusPage: read('STATUS_PAGE', SWITCH, true),
     /** How many proxies in front of this service add to `X-Forwarded-*`; 0: what such a header says is not believed. */
     trustProxy: read('TRUST_PROXY', HOPS, 0),
     /** What happens to an answer that contradicts the description: a 500, a line in the log, nothing. */

@@ -10,7 +10,7 @@ import { processGatherer } from './metrics/exposition/process-gatherer.js';
 import { unread } from './serverless/read-request.js';
 import { Pushgateway } from './serverless/pushgateway.js';
 import { RequestMetrics } from './metrics/request-metrics.js';
-import { registerRequestsInProgress } from './metrics/metric-catalogue.js';
+import { registerRequestsInProgress, registerRequestsShed } from './metrics/metric-catalogue.js';
 
 interface Serverless {
   readonly started: StartedService;
@@ -70,6 +70,7 @@ async function start(): Promise<Serverless> {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   registerRequestsInProgress(registry, config.metricsPrefix, () => metrics.inProgress);
+  registerRequestsShed(registry, config.metricsPrefix, () => metrics.shed);
   const gatherer = processGatherer(config.metricsPrefix, metrics, registry);
   const gather = async (format?: Format) => (await gatherer.gather(format)).bytes;
   const { service } = await import('./service.js');

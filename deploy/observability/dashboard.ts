@@ -10,7 +10,7 @@ import {
 } from '@grafana/grafana-foundation-sdk/dashboard';
 import { type MetricNames, metricNames } from './metric-names.js';
 import { objectiveRow } from './objective-row.js';
-import type { Objective } from './objectives.js';
+import type { Objective } from '../../src/openapi/objectives.js';
 import { DATASOURCE, type Row } from './panels.js';
 import { saturationRow, scrapeRow, workersRow } from './process-rows.js';
 import { errorsRow, latencyRow, overviewRow, trafficRow } from './request-rows.js';

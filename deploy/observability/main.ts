@@ -2,7 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { ConfigError, readConfig } from '../../src/config.js';
 import { dashboardFile } from './dashboard.js';
-import { ObjectivesError, readObjectives } from './objectives.js';
+import { ObjectivesError, readObjectives } from '../../src/openapi/objectives.js';
 import { rulesFile } from './rules.js';
 
 const DESCRIPTION = 'swagger/swagger.yaml';

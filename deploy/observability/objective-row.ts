@@ -1,4 +1,4 @@
-import type { Objective } from './objectives.js';
+import type { Objective } from '../../src/openapi/objectives.js';
 import { figure, graph, type Row } from './panels.js';
 import { BURN_WINDOWS, type BurnWindow } from './recording-rules.js';
 

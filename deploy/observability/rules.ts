@@ -2,7 +2,7 @@ import { stringify } from 'yaml';
 import { type AlertRule, requestAlerts, saturationAlerts, targetAlerts, workerAlerts } from './alerts.js';
 import { burnAlerts } from './burn-alerts.js';
 import { JOB, metricNames } from './metric-names.js';
-import type { Objective } from './objectives.js';
+import type { Objective } from '../../src/openapi/objectives.js';
 import { memoryRules, objectiveRules, requestRules } from './recording-rules.js';
 
 const HEADER =

@@ -1,7 +1,7 @@
-import type { Exposition, Format } from '../metrics/exposition/gatherer.js';
+import type { Exposition } from '../metrics/exposition/gatherer.js';
 import { monotonicTime } from '../metrics/exposition/monotonic-time.js';
 import { Turns } from '../metrics/event-loop-turns.js';
-import type { PrimaryMessage, WorkerMessage } from './messages.js';
+import type { PrimaryMessage, Wanted } from './messages.js';
 
 /** Bytes per message; bounds how long one send blocks the primary. */
 const CHUNK = 128 * 1024;
@@ -38,16 +38,19 @@ interface Scrape {
 }
 
 /** A worker's side: gets the exposition of the whole service from the primary. */
-export class RemoteGatherer {
-  readonly #send: (message: WorkerMessage) => void;
+export class RemoteGatherer<W extends Wanted = Wanted> {
+  readonly #send: (message: { readonly type: 'scrape'; readonly id: number; readonly format: W }) => void;
   readonly #timeoutMs: number;
   readonly #turns = new Turns();
   #scrapes = 0;
   /** By id. */
   readonly #pending = new Map<number, Scrape>();
-  readonly #running = new Map<Format, Promise<Exposition>>();
+  readonly #running = new Map<W, Promise<Exposition>>();
 
-  constructor(send: (message: WorkerMessage) => void, timeoutMs = TIMEOUT_MS) {
+  constructor(
+    send: (message: { readonly type: 'scrape'; readonly id: number; readonly format: W }) => void,
+    timeoutMs = TIMEOUT_MS,
+  ) {
     this.#send = send;
     this.#timeoutMs = timeoutMs;
   }
@@ -58,7 +61,7 @@ export class RemoteGatherer {
    * apart, so that requests which are not scrapes have their turn in between. Rejects when the primary fails or does not
    * answer in time.
    */
-  async gather(format: Format): Promise<Buffer> {
+  async gather(format: W): Promise<Buffer> {
     const running = this.#running.get(format);
     const { bytes } = await (running ? this.#share(running, format) : this.#start(format));
     await this.#turns.next();
@@ -74,7 +77,7 @@ export class RemoteGatherer {
     if (message.last) scrape.resolve({ bytes: Buffer.concat(scrape.parts), asOf: message.asOf });
   }
 
-  async #share(running: Promise<Exposition>, format: Format): Promise<Exposition> {
+  async #share(running: Promise<Exposition>, format: W): Promise<Exposition> {
     const called = monotonicTime();
     const exposition = await running.catch(() => undefined);
     return exposition && exposition.asOf >= called
@@ -82,13 +85,13 @@ export class RemoteGatherer {
       : (this.#running.get(format) ?? this.#start(format));
   }
 
-  #start(format: Format): Promise<Exposition> {
+  #start(format: W): Promise<Exposition> {
     const running = this.#scrape(format).finally(() => this.#running.delete(format));
     this.#running.set(format, running);
     return running;
   }
 
-  async #scrape(format: Format): Promise<Exposition> {
+  async #scrape(format: W): Promise<Exposition> {
     const id = ++this.#scrapes;
     let timer: NodeJS.Timeout | undefined;
     try {

@@ -4,6 +4,9 @@ import type { Format } from '../metrics/exposition/gatherer.js';
 import type { Vitals } from './vitals.js';
 import { WEAR_LIMITS, type WearLimit } from './worker-wear.js';
 
+/** What a worker can ask the primary for: the exposition in a format, or how the workers are, as JSON. */
+export type Wanted = Format | 'workers';
+
 /** A message of a worker to the primary. */
 export type WorkerMessage =
   | { readonly type: 'ready'; readonly address: string; readonly port: number }
@@ -25,7 +28,7 @@ export type WorkerMessage =
   | { readonly type: 'ledger-failed' }
   | { readonly type: 'snapshot'; readonly id: number; readonly snapshot: string }
   /** Send me the exposition of the whole service. */
-  | { readonly type: 'scrape'; readonly id: number; readonly format: Format }
+  | { readonly type: 'scrape'; readonly id: number; readonly format: Wanted }
   /** Comes with a connection, on which nothing is under way: give it to another worker. */
   | { readonly type: 'hand-over' }
   /** The final snapshot. The worker exits when it is acknowledged. */
@@ -104,7 +107,7 @@ export function parseWorkerMessage(value: unknown): WorkerMessage | undefined {
     }
     case 'scrape': {
       const { id, format } = value;
-      return isWhole(id) && isFormat(format) ? { type, id, format } : undefined;
+      return isWhole(id) && isWanted(format) ? { type, id, format } : undefined;
     }
     case 'snapshot': {
       const { id, snapshot } = value;
@@ -175,8 +178,8 @@ function isForeseen(value: unknown): value is Foreseen {
   return isText(method) && isText(endpoint) && Array.isArray(statuses) && statuses.every(isWhole);
 }
 
-function isFormat(value: unknown): value is Format {
-  return value === 'text' || value === 'protobuf';
+function isWanted(value: unknown): value is Wanted {
+  return value === 'text' || value === 'protobuf' || value === 'workers';
 }
 
 function isVitals(value: unknown): value is Vitals {

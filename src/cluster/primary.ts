@@ -5,10 +5,12 @@ import type { Config, LogLevel } from '../config.js';
 import type { Settings } from '../settings.js';
 import type { ConnectionHandle } from '../server/connection-handle.js';
 import { createMetricsListener } from '../http/metrics-route.js';
+import { createStatusPage } from '../http/status-page.js';
 import { LineSink } from '../line-sink.js';
 import { openLog, type Log, type Logger } from '../log.js';
 import { ClusterRegistry } from '../metrics/exposition/cluster-registry.js';
-import type { Format } from '../metrics/exposition/gatherer.js';
+import type { Exposition } from '../metrics/exposition/gatherer.js';
+import { monotonicTime } from '../metrics/exposition/monotonic-time.js';
 import { REDEFINED, registerLogLinesLost } from '../metrics/metric-catalogue.js';
 import { CountKeeper } from '../metrics/service-folder/count-keeper.js';
 import { removeLeftovers } from '../metrics/service-folder/leftovers.js';
@@ -23,6 +25,7 @@ import { findProgram, folderFor, type Program } from './program.js';
 import { ControlSocket } from './control-socket.js';
 import { LiveSettings } from './live-settings.js';
 import { lookAtWorkers, type ServiceIdentity, type ServiceStatus } from './service-status.js';
+import type { Wanted } from './messages.js';
 import { Supervisor, type SupervisorEvent } from './supervisor.js';
 import { forkWorker } from './worker-channel.js';
 
@@ -156,9 +159,21 @@ class Primary {
   async #serveMetrics(): Promise<boolean> {
     const { metricsPort, metricsHost, metricsToken } = this.#config;
     if (metricsPort === undefined) return true;
-    const gather = async (format: Format) => (await this.#registry.gather(format)).bytes;
+    const gather = async (wanted: Wanted) => (await this.#gather(wanted)).bytes;
+    const statusPage = createStatusPage({
+      token: metricsToken,
+      gather,
+      workers: () => gather('workers'),
+      // The description is for the workers to read.
+      objectives: () => [],
+    });
     this.#metricsServer = new MetricsServer(
-      createMetricsListener({ gather, token: metricsToken, log: this.#log }),
+      createMetricsListener({
+        gather,
+        token: metricsToken,
+        log: this.#log,
+        statusPage: this.#config.statusPage ? statusPage : undefined,
+      }),
     );
     try {
       this.#metricsPort = await this.#metricsServer.listen(metricsPort, metricsHost);
@@ -167,6 +182,12 @@ class Primary {
       await this.#end(1, listenProblem(err, 'METRICS_PORT', metricsPort, metricsHost) ?? String(err));
       return false;
     }
+  }
+
+  async #gather(wanted: Wanted): Promise<Exposition> {
+    if (wanted !== 'workers') return this.#registry.gather(wanted);
+    const workers = await lookAtWorkers(this.#supervisor);
+    return { bytes: Buffer.from(JSON.stringify(workers)), asOf: monotonicTime() };
   }
 
   #fork(generation: number) {
@@ -180,6 +201,7 @@ class Primary {
       (event) => this.#enqueue(event),
       (connection) => this.#bequeath(connection),
       this.#settings.variables,
+      (wanted) => this.#gather(wanted),
     );
   }
 

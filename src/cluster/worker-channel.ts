@@ -2,11 +2,12 @@ import cluster, { type Worker as ForkedProcess } from 'node:cluster';
 import { type ConnectionHandle, isConnectionHandle } from '../server/connection-handle.js';
 import type { Logger } from '../log.js';
 import type { ClusterRegistry } from '../metrics/exposition/cluster-registry.js';
+import type { Exposition } from '../metrics/exposition/gatherer.js';
 import { sendConnection } from './connection-channel.js';
 import { sendExposition } from './exposition-relay.js';
 import type { WorkerHandle } from './worker-record.js';
 import { takeRequestsInFlight } from '../metrics/ledger/requests-in-flight.js';
-import { parseWorkerMessage, type PrimaryMessage, type WorkerMessage } from './messages.js';
+import { parseWorkerMessage, type PrimaryMessage, type Wanted, type WorkerMessage } from './messages.js';
 import { waitedForProcessor } from './processors.js';
 import type { SupervisorEvent } from './supervisor.js';
 import { assignmentVariables, type WorkerAssignment } from './worker-assignment.js';
@@ -17,6 +18,7 @@ type Sent = (err: Error | null) => void;
  * Forks a worker and connects it: its messages about metrics go to the registry, all of them and its end to the supervisor.
  * Nothing that a worker sends can throw here.
  * @param variables what it gets in its environment
+ * @param gather makes what it asks for
  */
 export function forkWorker(
   assignment: WorkerAssignment,
@@ -25,6 +27,7 @@ export function forkWorker(
   enqueue: (event: SupervisorEvent) => void,
   inherit: (connection: ConnectionHandle) => void,
   variables: Record<string, string>,
+  gather: (wanted: Wanted) => Promise<Exposition>,
 ): WorkerHandle {
   const { generation, id: fileId } = assignment;
   const worker = fork(assignment, variables, log);
@@ -61,7 +64,7 @@ export function forkWorker(
     const message = parseWorkerMessage(value);
     if (isConnectionHandle(handle)) inherit(handle);
     ready ||= message?.type === 'ready';
-    if (message && route(generation, message, registry, send)) {
+    if (message && route(generation, message, registry, gather, send)) {
       enqueue({ type: 'message', generation, message });
     } else if (!warned) {
       warned = true;
@@ -109,6 +112,7 @@ function route(
   generation: number,
   message: WorkerMessage,
   registry: ClusterRegistry,
+  gather: (wanted: Wanted) => Promise<Exposition>,
   send: (message: PrimaryMessage, sent?: Sent) => void,
 ): boolean {
   switch (message.type) {
@@ -130,7 +134,7 @@ function route(
     }
     case 'scrape': {
       const { id, format } = message;
-      registry.gather(format).then(
+      gather(format).then(
         (exposition) => sendExposition(exposition, id, send),
         (err: unknown) => send({ type: 'exposition-failed', id, message: String(err).slice(0, 1_000) }),
       );

@@ -11,7 +11,11 @@ import { RequestMetrics } from '../metrics/request-metrics.js';
 import { reportPath, reportText, writeReport } from '../metrics/service-folder/process-report.js';
 import { assertOneBuild } from '../one-build.js';
 import { snapshotText } from '../metrics/snapshot/take-snapshot.js';
-import { registerLedgerErrors, registerRequestsInProgress } from '../metrics/metric-catalogue.js';
+import {
+  registerLedgerErrors,
+  registerRequestsInProgress,
+  registerRequestsShed,
+} from '../metrics/metric-catalogue.js';
 import { bootProblem } from '../server/boot-problem.js';
 import { sendConnection } from './connection-channel.js';
 import { RemoteGatherer } from './exposition-relay.js';
@@ -97,6 +101,7 @@ class Worker {
       log: this.#log,
       metrics: this.#metrics,
       gather: (format) => this.#gatherer.gather(format),
+      workers: () => this.#gatherer.gather('workers'),
       accepting: () => this.#ready,
     });
     send({ type: 'foreseen', series: this.#metrics.foreseen });
@@ -118,6 +123,7 @@ class Worker {
     const prefix = this.#config.metricsPrefix;
     collectDefaultMetrics();
     registerRequestsInProgress(register, prefix, () => this.#metrics.inProgress);
+    registerRequestsShed(register, prefix, () => this.#metrics.shed);
     registerLedgerErrors(register, prefix, () => this.#ledger.errors);
   }
 

@@ -5,8 +5,9 @@ import { accessLog } from './access-log.js';
 import { Application } from './application.js';
 import { trustProxies } from './forwarded.js';
 import { measurementOf, measuring } from './measure.js';
-import { failure } from './problem.js';
 import { provideLog } from './request-log.js';
+import { Overload } from './overload.js';
+import { failure, type Problem } from './problem.js';
 import { requestIdentity } from './request-id.js';
 import { type RouterDeps, createRouter } from './router.js';
 
@@ -24,12 +25,14 @@ export function createApp(deps: AppDeps): Koa {
   const observer = accessLog(deps.config.accessLog, deps.log, deps.contract.operations);
   const identify = requestIdentity();
   const router = createRouter(deps);
+  const enter = entrance(deps);
   const app = new Application({
     begin(ctx) {
       measure(ctx);
       measurementOf(ctx).observer = observer;
       identify(ctx);
-      router.find(ctx);
+      const { essential } = router.find(ctx);
+      return essential ? undefined : enter?.();
     },
     route: router.route,
     fail: failure(),
@@ -39,4 +42,15 @@ export function createApp(deps: AppDeps): Koa {
   trustProxies(app, deps.config.trustProxy);
   for (const middleware of deps.middleware ?? []) app.use(middleware);
   return app;
+}
+
+/** What lets requests begin when there is much to do, or refuses them; nothing where no limit is set. */
+function entrance({ config, metrics }: AppDeps): (() => ReturnType<Overload['enter']>) | undefined {
+  if (config.maxEventLoopDelayMs === undefined) return undefined;
+  const overload = new Overload(config.maxEventLoopDelayMs);
+  const counted = (refusal: Problem | undefined) => {
+    if (refusal) metrics.shed += 1;
+    return refusal;
+  };
+  return () => overload.enter()?.then(counted);
 }

@@ -1,13 +1,14 @@
 import compose from 'koa-compose';
 import Koa, { type Context, type Middleware } from 'koa';
+import { type Problem, sendProblem } from './problem.js';
 import { setCommonHeaders } from './request-id.js';
 import { respond } from './respond.js';
 
 type Run = (ctx: Context) => Promise<unknown>;
 
 interface ApplicationOptions {
-  /** Is called for every request before the first middleware. */
-  readonly begin: (ctx: Context) => void;
+  /** Is called for every request before the first middleware; may let it wait, and gives a problem where that is all the answer. */
+  readonly begin: (ctx: Context) => Promise<Problem | undefined> | undefined;
   /** The end of the middleware. Throws, or returns a promise where there is something to wait for. */
   readonly route: (ctx: Context) => Promise<unknown> | undefined;
   /** Answers what was thrown. Must not throw. */
@@ -16,7 +17,7 @@ interface ApplicationOptions {
 
 /** Koa whose middleware end in a router, and whose answers are written by `respond`. */
 export class Application extends Koa {
-  readonly #begin: (ctx: Context) => void;
+  readonly #begin: ApplicationOptions['begin'];
   readonly #fail: (ctx: Context, thrown: unknown) => void;
 
   constructor({ begin, route, fail }: ApplicationOptions) {
@@ -45,7 +46,9 @@ export class Application extends Koa {
   async handleRequest(ctx: Context, run: Run): Promise<void> {
     ctx.res.statusCode = 404;
     try {
-      this.#begin(ctx);
+      const wait = this.#begin(ctx);
+      const refusal = wait && (await wait);
+      if (refusal) return sendProblem(ctx.res, refusal);
       await run(ctx);
     } catch (error) {
       return this.#fail(ctx, error);

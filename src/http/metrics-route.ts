@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders, RequestListener } from 'node:http';
+import type { IncomingHttpHeaders, RequestListener, ServerResponse } from 'node:http';
 import type { Context } from 'koa';
 import type { Logger } from 'pino';
 import type { Format } from '../metrics/exposition/gatherer.js';
@@ -10,6 +10,7 @@ import { measurementOf } from './measure.js';
 import { metricsTokenCheck } from './metrics-token.js';
 import { Problem, sendProblem } from './problem.js';
 import { pathOf } from './request-target.js';
+import { protectStatusPage, type createStatusPage, type StatusFile } from './status-page.js';
 
 interface ScrapeOptions {
   /** Makes the whole exposition. */
@@ -50,15 +51,22 @@ export function createMetricsHandler({ gather }: Pick<ScrapeOptions, 'gather'>) 
   };
 }
 
-/** A server's listener that has nothing but `/metrics`, for a port of its own (`METRICS_PORT`). */
-export function createMetricsListener({
-  log,
-  ...options
-}: ScrapeOptions & { readonly log: Logger }): RequestListener {
+interface ListenerOptions extends ScrapeOptions {
+  readonly log: Logger;
+  /** Where the status page is not switched off. */
+  readonly statusPage?: ReturnType<typeof createStatusPage> | undefined;
+}
+
+/** A server's listener that has nothing but `/metrics` and the status page, for a port of its own (`METRICS_PORT`). */
+export function createMetricsListener({ log, statusPage, ...options }: ListenerOptions): RequestListener {
   const scrape = createScrape(options);
   return (req, res) => {
     const answer = async () => {
-      if (pathOf(req.url ?? '') !== '/metrics') throw new Problem(404, 'There is nothing here but /metrics.');
+      const path = pathOf(req.url ?? '');
+      const file = path === '/status' ? 'status.html' : /^\/status\/([^/]+)$/.exec(path)?.[1];
+      if (statusPage && file !== undefined && req.method === 'GET')
+        return sendStatusFile(res, await statusPage(file, req));
+      if (path !== '/metrics') throw new Problem(404, 'There is nothing here but /metrics.');
       if (req.method !== 'GET' && req.method !== 'HEAD') {
         throw new Problem(405, '/metrics has GET and HEAD.', { headers: { Allow: 'GET, HEAD' } });
       }
@@ -73,6 +81,12 @@ export function createMetricsListener({
       sendProblem(res, problem);
     });
   };
+}
+
+function sendStatusFile(res: ServerResponse, { content, headers }: StatusFile): void {
+  protectStatusPage(res.req, res, () => undefined);
+  res.writeHead(200, { ...headers, 'Content-Length': content.length });
+  res.end(content);
 }
 
 function createScrape({ gather, token }: ScrapeOptions): (headers: IncomingHttpHeaders) => Promise<Scraped> {

@@ -8,14 +8,18 @@ import { Problem } from './problem.js';
 import { pathOf } from './request-target.js';
 import { type Route, type RouteDeps, routesOf } from './routes.js';
 import type { Serve } from './serve.js';
+import { ESSENTIAL } from './service-operations.js';
 
 export interface RouterDeps extends RouteDeps {
   readonly metrics: RequestMetrics;
 }
 
 export interface Router {
-  /** Finds the path template of a request, which is counted under it whoever answers. */
-  readonly find: (ctx: Context) => void;
+  /**
+   * Finds the path template of a request, which is counted under it whoever answers; and whether it is one that is served however much
+   * there is to do.
+   */
+  readonly find: (ctx: Context) => { readonly essential: boolean };
   /** Answers a request that `find` was given before. */
   readonly route: Serve;
 }
@@ -27,6 +31,7 @@ interface Resource {
   /** By method. HEAD is there wherever GET is. */
   readonly methods: Map<string, Serve>;
   allow: string;
+  essential: boolean;
 }
 
 const NO_PARAMETERS = Object.freeze({});
@@ -36,6 +41,7 @@ interface Match {
   readonly url: string;
   readonly resource: Resource | undefined;
   readonly segments: readonly string[];
+  readonly essential: boolean;
 }
 
 const match = Symbol('the template that the request matches');
@@ -54,7 +60,7 @@ export function createRouter(deps: RouterDeps): Router {
     const { url = '' } = ctx.req;
     const resource = index.find(pathOf(url), segments);
     measurementOf(ctx).endpoint = resource?.endpoint ?? unmatched;
-    return (ctx[match] = { url, resource, segments });
+    return (ctx[match] = { url, resource, segments, essential: resource?.essential === true });
   };
   return {
     find,
@@ -100,6 +106,9 @@ function routePath(template: string): string {
 
 /** An index of the routes: @koa/router would try one after the other, for every request. */
 function indexOf(router: KoaRouter, routes: readonly Route[], metrics: RequestMetrics): PathIndex<Resource> {
+  const essential = new Set(
+    routes.flatMap(({ operation, templates }) => (ESSENTIAL.has(operation.id) ? templates : [])),
+  );
   const index = new PathIndex<Resource>();
   const resources = new Map<string, Resource>();
   const paths = new Map(
@@ -113,6 +122,7 @@ function indexOf(router: KoaRouter, routes: readonly Route[], metrics: RequestMe
       parameters,
       methods: new Map(),
       allow: '',
+      essential: essential.has(template),
     };
     resources.set(template, resource);
     const [described, head] = methods.toReversed();

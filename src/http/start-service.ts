@@ -21,6 +21,8 @@ export interface Host {
   readonly metrics: RequestMetrics;
   /** Makes the whole exposition. */
   readonly gather: (format: Format) => Promise<Buffer>;
+  /** The workers, or instances, as JSON. Where it is left out there is no status page. */
+  readonly workers?: () => Promise<Buffer>;
   /** Does this process want work? */
   readonly accepting: () => boolean;
 }

@@ -47,6 +47,12 @@ export const SERVICE_METRICS = {
     labels: [],
     help: 'Times that request counts could not be written to storage and stayed in memory, where a killed worker loses them.',
   },
+  requestsShed: {
+    name: 'requests_shed_total',
+    type: 'counter',
+    labels: [],
+    help: 'Requests that were refused with 503 because the event loop was too far behind (MAX_EVENT_LOOP_DELAY_MS).',
+  },
   logLinesLost: {
     name: 'log_lines_lost_total',
     type: 'counter',
@@ -69,6 +75,11 @@ export function registerRequestsInProgress(registry: Registry, prefix: string, r
 /** Registers the counter of ledger errors; `read` is called when the registry is collected, and must never fall. */
 export function registerLedgerErrors(registry: Registry, prefix: string, read: () => number): void {
   registerReading(registry, prefix, SERVICE_METRICS.ledgerErrors, read);
+}
+
+/** Registers the counter of refused requests; `read` is called when the registry is collected, and must never fall. */
+export function registerRequestsShed(registry: Registry, prefix: string, read: () => number): void {
+  registerReading(registry, prefix, SERVICE_METRICS.requestsShed, read);
 }
 
 /** Registers the counter of lost lines of the log; `read` is called when the registry is collected, and must never fall. */

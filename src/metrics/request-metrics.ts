@@ -57,6 +57,8 @@ export interface ProgressNotes {
  */
 export class RequestMetrics {
   inProgress = 0;
+  /** How many were refused because there was too much to do; they are counted with all others, too. */
+  shed = 0;
   readonly buckets: readonly number[];
   /** What is at 0 as long as nobody has counted it. */
   readonly foreseen: Foreseen[] = [];

@@ -12,9 +12,7 @@ import { type FromPrimary, type FromWorker, fromPrimary, wrapped } from './messa
 export class WorkerMetrics {
   readonly requests: RequestMetrics;
   readonly #ledger: Ledger;
-  readonly #gatherer = new RemoteGatherer((message) => {
-    if (message.type === 'scrape') tell(message);
-  });
+  readonly #gatherer = new RemoteGatherer<Format>((message) => tell(message));
 
   constructor({ buckets }: { readonly buckets: readonly number[] }) {
     this.#ledger = Ledger.open({

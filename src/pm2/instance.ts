@@ -11,8 +11,13 @@ import type { Format } from '../metrics/exposition/gatherer.js';
 import { processGatherer } from '../metrics/exposition/process-gatherer.js';
 import { assertOneBuild } from '../one-build.js';
 import { RequestMetrics } from '../metrics/request-metrics.js';
-import { REDEFINED, registerLedgerErrors, registerRequestsInProgress } from '../metrics/metric-catalogue.js';
 import { snapshotText } from '../metrics/snapshot/take-snapshot.js';
+import {
+  REDEFINED,
+  registerLedgerErrors,
+  registerRequestsInProgress,
+  registerRequestsShed,
+} from '../metrics/metric-catalogue.js';
 import { bootProblem } from '../server/boot-problem.js';
 import { MetricsServer } from '../server/metrics-server.js';
 import { removeLeftovers } from '../metrics/service-folder/leftovers.js';
@@ -114,6 +119,7 @@ class Instance {
     await this.#join();
     const metrics = new RequestMetrics(metricsBuckets, this.#ledger);
     registerRequestsInProgress(register, metricsPrefix, () => metrics.inProgress);
+    registerRequestsShed(register, metricsPrefix, () => metrics.shed);
     registerLedgerErrors(register, metricsPrefix, () => this.#ledger?.errors ?? 0);
     return metrics;
   }

@@ -1,4 +1,4 @@
-import { ObjectivesError, readObjectives } from '../../deploy/observability/objectives';
+import { ObjectivesError, readObjectives } from '../../src/openapi/objectives';
 
 const BUCKETS = [0.05, 0.25, 1];
 const DEFAULT = { availability: 0.999, latency: { threshold: 0.25, ratio: 0.99 }, window: '30d' };

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { dashboardFile } from '../../deploy/observability/dashboard';
-import { readObjectives } from '../../deploy/observability/objectives';
+import { readObjectives } from '../../src/openapi/objectives';
 import { rulesFile } from '../../deploy/observability/rules';
 import { readConfig } from '../../src/config';
 
