@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util';
 
 // npm run bench [-- SECTION… --rounds N --node MAJOR…]: measures, prints, writes RESULTS.md and its picture. Exits with 1 when a bar is missed.
 // Each Node but the one that runs this comes from npm's package "node".
-const SECTIONS = ['api', 'request', 'scrape', 'scrapers', 'growth', 'service', 'serverless'];
+const SECTIONS = ['api', 'request', 'existing-app', 'scrape', 'scrapers', 'growth', 'service', 'serverless'];
 const folder = fileURLToPath(new URL('.', import.meta.url));
 const own = process.versions.node.split('.')[0] ?? '';
 

@@ -15,9 +15,10 @@ const POLL_MS = 10;
 /**
  * Starts the whole service, primary and workers, and waits until all workers are ready.
  * @param {number} workers
- * @param {{ bound?: boolean }} [options]  `bound`: all its processes to the core of servers
+ * @param {{ bound?: boolean, program?: string }} [options]  `bound`: all its processes to the core of servers; `program`: one of the
+ *   bench's servers in place of the project's own service
  */
-export async function startService(workers, { bound = true } = {}) {
+export async function startService(workers, { bound = true, program } = {}) {
   const port = await freePort();
   const env = {
     HOST: '127.0.0.1',
@@ -27,7 +28,10 @@ export async function startService(workers, { bound = true } = {}) {
     METRICS_KEEP: 'off',
     NODE_ENV: undefined,
   };
-  const child = startProgram([path('../../dist/main.js')], { core: bound ? SERVER_CORE : undefined, env });
+  const child = startProgram([path(program ? `../servers/${program}` : '../../dist/main.js')], {
+    core: bound ? SERVER_CORE : undefined,
+    env,
+  });
   await ready(child, async () => (await readyWorkers(port)) >= workers);
   return { child, port };
 }

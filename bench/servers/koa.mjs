@@ -1,29 +1,9 @@
 // @ts-check
-import { Router } from '@koa/router';
-import Koa from 'koa';
 import { createServer } from 'node:http';
 import { announce } from './announce.mjs';
-import { answers } from './api.mjs';
-import { koaMetrics } from './koa-metrics.mjs';
+import { koaApp } from './koa-app.mjs';
 
-// koa.mjs [prom-client|@prometheus-io/client]: Koa and @koa/router, bare or with the metrics middleware that everyone writes.
-const [client] = process.argv.slice(2);
-const app = new Koa();
-const router = new Router();
-
-if (client === 'prom-client' || client === '@prometheus-io/client') {
-  const { measure, metrics } = await koaMetrics(client);
-  app.use(measure);
-  router.get('/metrics', metrics);
-}
-router.get('/', (ctx) => {
-  ctx.body = answers.greet();
-});
-router.get('/hello/:name', (ctx) => {
-  ctx.body = answers.hello(ctx.params['name'] ?? '');
-});
-app.use(router.routes());
-app.use(router.allowedMethods());
-
+// koa.mjs [prom-client|@prometheus-io/client]: an app of Koa and @koa/router, bare or with metrics.
+const app = await koaApp(process.argv[2]);
 const handler = app.callback();
 announce(createServer((req, res) => void handler(req, res)));
