@@ -15,5 +15,6 @@ if [ "${1:-}" != quick ]; then
   step npm run observability -- --check
   step npm run test:faults -- --short
   step npm run test:e2e
+  step npm run test:examples
 fi
 step npm test
