@@ -39,6 +39,8 @@ export class RequestTotals {
   readonly #width: number;
   readonly #rows: RowLabels[] = [];
   readonly #index = new Map<string, number>();
+  /** Whether anybody has counted a row; most of those that are foreseen stay at 0, and need no adding up. */
+  readonly #counted: boolean[] = [];
   readonly #groups = new Map<string, Group>();
   /** Counts of those that are gone; the cells of the sums are not used. */
   #gone = new Float64Array(0);
@@ -80,6 +82,7 @@ export class RequestTotals {
       if (!(value > last[start + i]!) || (i === sum ? value === Infinity : !Number.isSafeInteger(value)))
         continue;
       last[start + i] = value;
+      this.#counted[row] = true;
     }
   }
 
@@ -150,6 +153,7 @@ export class RequestTotals {
       const row = this.indexOf(labels);
       this.#withOtherBuckets[row] = withOtherBuckets;
       this.#gone.set(counts, row * this.#width);
+      this.#counted[row] = true;
       this.#goneSeconds[row]!.addAll(seconds);
       if (detail) this.#details.addGone(row, detail);
     }
@@ -170,7 +174,8 @@ export class RequestTotals {
       const histogram = histograms.subarray(at * this.#width, (at + 1) * this.#width);
       // Nobody can retire in between: each group has a process' readings either here or among the gone.
       const known = group.rows.filter((row) => row < rows.length);
-      for (const row of known) counts[row] = this.#addRow(row, processes, histogram, seconds);
+      for (const row of known)
+        if (this.#counted[row]) counts[row] = this.#addRow(row, processes, histogram, seconds);
       histogram[this.#width - 1] = seconds.value;
       seconds.clear();
       if (detailed) {

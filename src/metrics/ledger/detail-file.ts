@@ -35,8 +35,8 @@ export function detailAt(row: number, buckets: readonly number[]): number {
   return HEADER + 8 * detailWords(buckets) * row;
 }
 
-/** Of a ledger's regions so many are read at a time: they stay in the processor's cache for who looks at them. */
-const CHUNK = 64;
+/** Of a ledger's regions so many are read at a time: a read costs little more than one of them, and whoever reads can pause. */
+const CHUNK = 8;
 
 /** The open file of a ledger's details. */
 export class DetailReader {
