@@ -2,7 +2,7 @@
 // With --if-needed (npm start) nothing is built where dist/ is of these very sources, nor where it came without the compiler.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { replaceFolder } from './replace-folder.mjs';
 
@@ -36,7 +36,7 @@ function isBuiltOf(digest) {
 }
 
 async function build(digest) {
-  const { copyDescription, generate } = await import('./generate.mjs');
+  const { copyDescription, generate, OWN } = await import('./generate.mjs');
   const { openapi, checked, file } = await generate();
   removeLeftovers();
   const next = path(`.dist-${process.pid}`);
@@ -46,11 +46,21 @@ async function build(digest) {
     openapi.writeCompiled(checked, copyDescription(file, join(next, 'generated')));
     // What a browser gets of the status page is not compiled.
     cpSync(path('src/http/status'), join(next, 'http/status'), { recursive: true });
+    if (OWN) forgetDescription(join(next, 'generated'));
     writeFileSync(join(next, DIGEST), digest);
     replaceFolder(dist, next);
   } finally {
     rmSync(next, { recursive: true, force: true });
   }
+}
+
+/** A project that has this package as its dependency adds its own description to these types. */
+function forgetDescription(folder) {
+  writeFileSync(join(folder, 'operations.d.ts'), 'export interface Operations {}\n');
+  writeFileSync(
+    join(folder, 'security.d.ts'),
+    'export interface OperationSecurity {}\n\nexport interface SchemeCredentials {}\n',
+  );
 }
 
 function removeLeftovers() {

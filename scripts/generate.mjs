@@ -1,11 +1,38 @@
 // Writes src/generated of the project in the current folder: a copy of the API description, the types of its operations, and the list of the handlers that there
 // are. With both, a handler that disagrees with the description, or is missing, does not compile.
-import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  realpathSync,
+  writeFileSync,
+} from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { descriptionFile, loadOpenapi, report } from './openapi.mjs';
 
 const at = (name) => join(process.cwd(), name);
+
+/** Whether the project is the repository of this very package. */
+export const OWN =
+  realpathSync(process.cwd()) === realpathSync(fileURLToPath(new URL('..', import.meta.url)));
+
+/** Tells the package, whose types know no description, that of the project. */
+const PACKAGE_TYPES = `// Tells the package what the API description of this project says.
+import type { Operations as Described } from './operations.js';
+import type { OperationSecurity as Secured, SchemeCredentials as Credentials } from './security.js';
+
+declare module 'koa-cluster-metrics/operations' {
+  interface Operations extends Described {}
+}
+
+declare module 'koa-cluster-metrics/security' {
+  interface OperationSecurity extends Secured {}
+  interface SchemeCredentials extends Credentials {}
+}
+`;
 
 /** Writes the files whose content has changed. Throws, having said what is wrong, where the description can't be served. */
 export async function generate() {
@@ -17,6 +44,7 @@ export async function generate() {
   update('operations.ts', openapi.operationTypes(checked.operations));
   update('security.ts', openapi.securityTypes(checked));
   update('handlers.ts', handlerList(openapi, checked.operations));
+  if (!OWN) update('package-types.ts', PACKAGE_TYPES);
   copyDescription(file, at('src/generated'));
   return { openapi, checked, file };
 }
@@ -57,8 +85,8 @@ function handlerList(openapi, operations) {
   );
   const entries = handlers.map(({ id }, index) => `  ${JSON.stringify(id)}: handler${index},\n`);
   return `// Generated from the files in src/handlers.
-import type { Handler } from '../http/handler.js';
-import type { ServiceOperation } from '../http/service-operations.js';
+import type { Handler } from '${OWN ? '../http/handler.js' : 'koa-cluster-metrics/handler'}';
+import type { ServiceOperation } from '${OWN ? '../http/service-operations.js' : 'koa-cluster-metrics'}';
 import type { Operations } from './operations.js';
 ${imports.join('')}
 type Handlers = { readonly [Id in Exclude<keyof Operations, ServiceOperation>]: Handler<Id> } & {

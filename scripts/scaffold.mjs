@@ -1,15 +1,19 @@
 // Writes a handler that is still to be filled in for each operation of the API description that has none: npm run scaffold.
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { generate, handlerFiles } from './generate.mjs';
+import { generate, handlerFiles, OWN } from './generate.mjs';
 
 /** What the service does itself. */
-const OWN = ['metrics', 'livez', 'readyz', 'docs', 'docsAsset', 'openapiJson', 'openapiYaml'];
+const OWN_OPERATIONS = ['metrics', 'livez', 'readyz', 'docs', 'docsAsset', 'openapiJson', 'openapiYaml'];
 
 try {
   const { openapi, checked } = await generate();
   const ids = checked.operations.map(({ id }) => id);
-  const present = new Set([...OWN, ...openapi.findHandlers(ids, handlerFiles()).map(({ id }) => id)]);
+  const present = new Set([
+    ...OWN_OPERATIONS,
+    ...openapi.findHandlers(ids, handlerFiles()).map(({ id }) => id),
+  ]);
   const missing = openapi
     .handlerNames(ids)
     .flatMap((name, index) => (present.has(name.id) ? [] : [[name, checked.operations[index]]]));
@@ -25,5 +29,11 @@ function write(name, text) {
   const file = join('src/handlers', `${name}.ts`);
   if (existsSync(file)) throw new Error(`${file} is there, and is not the handler of this operation.`);
   mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(file, text);
+  writeFileSync(file, OWN ? text : fromThePackage(text, dirname(file)));
+}
+
+/** A project has the neighbours of its handlers from the package. */
+function fromThePackage(text, folder) {
+  const adapt = createRequire(import.meta.url)('../dist/cli/package-imports.js').fromThePackage;
+  return adapt(text, join(process.cwd(), folder), process.cwd());
 }

@@ -11,8 +11,13 @@ import type { Start } from './http/start-service.js';
 import { readSettings } from './settings.js';
 
 export { defineService } from './http/define-service.js';
+export { notImplemented } from './http/not-implemented.js';
 export { Problem } from './http/problem.js';
-export type { Handler } from './http/handler.js';
+export type { Service, ServiceDefinition } from './http/define-service.js';
+export type { Handler, ServiceContext } from './http/handler.js';
+export type { AppSource } from './foreign/foreign-app.js';
+export type { ServeOptions } from './foreign/start-app.js';
+export type { ServiceOperation } from './http/service-operations.js';
 
 /** EX_CONFIG of sysexits.h: a restart would not help. */
 const BAD_CONFIGURATION = 78;
@@ -40,6 +45,13 @@ export function serve<Started = undefined>(
   // There is no description that could be documented.
   return launch(start, { docs: false });
 }
+
+/** Reads an API description, and checks that these handlers can serve it. Throws ContractError, which names file, place and cause. */
+export const loadContract: typeof import('./http/contract.js').loadContract = (options) => {
+  // A primary has no use for it.
+  const contract = require('./http/contract.js') as typeof import('./http/contract.js'); // this very module
+  return contract.loadContract(options);
+};
 
 async function launch(start: Start, fixed: Partial<Config> = {}): Promise<void> {
   // Before anything else is loaded: a SIGHUP that comes before there is anything to reload would end the service.

@@ -21,15 +21,7 @@ const SHARED = [
 ];
 
 /** Development tools that a project is built and tested with, in the versions that this package is. */
-const TOOLS = [
-  '@swc/core',
-  '@swc/jest',
-  '@types/jest',
-  '@types/node',
-  'jest',
-  'json-schema-to-typescript',
-  'typescript',
-] as const;
+const TOOLS = ['@swc/core', '@swc/jest', '@types/jest', '@types/node', 'jest', 'typescript'] as const;
 
 interface Manifest {
   readonly name: string;
@@ -37,6 +29,7 @@ interface Manifest {
   readonly engines: Readonly<Record<string, string>>;
   readonly devDependencies: Readonly<Record<string, string>>;
   readonly overrides: Readonly<Record<string, string>>;
+  readonly scarfSettings: object;
 }
 
 /** Makes a new project of this package's own service. */
@@ -102,11 +95,14 @@ function manifestOf(name: string): object {
       prestart: 'koa-cluster-metrics build --if-needed',
       start: 'exec node dist/main.js || node dist/main.js',
       dev: 'koa-cluster-metrics dev',
+      check: 'koa-cluster-metrics check',
+      scaffold: 'koa-cluster-metrics scaffold',
       test: 'jest',
       typecheck: 'koa-cluster-metrics generate && tsc --noEmit',
     },
     dependencies: { [own.name]: `^${own.version}` },
     devDependencies: Object.fromEntries(TOOLS.map((tool) => [tool, own.devDependencies[tool]])),
     overrides: own.overrides,
+    scarfSettings: own.scarfSettings,
   };
 }

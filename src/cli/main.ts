@@ -7,7 +7,7 @@ import { init } from './init.js';
 import { heap, profile } from './inspect.js';
 import { logLevel } from './log-level.js';
 import { reload } from './reload.js';
-import { build, dev, generate } from './scripts.js';
+import { build, check, dev, generate, scaffold } from './scripts.js';
 import { start } from './start.js';
 import { status } from './status.js';
 
@@ -16,6 +16,8 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   init,
   build,
   generate,
+  check,
+  scaffold,
   dev,
   status,
   reload,
@@ -30,6 +32,8 @@ const USAGE = `Usage: koa-cluster-metrics COMMAND [--port PORT]
   init FOLDER                         make a new project: an API description, its handlers, tests
   build [--if-needed]                 build dist/ of the project in this folder
   generate                            write the types of its API description
+  check [FILE]                        list all that is wrong with it
+  scaffold                            write a handler for each operation that has none
   dev                                 run it, again after each change
 
   status [--watch | --json]           the workers of the service that runs here

@@ -12,9 +12,18 @@ export function build({ options }: CommandInput): Promise<void> {
 /** Writes what is made of the API description of the project in the current folder. */
 export async function generate({ options }: CommandInput): Promise<void> {
   // npm runs this after an installation for production too.
-  if (options.ifPossible && !existsSync(join(process.cwd(), 'node_modules/json-schema-to-typescript')))
-    return;
+  if (options.ifPossible && !existsSync(join(process.cwd(), 'node_modules/typescript'))) return;
   await run('generate.mjs', []);
+}
+
+/** Lists what is wrong with an API description, that of the project unless a file is named. */
+export function check({ words }: CommandInput): Promise<void> {
+  return run('check.mjs', words);
+}
+
+/** Writes a handler for each operation of the project that has none. */
+export function scaffold(): Promise<void> {
+  return run('scaffold.mjs', []);
 }
 
 /** Runs the project in the current folder, again after each change. */
