@@ -17,9 +17,17 @@ import { announce } from './announce.mjs';
  * Serves a description in this process as one worker of the service does, configured by the environment as that is, its counts in a ledger;
  * or without what measures, and with all the rest.
  * @param {{ document: object, handlers: Record<string, (request: any) => unknown>, middleware?: import('koa').Middleware[],
+ *   security?: import('../../dist/http/security.js').SecurityChecks,
  *   instrumented?: boolean, rows?: number }} options  `rows`: how many others have been counted before
  */
-export async function serve({ document, handlers, middleware = [], instrumented = true, rows = 0 }) {
+export async function serve({
+  document,
+  handlers,
+  middleware = [],
+  security = {},
+  instrumented = true,
+  rows = 0,
+}) {
   if (instrumented) collectDefaultMetrics();
   else removeInstrumentation();
   const config = readConfig({ ...process.env, LOG_LEVEL: 'error' });
@@ -28,7 +36,7 @@ export async function serve({ document, handlers, middleware = [], instrumented 
   const { log } = openLog(config.logLevel);
   const service = await withFile(document, (description) =>
     startService(
-      { description, handlers, middleware },
+      { description, handlers, middleware, security },
       { config, log, metrics, gather: async () => Buffer.alloc(0), accepting: () => true },
     ),
   );
