@@ -55,10 +55,14 @@ export function descriptionFile() {
   return found;
 }
 
-/** Says all that is wrong with a description; its warnings only where they are asked for. Throws where it can't be served. */
+/**
+ * Says all that is wrong with a description; of its warnings, where they are not asked for, only that a format is unknown. Throws where
+ * it can't be served.
+ */
 export function report({ faults, warnings }, { withWarnings }) {
   for (const finding of faults) console.error(lineOf(finding, 'error'));
-  if (withWarnings) for (const finding of warnings) console.error(lineOf(finding, 'warning'));
+  for (const finding of warnings)
+    if (withWarnings || finding.keyword === 'format') console.error(lineOf(finding, 'warning'));
   if (faults.length > 0)
     throw new Error(
       `${faults.length === 1 ? 'One thing is' : `${faults.length} things are`} wrong with the API description, or not supported.`,

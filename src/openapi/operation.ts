@@ -28,8 +28,6 @@ export interface Operation {
   readonly responses: DeclaredResponses;
   /** Bytes of a body (`x-body-limit`), where it is another one than that of the service. */
   readonly bodyLimit: number | undefined;
-  /** Milliseconds that an answer may take (`x-request-timeout`), where it is another time than that of the service. */
-  readonly requestTimeout: number | undefined;
 }
 
 interface OperationOptions {
@@ -58,8 +56,7 @@ export function compileOperation(options: OperationOptions): Operation | undefin
   };
   const operation = description.attempt(() => ({
     ...validated(declaredBody(place, defaults, validator), () => validator(place)),
-    bodyLimit: numberAt(place, 'x-body-limit', 'bytes'),
-    requestTimeout: numberAt(place, 'x-request-timeout', 'milliseconds'),
+    bodyLimit: bodyLimitOf(place),
   }));
   const answers = description.attempt(() => ({
     responses: declaredResponses(place.at('responses'), schemas),
@@ -89,11 +86,12 @@ function validated(
   return { body, validate: any ? any.validate : withoutBody() };
 }
 
-function numberAt(place: Place, key: string, unit: string): number | undefined {
-  const { value } = place.own(key);
+function bodyLimitOf(operation: Place): number | undefined {
+  const place = operation.own('x-body-limit');
+  const { value } = place;
   if (value === undefined || (typeof value === 'number' && Number.isInteger(value) && value > 0))
     return value;
-  return place.own(key).fail(`must be a number of ${unit} above 0`);
+  return place.fail('must be a number of bytes above 0');
 }
 
 function queryKeys(place: Place): string[] {

@@ -53,6 +53,11 @@ test.each([
     "swagger: '2.0'\npaths: {}",
     /:1:11 \(#\/swagger\): Swagger 2\.0 is not served; convert it to OpenAPI 3/,
   ],
+  [
+    'version 2 at the end of JSON',
+    '{\n "paths": {},\n "swagger": "2.0"\n}',
+    /:3:13: Swagger 2\.0 is not served/,
+  ],
   ['no version', 'paths: {}\n', /:1:1: has no "openapi"/],
   [
     'a YAML bomb',

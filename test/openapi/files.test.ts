@@ -273,3 +273,12 @@ describe('a pattern that can take seconds is warned of', () => {
     expect(warnings(schema)).toEqual([]);
   });
 });
+
+test('a version in an example is no version of the description', () => {
+  const text = JSON.stringify(
+    { info: { example: { openapi: '2' } }, examples: [{ swagger: '2.0' }], openapi: '3.1.0', paths: {} },
+    undefined,
+    1,
+  );
+  expect(checkDescription(write({ 'api.json': text })).faults).toEqual([]);
+});

@@ -5,7 +5,7 @@ import { pathOfPointer, pointerTo } from '../pointer.js';
 import type { Finding } from './finding.js';
 import { type Kind, SECTIONS, entryOf, fieldOf, isKind, isRecord } from './grammar.js';
 import { Identifiers, type Location, resolvedUrl, urlOf } from './identifiers.js';
-import { SourceFile } from './source-file.js';
+import { SourceFile, versionFault } from './source-file.js';
 import { upgradedSchema } from './upgrade.js';
 
 /** A place in one of the files, and what references in it are relative to. */
@@ -42,8 +42,7 @@ export class Bundle {
     this.root = this.#load(resolve(file), file);
     const { value } = this.root;
     if (!isRecord(value)) throw new ContractError(file, '1:1', 'is not a mapping');
-    if (versionOf(this.root) === '')
-      throw new ContractError(file, '1:1', 'has no "openapi", which says its version');
+    refuseVersion(this.root, value);
     const start = { source: this.root, path: [], base: urlOf(this.root) };
     this.document = this.#withImports(this.#copy('document', value, start) as Mapping); // a mapping stays one
   }
@@ -218,6 +217,15 @@ function valueAt({ source, path }: Location): unknown {
         : undefined,
     source.value,
   );
+}
+
+function refuseVersion(source: SourceFile, value: Mapping): void {
+  const key = ['openapi', 'swagger'].find((name) => name in value);
+  const version = String(value[key ?? '']);
+  const reason = key === undefined ? 'has no "openapi", which says its version' : versionFault(key, version);
+  if (reason === undefined) return;
+  const { line, column } = source.positionOf(key === undefined ? [] : [key]);
+  throw new ContractError(source.file, `${line}:${column}`, reason);
 }
 
 function versionOf({ value }: SourceFile): string {

@@ -84,20 +84,23 @@ function offsetOf(node: unknown): number | undefined {
   return Array.isArray(range) && typeof range[0] === 'number' ? range[0] : undefined;
 }
 
-const VERSION = /^(?:\s*\{)?\s*["']?(openapi|swagger)["']?\s*:\s*["']?([\d.]+)/m;
+/** At the beginning of a line in YAML, as the first key in JSON: deeper it is a word like any other. */
+const VERSION = /(?:^|(?<![^])\s*\{\s*)(["']?)(openapi|swagger)\1\s*:\s*["']?([\d.]+)/m;
 
 /** Looks before anything is parsed: a description of many megabytes should not be read to be refused. */
 function refuseVersion(source: SourceFile): void {
-  const [found = '', key = '', version = ''] = VERSION.exec(source.text.slice(0, 10_000)) ?? [];
-  const isServed = key === 'swagger' ? false : /^3\.[012](\.\d+)?$/.test(version);
-  if (key === '' || isServed) return;
+  const [found = '', , key = '', version = ''] = VERSION.exec(source.text) ?? [];
+  const reason = key === '' ? undefined : versionFault(key, version);
+  if (reason === undefined) return;
   const { line, column } = source.positionAt(source.text.indexOf(found) + found.length - version.length);
-  throw new ContractError(source.file, `${line}:${column} (#/${key})`, versionReason(key, version));
+  throw new ContractError(source.file, `${line}:${column} (#/${key})`, reason);
 }
 
-/** Why a description of this version is not served. */
-export function versionReason(key: string, version: string): string {
-  return key === 'swagger'
-    ? `Swagger ${version} is not served; convert it to OpenAPI 3, with "npx swagger2openapi FILE" or https://converter.swagger.io`
+/** Why a description of this version is not served; `undefined` if it is. */
+export function versionFault(key: string, version: string): string | undefined {
+  if (key === 'swagger')
+    return `Swagger ${version} is not served; convert it to OpenAPI 3, with "npx swagger2openapi FILE" or https://converter.swagger.io`;
+  return /^3\.[012](\.\d+)?$/.test(version)
+    ? undefined
     : `OpenAPI ${version} is not served; it must be 3.0, 3.1 or 3.2`;
 }
