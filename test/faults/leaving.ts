@@ -8,14 +8,17 @@ import type { Context, FaultCase } from './context';
 
 const request = (line: string): string => `${line} HTTP/1.1\r\nHost: x\r\n\r\n`;
 
+/** Keeps those that are pipelined behind it waiting. */
+const slow = request('GET /stream?chunks=1&ms=100&size=10');
+
 /** What a client sends after a first request, and how many requests that is. */
 const pieces: readonly (readonly [string, number])[] = [
   [request('CONNECT x:1'), 1],
-  [request('GET /slow?ms=100') + request('GET /').repeat(3), 4],
-  [request('GET /slow?ms=100') + request('GET /stream?chunks=100&ms=0&size=10000').repeat(3), 4],
+  [slow + request('GET /livez').repeat(3), 4],
+  [slow + request('GET /stream?chunks=100&ms=0&size=10000').repeat(3), 4],
   [request('GET /stream?chunks=100&ms=1&size=100000'), 1],
-  [request('GET /slow?ms=100') + request('CONNECT x:1'), 2],
-  [`${request('GET /slow?ms=100')}rubbish\r\n\r\n`, 2],
+  [slow + request('CONNECT x:1'), 2],
+  [`${slow}rubbish\r\n\r\n`, 2],
 ];
 
 /** Clients that leave in the middle of all that a connection can be in the middle of. */
@@ -67,7 +70,7 @@ async function leave(port: number, bytes: string, how: 'destroy' | 'resetAndDest
   const socket: Socket = connect(port, '127.0.0.1').on('error', () => undefined);
   await once(socket, 'connect');
   // When the first answer comes the service has read all of it: what it never reads is no request.
-  socket.write(request('GET /') + bytes);
+  socket.write(request('GET /livez') + bytes);
   await once(socket, 'data');
   socket[how]();
 }

@@ -18,6 +18,7 @@ export interface ScrapeTotals {
 
 export interface Scrape {
   readonly startedAt: number;
+  readonly endedAt: number;
   readonly families: ReadonlyMap<string, Family>;
 }
 
@@ -78,7 +79,7 @@ export class Scraper {
       const { status, body } = await request(this.#service.port, '/metrics', { deadlineMs: 5000 });
       this.#totals.slowestMs = Math.max(this.#totals.slowestMs, performance.now() - startedAt);
       if (status !== 200) throw new Error(`status ${status}: ${body.toString()}`);
-      this.#compare({ startedAt, families: parseExposition(body.toString()) });
+      this.#compare({ startedAt, endedAt: performance.now(), families: parseExposition(body.toString()) });
     } catch (cause) {
       if (performance.now() >= this.#closesAt && isRefused(String(cause))) this.#totals.refusedAtEnd += 1;
       else if (await this.#endOfOne(pids, String(cause))) this.#totals.lostWithWorker += 1;
@@ -97,9 +98,11 @@ export class Scraper {
   }
 
   #compare(scrape: Scrape): void {
-    // A scrape that was overtaken by a later one has nothing to say about what falls.
+    // A scrape that was overtaken by a later one has nothing to say about what falls, nor have two that overlap: which of
+    // them was gathered first, nobody knows.
     if (this.latest !== undefined && this.latest.startedAt > scrape.startedAt) return;
-    if (this.latest !== undefined) this.#totals.fell.push(...fallen(this.latest.families, scrape.families));
+    if (this.latest !== undefined && this.latest.endedAt <= scrape.startedAt)
+      this.#totals.fell.push(...fallen(this.latest.families, scrape.families));
     this.latest = scrape;
     for (const { labels } of scrape.families.get('fixture_process')?.samples ?? []) {
       const lastAlive = this.#lastAlive.get(Number(labels['pid']));
