@@ -1,3 +1,4 @@
+import { url as inspectorUrl } from 'node:inspector';
 import type { Readable } from 'node:stream';
 import { collectDefaultMetrics, register } from 'prom-client';
 import type { Config } from '../config.js';
@@ -30,6 +31,9 @@ import { watchWear } from './worker-wear.js';
  * must keep a worker alive.
  */
 const GOODBYE_MS = 1_000;
+
+/** How long a worker that is open to a debugger may be held. */
+const BREAKPOINT_MS = 24 * 3_600_000;
 
 /** How long a snapshot of a large heap may take. */
 const SNAPSHOT_MS = 600_000;
@@ -180,6 +184,8 @@ class Worker {
     if (limit) send({ type: 'worn', limit });
     const vitals = this.#watch.read();
     send({ type: 'heartbeat', ...(vitals && { vitals }) });
+    // Who holds a breakpoint must not have the worker killed as hung.
+    if (inspectorUrl() !== undefined) send({ type: 'busy', ms: BREAKPOINT_MS });
     this.#sayLinesLost();
   };
 

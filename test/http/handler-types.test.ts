@@ -17,7 +17,12 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** What the compiler says of each handler, by the handler's name. */
-function compile(handlers: Readonly<Record<string, string>>): Record<string, string> {
+function compile(handlers: Readonly<Record<string, string>>, service?: string): Record<string, string> {
+  if (service !== undefined)
+    writeFileSync(
+      join(folder, 'service.ts'),
+      `import { defineService } from '../../src/http/define-service.js';\n${service}`,
+    );
   for (const [name, code] of Object.entries(handlers)) {
     writeFileSync(
       join(folder, `${name}.ts`),
@@ -28,7 +33,8 @@ function compile(handlers: Readonly<Record<string, string>>): Record<string, str
     cwd: root,
     encoding: 'utf8',
   });
-  const said = Object.keys(handlers).map((name) => {
+  const names = [...Object.keys(handlers), ...(service === undefined ? [] : ['service'])];
+  const said = names.map((name) => {
     const lines = stdout.split('\n').filter((line) => line.includes(`/${name}.ts(`));
     return [name, lines.join('\n')];
   });
@@ -63,5 +69,35 @@ test('a handler that disagrees with the description does not compile', () => {
     lateAnswer: expect.stringMatching(/error TS2322/) as string,
     noAnswer: expect.stringMatching(/error TS2322/) as string,
     noOperation: expect.stringMatching(/'"ech"' does not satisfy/) as string,
+  });
+}, 60_000);
+
+test('what start and security of the service give is typed in handlers, without a cast', () => {
+  const said = compile(
+    {
+      resources: "Handler<'metrics'> = (_, ctx) => ctx.resources.pool.query('text')",
+      principal: "Handler<'metrics'> = ({ principal }) => principal?.scraper ?? 'nobody'",
+      log: "Handler<'greet'> = (_, { log, operation }) => (log.info('a'), { message: operation.id })",
+      noResource: "Handler<'metrics'> = (_, ctx) => ctx.resources.pol.query('text')",
+      noPrincipal: "Handler<'metrics'> = ({ principal }) => principal?.scrapr ?? 'nobody'",
+      anonymous: "Handler<'metrics'> = ({ principal }) => principal.scraper",
+    },
+    `const start = async () => ({ pool: { query: (text: string) => text } });
+const security = { metricsToken: async (token: string) => (token === '' ? undefined : { scraper: token }) };
+declare module '../../src/http/handler.js' {
+  interface Provided { start: typeof start; security: typeof security }
+}
+export const service = defineService({ description: '', handlers: {}, start, security,
+  ready: { pool: ({ pool }) => pool.query('') }, stop: ({ pool }) => pool.query('') });
+`,
+  );
+  expect(said).toEqual({
+    resources: '',
+    principal: '',
+    log: '',
+    noResource: expect.stringMatching(/Property 'pol' does not exist/) as string,
+    noPrincipal: expect.stringMatching(/Property 'scrapr' does not exist/) as string,
+    anonymous: expect.stringMatching(/'principal' is possibly 'undefined'/) as string,
+    service: '',
   });
 }, 60_000);

@@ -267,3 +267,44 @@ test('a middleware that takes a prefix away is followed by the operation that is
     ['unmatched', 404],
   ]);
 });
+
+describe('whatever is thrown, the client gets a 500 and the log the cause', () => {
+  const unreadable = new Error('no');
+  Object.defineProperty(unreadable, 'stack', {
+    get() {
+      throw new Error('nobody reads this');
+    },
+  });
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+
+  test.each<[string, unknown]>([
+    ['undefined', undefined],
+    ['null', null],
+    ['a string', 'no'],
+    ['a frozen error', Object.freeze(new Error('no'))],
+    ['a problem with an invalid header', new Problem(400, 'no', { headers: { 'X-Price': '5 \u20ac' } })],
+    ['a problem with an invalid header name', new Problem(503, 'no', { headers: { 'X Price': '5' } })],
+    ['a problem with a status that is none', new Problem(99, 'no')],
+    ['a problem with a status of a success', new Problem(200, 'no')],
+    ['an error that cannot be read', unreadable],
+    ['a proxy that cannot be read', proxy],
+  ])('%s', async (_, thrown) => {
+    for (const handler of [
+      () => {
+        throw thrown;
+      },
+      () => Promise.reject(thrown as Error), // any of them
+    ]) {
+      const service = await ServiceUnderTest.start({
+        paths: { '/': operations['/'] },
+        handlers: { thing: handler },
+        env: { VALIDATE_RESPONSES: 'off' },
+      });
+      const found = await service.request('/');
+      expect([found.status, found.headers.get('content-type')]).toEqual([500, 'application/problem+json']);
+      expect(service.log.at(-1)).toMatchObject({ level: 50, requestId: found.headers.get('x-request-id') });
+      expect(service.counted).toEqual([['/', 500]]);
+    }
+  });
+});
