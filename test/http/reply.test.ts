@@ -294,7 +294,7 @@ describe('whatever is thrown, the client gets a 500 and the log the cause', () =
       () => {
         throw thrown;
       },
-      () => Promise.reject(thrown as Error), // any of them
+      () => Promise.reject(thrown),
     ]) {
       const service = await ServiceUnderTest.start({
         paths: { '/': operations['/'] },
