@@ -11,6 +11,8 @@ import { failed, Load } from '../support/load-client';
 import { freePort } from '../support/service';
 import { Pm2 } from './pm2';
 
+jest.setTimeout(120_000);
+
 const HELLO = { endpoint: '/hello/{name}' };
 const INSTANCES = 2;
 
