@@ -44,10 +44,11 @@ const processes = {
 };
 
 /** With other programs, for real: a browser, Prometheus, PM2. Slow, so one file at a time. */
-const e2e = { ...processes, displayName: 'e2e', testMatch: ['**/*.e2e.ts'], testTimeout: 120_000 };
+const e2e = { ...processes, displayName: 'e2e', testMatch: ['**/*.e2e.ts'] };
 
 // What the end-to-end tests need is not on every machine: they are run by who names them (npm run test:e2e, npx jest docs.e2e).
 const isAsked = process.argv.some((argument) => argument.includes('e2e'));
 const projects = isAsked ? [unit, processes, e2e] : [unit, processes];
 
-module.exports = { projects, coverageProvider: 'v8' };
+// A project's own testTimeout has no effect.
+module.exports = { projects, coverageProvider: 'v8', testTimeout: isAsked ? 120_000 : 5_000 };
