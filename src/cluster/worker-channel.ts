@@ -71,7 +71,10 @@ export function forkWorker(
       log.warn({ worker: generation }, 'A worker sent what is no message of ours; it is ignored');
     }
   });
+  let inFlight: ReturnType<typeof takeRequestsInFlight> = [];
   const end = once((code: number | null, signal: string | null) => {
+    // Before its files are removed.
+    inFlight = takeRequestsInFlight(assignment.folder, fileId);
     registry.removeWorker(generation);
     for (const connection of given) connection.close();
     given.clear();
@@ -86,7 +89,7 @@ export function forkWorker(
   return {
     pid: child.pid,
     waitedForProcessor: () => (child.pid === undefined ? 0 : waitedForProcessor(child.pid)),
-    inFlight: () => takeRequestsInFlight(assignment.folder, fileId),
+    inFlight: () => inFlight,
     send,
     give,
     kill: () => void child.kill('SIGKILL'),
