@@ -219,7 +219,8 @@ export class Siblings implements Gatherer {
     const report = answered.get(id) ?? readReport(this.#options.folder.report(id), sibling.reader);
     const source = (sibling.source ??= this.#source(id, report));
     await source.readLedger(this.#aggregation, slices, detailed);
-    if (report) this.#aggregation.read(source, report.snapshot);
+    // Before it is ready it keeps no report: what was shown of it would be gone when it does not answer the next scrape.
+    if (report && report.state !== 'starting') this.#aggregation.read(source, report.snapshot);
   }
 
   #sibling(id: number): Sibling {

@@ -126,8 +126,12 @@ export class ServiceFolder {
 
 /** A folder, not a link, of this user, closed to others. */
 export function isOurs(path: string): boolean {
-  const stat = lstatSync(path, { throwIfNoEntry: false });
-  return stat?.isDirectory() === true && stat.uid === userId() && (stat.mode & 0o077) === 0;
+  try {
+    const stat = lstatSync(path);
+    return stat.isDirectory() && stat.uid === userId() && (stat.mode & 0o077) === 0;
+  } catch {
+    return false; // It is not there, or cannot be looked at.
+  }
 }
 
 /** Makes it; true also where another process of this service was faster. */
