@@ -95,5 +95,5 @@ test('without storage for them the counts are complete too, however soon a scrap
     await service.get('/');
     expect(total(await service.scrape(), 'flask_app_request_count', { endpoint: '/' })).toBe(asked);
   }
-  expect(service.stdout).toContain('No folder for request counts');
+  expect(service.stdout).toContain('No folder for counts');
 });
