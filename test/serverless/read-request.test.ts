@@ -4,10 +4,12 @@ import { text } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
 import { type ReadRequest, unread } from '../../src/serverless/read-request';
 
-let server: Server | undefined;
+const servers: Server[] = [];
 afterEach(() => {
-  server?.closeAllConnections();
-  server?.close();
+  for (const server of servers.splice(0)) {
+    server.closeAllConnections();
+    server.close();
+  }
 });
 
 /** What is read of a request that a platform has read before, with what it has left of the body. */
@@ -16,7 +18,7 @@ async function readAgain(
   body: string | Buffer,
   headers: Record<string, string> = {},
 ): Promise<{ body: string; headers: Record<string, string>; method: string; url: string }> {
-  server = createServer((req: ReadRequest, res) => {
+  const server = createServer((req: ReadRequest, res) => {
     const parts: Buffer[] = [];
     req.on('data', (part: Buffer) => parts.push(part));
     req.on('end', () => {
@@ -27,7 +29,8 @@ async function readAgain(
       );
     });
   }).listen(0, '127.0.0.1');
-  await new Promise((resolve) => server?.once('listening', resolve));
+  servers.push(server);
+  await new Promise((resolve) => server.once('listening', resolve));
   const { port } = server.address() as AddressInfo; // a TCP server has no other
   const answer = await fetch(`http://127.0.0.1:${port}/echo?a=1`, { method: 'POST', body, headers });
   return (await answer.json()) as Awaited<ReturnType<typeof readAgain>>; // as it was made above
