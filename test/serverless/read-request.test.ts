@@ -69,7 +69,6 @@ test('a Content-Encoding stays with bytes that have it, and goes with those that
 });
 
 test('a request whose body has yet to be read is left as it is', () => {
-  server = undefined;
   const req = { readableDidRead: false } as ReadRequest; // all that is looked at
   expect(unread(req)).toBe(req);
 });
