@@ -18,7 +18,7 @@ let env: Record<string, string>;
 
 beforeEach(async () => {
   ledgerDir = mkdtempSync(join(memoryBase, 'restart-test-'));
-  env = { LEDGER_DIR: ledgerDir, PORT: String(await freePort()), SHUTDOWN_DELAY_MS: '0' };
+  env = { LEDGER_DIR: ledgerDir, PORT: String(await freePort()), SHUTDOWN_DELAY_MS: '0', ACCESS_LOG: 'off' };
 });
 afterEach(async () => {
   await disposeAll();

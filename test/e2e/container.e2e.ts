@@ -62,6 +62,7 @@ beforeEach(async () => {
       PORT: String(port),
       HOST: '127.0.0.1',
       WEB_CONCURRENCY: '2',
+      ACCESS_LOG: 'off',
     },
   });
   for (const stream of [container.stdout, container.stderr]) {

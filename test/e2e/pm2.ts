@@ -32,6 +32,8 @@ export class Pm2 {
       LEDGER_DIR: this.ledgerDir,
       HOST: '127.0.0.1',
       PORT: String(port),
+      // On a busy machine requests are slow, and a line about one is no fault.
+      ACCESS_LOG: 'off',
       ...env,
     };
   }
