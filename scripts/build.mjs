@@ -54,7 +54,7 @@ async function build(digest) {
     compile(next);
     openapi.writeCompiled(checked, copyDescription(file, join(next, 'generated')));
     // What a browser gets of the status page is not compiled.
-    cpSync(path('src/http/status'), join(next, 'http/status'), { recursive: true });
+    if (OWN) cpSync(path('src/http/status'), join(next, 'http/status'), { recursive: true });
     if (OWN) forgetDescription(join(next, 'generated'));
     writeFileSync(join(next, DIGEST), digest);
     replaceFolder(dist, next);

@@ -12,7 +12,8 @@ export interface Program {
  * switched to another release, the workers of a reload run that one.
  */
 export function findProgram(): Program {
-  const main = require.main?.filename ?? '';
+  // A program that is an ES module is no `require.main`.
+  const main = require.main?.filename ?? process.argv[1] ?? '';
   // The system knows the current folder without links only; whoever started this process may have named it.
   const cwd = [process.env['PWD'], process.env['pm_cwd']].find(leadsTo(process.cwd())) ?? process.cwd();
   // Under PM2 argv is PM2's own, whose wrapper each worker would run again.
