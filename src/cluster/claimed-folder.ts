@@ -19,7 +19,11 @@ export interface ClaimedFolder {
 }
 
 /** Finds or makes the folder of this service, and claims it. Never rejects: without a folder workers count in memory. */
-export async function claimFolder(config: Config, program: string, log: Logger): Promise<ClaimedFolder> {
+export async function claimFolder(
+  config: Config,
+  program: readonly string[],
+  log: Logger,
+): Promise<ClaimedFolder> {
   const owner = randomInt(1, 2 ** 32);
   const { serviceName, port, host = '', metricsPrefix, metricsKeep: keep } = config;
   const open = (identity: readonly string[]) =>
@@ -37,7 +41,7 @@ export async function claimFolder(config: Config, program: string, log: Logger):
     !isKnown
       ? alone
       : serviceName === undefined
-        ? [program, host, String(port), metricsPrefix]
+        ? [...program, host, String(port), metricsPrefix]
         : [serviceName],
   );
   if (await isClaimed(folder, owner, log))

@@ -21,7 +21,7 @@ import { registerWorkerExits, registerWorkers } from '../metrics/supervision-met
 import { type ClaimedFolder, claimFolder, isClaimed } from './claimed-folder.js';
 import { onEndOfNpm } from './npm-parent.js';
 import { processorsAllowed } from './processors.js';
-import { findProgram, folderFor, type Program } from './program.js';
+import { findProgram, folderFor, type Program, programIdentity } from './program.js';
 import { ControlSocket } from './control-socket.js';
 import { LiveSettings } from './live-settings.js';
 import { lookAtWorkers, type ServiceIdentity, type ServiceStatus } from './service-status.js';
@@ -39,7 +39,8 @@ export async function runPrimary(settings: Settings): Promise<void> {
   const { config } = settings;
   const opened = openLog(config.logLevel);
   const program = findProgram();
-  const primary = new Primary(settings, opened, program, await claimFolder(config, program.exec, opened.log));
+  const claimed = await claimFolder(config, programIdentity(program), opened.log);
+  const primary = new Primary(settings, opened, program, claimed);
   await primary.start();
 }
 

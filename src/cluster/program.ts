@@ -1,5 +1,5 @@
 import { existsSync, realpathSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 
 /** The program that the workers run, and their folder. */
 export interface Program {
@@ -21,6 +21,15 @@ export function findProgram(): Program {
   // Node has made a relative path absolute by the folder without links.
   const below = relative(process.cwd(), started);
   return { exec: below.startsWith('..') ? started : join(cwd, below), cwd };
+}
+
+/** What tells this program from others: it, and what it was told to run, as `start app.js`. */
+export function programIdentity({ exec, cwd }: Program): readonly string[] {
+  const words = process.argv.slice(2).map((word) => {
+    const file = resolve(cwd, word);
+    return existsSync(file) ? file : word;
+  });
+  return [exec, ...words];
 }
 
 /** A folder to fork in. That of a release that was left behind may have been removed, and no process can start there. */
