@@ -54,7 +54,10 @@ async function build(digest) {
     compile(next);
     openapi.writeCompiled(checked, copyDescription(file, join(next, 'generated')));
     // What a browser gets of the status page is not compiled.
-    if (OWN) cpSync(path('src/http/status'), join(next, 'http/status'), { recursive: true });
+    if (OWN)
+      cpSync(path('src/http/own-operations/status'), join(next, 'http/own-operations/status'), {
+        recursive: true,
+      });
     if (OWN) forgetDescription(join(next, 'generated'));
     writeFileSync(join(next, DIGEST), digest);
     replaceFolder(dist, next);

@@ -86,7 +86,7 @@ function handlerList(openapi, operations) {
   const entries = handlers.map(({ id }, index) => `  ${JSON.stringify(id)}: handler${index},\n`);
   return `// Generated from the files in src/handlers.
 import type { Handler } from '${OWN ? '../http/handler.js' : 'koa-cluster-metrics/handler'}';
-import type { ServiceOperation } from '${OWN ? '../http/service-operations.js' : 'koa-cluster-metrics'}';
+import type { ServiceOperation } from '${OWN ? '../http/own-operations/service-operations.js' : 'koa-cluster-metrics'}';
 import type { Operations } from './operations.js';
 ${imports.join('')}
 type Handlers = { readonly [Id in Exclude<keyof Operations, ServiceOperation>]: Handler<Id> } & {

@@ -17,7 +17,7 @@ export type { Service, ServiceDefinition } from './http/define-service.js';
 export type { Handler, ServiceContext } from './http/handler.js';
 export type { AppSource } from './foreign/foreign-app.js';
 export type { ServeOptions } from './foreign/start-app.js';
-export type { ServiceOperation } from './http/service-operations.js';
+export type { ServiceOperation } from './http/own-operations/service-operations.js';
 
 /** EX_CONFIG of sysexits.h: a restart would not help. */
 const BAD_CONFIGURATION = 78;
@@ -47,9 +47,9 @@ export function serve<Started = undefined>(
 }
 
 /** Reads an API description, and checks that these handlers can serve it. Throws ContractError, which names file, place and cause. */
-export const loadContract: typeof import('./http/contract.js').loadContract = (options) => {
+export const loadContract: typeof import('./http/routing/contract.js').loadContract = (options) => {
   // A primary has no use for it.
-  const contract = require('./http/contract.js') as typeof import('./http/contract.js'); // this very module
+  const contract = require('./http/routing/contract.js') as typeof import('./http/routing/contract.js'); // this very module
   return contract.loadContract(options);
 };
 

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { collectDefaultMetrics, register, Registry } from 'prom-client';
 import { readConfig } from '../../dist/config.js';
-import { gzipped } from '../../dist/http/gzip.js';
+import { gzipped } from '../../dist/http/answer/gzip.js';
 import { ClusterRegistry } from '../../dist/metrics/exposition/cluster-registry.js';
 import { Ledger } from '../../dist/metrics/ledger/ledger.js';
 import { RequestMetrics } from '../../dist/metrics/request-metrics.js';

@@ -1,6 +1,6 @@
 import { json } from 'node:stream/consumers';
-import { controlSocketPath } from '../cluster/control-socket.js';
-import type { ServiceIdentity } from '../cluster/service-status.js';
+import { controlSocketPath } from '../cluster/control/control-socket.js';
+import type { ServiceIdentity } from '../cluster/control/service-status.js';
 import { readConfig } from '../config.js';
 import { type FoundFolder, serviceFolders } from '../metrics/service-folder/leftovers.js';
 import { CommandError } from './command-error.js';

@@ -1,4 +1,4 @@
-import type { ServiceStatus, WorkerStatus } from '../cluster/service-status.js';
+import type { ServiceStatus, WorkerStatus } from '../cluster/control/service-status.js';
 
 /** A worker that was not heard for so long is shown as silent: it says something every second. */
 const SILENT_SECONDS = 3;

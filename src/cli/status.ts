@@ -1,6 +1,6 @@
 import { json } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ServiceStatus } from '../cluster/service-status.js';
+import type { ServiceStatus } from '../cluster/control/service-status.js';
 import type { CommandInput } from './command.js';
 import { ask } from './control-client.js';
 import { findService } from './find-service.js';

@@ -1,8 +1,8 @@
 import { LOG_LEVELS, type LogLevel } from '../config.js';
 import type { Foreseen } from '../metrics/foreseen.js';
 import type { Format } from '../metrics/exposition/gatherer.js';
-import type { Vitals } from './vitals.js';
-import { WEAR_LIMITS, type WearLimit } from './worker-wear.js';
+import type { Vitals } from './control/vitals.js';
+import { WEAR_LIMITS, type WearLimit } from './supervision/worker-wear.js';
 
 /** What a worker can ask the primary for: the exposition in a format, or how the workers are, as JSON. */
 export type Wanted = Format | 'workers';

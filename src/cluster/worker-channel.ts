@@ -5,11 +5,11 @@ import type { ClusterRegistry } from '../metrics/exposition/cluster-registry.js'
 import type { Exposition } from '../metrics/exposition/gatherer.js';
 import { sendConnection } from './connection-channel.js';
 import { sendExposition } from './exposition-relay.js';
-import type { WorkerHandle } from './worker-record.js';
+import type { WorkerHandle } from './supervision/worker-record.js';
 import { takeRequestsInFlight } from '../metrics/ledger/requests-in-flight.js';
 import { parseWorkerMessage, type PrimaryMessage, type Wanted, type WorkerMessage } from './messages.js';
-import { waitedForProcessor } from './processors.js';
-import type { SupervisorEvent } from './supervisor.js';
+import { waitedForProcessor } from './supervision/processors.js';
+import type { SupervisorEvent } from './supervision/supervisor.js';
 import { assignmentVariables, type WorkerAssignment } from './worker-assignment.js';
 
 type Sent = (err: Error | null) => void;

@@ -20,11 +20,11 @@ import {
 import { bootProblem } from '../server/boot-problem.js';
 import { sendConnection } from './connection-channel.js';
 import { RemoteGatherer } from './exposition-relay.js';
-import type * as Inspection from './inspection.js';
+import type * as Inspection from './control/inspection.js';
 import { parsePrimaryMessage, type PrimaryMessage, type WorkerMessage } from './messages.js';
 import type { WorkerAssignment } from './worker-assignment.js';
-import { WorkerWatch } from './worker-watch.js';
-import { watchWear } from './worker-wear.js';
+import { WorkerWatch } from './control/worker-watch.js';
+import { watchWear } from './supervision/worker-wear.js';
 
 /**
  * How long the final snapshot may take, and then stay unacknowledged: neither a metric that never comes nor a stuck primary
@@ -200,7 +200,7 @@ class Worker {
     make: (from: typeof Inspection) => Promise<Readable>,
   ): Promise<void> {
     // Few services are ever asked for it.
-    const inspection = await import('./inspection.js');
+    const inspection = await import('./control/inspection.js');
     await inspection
       .deliver(socket, id, () => make(inspection))
       .catch((err: unknown) => this.#log.warn({ err }, 'What was asked for could not be delivered'));

@@ -1,9 +1,9 @@
 import { createApp } from '../http/app.js';
-import type { Contract } from '../http/contract.js';
+import type { Contract } from '../http/routing/contract.js';
 import type { StartTools } from '../http/define-service.js';
-import { pathOf } from '../http/request-target.js';
+import { pathOf } from '../http/parameters/request-target.js';
 import type { Foreseen } from '../metrics/foreseen.js';
-import { SERVICE_OPERATIONS } from '../http/service-operations.js';
+import { SERVICE_OPERATIONS } from '../http/own-operations/service-operations.js';
 import { type Host, type StartedService, served, startWith } from '../http/start-service.js';
 import { EndpointLabels } from './endpoint-labels.js';
 import { appOf, type AppSource, isKoa } from './foreign-app.js';

@@ -9,7 +9,7 @@ import { provideLog } from './request-log.js';
 import { Overload } from './overload.js';
 import { failure, type Problem } from './problem.js';
 import { requestIdentity } from './request-id.js';
-import { type RouterDeps, createRouter } from './router.js';
+import { type RouterDeps, createRouter } from './routing/router.js';
 
 export interface AppDeps extends RouterDeps {
   readonly config: Config;

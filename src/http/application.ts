@@ -2,7 +2,7 @@ import compose from 'koa-compose';
 import Koa, { type Context, type Middleware } from 'koa';
 import { type Problem, sendProblem } from './problem.js';
 import { setCommonHeaders } from './request-id.js';
-import { respond } from './respond.js';
+import { respond } from './answer/respond.js';
 
 type Run = (ctx: Context) => Promise<unknown>;
 

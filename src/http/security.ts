@@ -1,9 +1,9 @@
 import type { Context } from 'koa';
 import type { Alternatives, Requirement, SecurityScheme } from '../openapi/security.js';
 import type { ServiceContext } from './handler.js';
-import { METRICS_SCHEME } from './metrics-token.js';
+import { METRICS_SCHEME } from './own-operations/metrics-token.js';
 import { Problem } from './problem.js';
-import { queryOf } from './request-target.js';
+import { queryOf } from './parameters/request-target.js';
 
 /** What a client brings for http basic (RFC 7617). */
 export interface BasicCredentials {

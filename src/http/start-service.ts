@@ -7,9 +7,9 @@ import type { Format } from '../metrics/exposition/gatherer.js';
 import type { RequestMetrics } from '../metrics/request-metrics.js';
 import type { DrainOptions, Server } from '../server/http-server.js';
 import { createApp } from './app.js';
-import { loadContract } from './contract.js';
+import { loadContract } from './routing/contract.js';
 import { checkService, type Service, ServiceError } from './define-service.js';
-import { type Findings, readiness } from './readiness.js';
+import { type Findings, readiness } from './own-operations/readiness.js';
 
 /** The part of the time for a drain that is kept for `stop`. */
 const STOP_SHARE = 1 / 8;

@@ -4,7 +4,7 @@ import type { Context, Middleware } from 'koa';
 import { EndpointLabels } from '../foreign/endpoint-labels.js';
 import { koaRoute } from '../foreign/matched-route.js';
 import { measurementOf, measuring } from '../http/measure.js';
-import { createMetricsHandler, createMetricsListener } from '../http/metrics-route.js';
+import { createMetricsHandler, createMetricsListener } from '../http/own-operations/metrics-route.js';
 import { createLog } from '../log.js';
 import type { Format } from '../metrics/exposition/gatherer.js';
 import type { RequestMetrics } from '../metrics/request-metrics.js';

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { collectDefaultMetrics, register } from 'prom-client';
 import type { Config } from '../config.js';
-import { createMetricsListener } from '../http/metrics-route.js';
+import { createMetricsListener } from '../http/own-operations/metrics-route.js';
 import type { Start, StartedService } from '../http/start-service.js';
 import { Server } from '../server/http-server.js';
 import { createLog, type Logger } from '../log.js';

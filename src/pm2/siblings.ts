@@ -2,9 +2,9 @@ import { randomInt } from 'node:crypto';
 import { Registry } from 'prom-client';
 import type { Config } from '../config.js';
 import { Slices } from '../metrics/event-loop-turns.js';
-import { Aggregation } from '../metrics/exposition/aggregation.js';
-import type { Family } from '../metrics/exposition/families.js';
-import type { Live } from '../metrics/exposition/family-totals.js';
+import { Aggregation } from '../metrics/aggregation/aggregation.js';
+import type { Family } from '../metrics/aggregation/families.js';
+import type { Live } from '../metrics/aggregation/family-totals.js';
 import type { Gathered } from '../metrics/exposition/gathered.js';
 import {
   type Exposition,
@@ -12,7 +12,7 @@ import {
   type Gatherer,
   SharedGatherer,
 } from '../metrics/exposition/gatherer.js';
-import { LedgerSource } from '../metrics/exposition/ledger-source.js';
+import { LedgerSource } from '../metrics/aggregation/ledger-source.js';
 import { monotonicTime } from '../metrics/exposition/monotonic-time.js';
 import { oneAtATime } from '../metrics/exposition/one-at-a-time.js';
 import { familiesOf, missingWorkers } from '../metrics/exposition/own-families.js';

@@ -1,5 +1,5 @@
 import { duration, statusTable } from '../../src/cli/status-table';
-import type { ServiceStatus, WorkerStatus } from '../../src/cluster/service-status';
+import type { ServiceStatus, WorkerStatus } from '../../src/cluster/control/service-status';
 
 const worker: WorkerStatus = {
   worker: 1,

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { loadContract } from '../../src/http/contract';
+import { loadContract } from '../../src/http/routing/contract';
 import { handlers } from '../../src/generated/handlers';
 import { describeText } from '../http/service-under-test';
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ContractError } from '../../src/openapi/contract-error';
-import { loadContract } from '../../src/http/contract';
+import { loadContract } from '../../src/http/routing/contract';
 import { handlers } from '../../src/generated/handlers';
 import { describeApi, operation } from '../http/service-under-test';
 

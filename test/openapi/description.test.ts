@@ -1,4 +1,4 @@
-import { loadContract } from '../../src/http/contract';
+import { loadContract } from '../../src/http/routing/contract';
 import { ContractError } from '../../src/openapi/contract-error';
 import { describeText } from '../http/service-under-test';
 

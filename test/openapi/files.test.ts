@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { checkDescription } from '../../src/openapi/compile-description';
-import { loadContract } from '../../src/http/contract';
+import { loadContract } from '../../src/http/routing/contract';
 
 let folder: string;
 

@@ -1,4 +1,4 @@
-import type { Family, RequestCounts } from './families.js';
+import type { Family, RequestCounts } from '../aggregation/families.js';
 
 /** What was gathered, for any number of renderings. */
 export interface Gathered {

@@ -3,8 +3,8 @@ import { Slices } from '../event-loop-turns.js';
 import { SERVICE_METRICS } from '../metric-catalogue.js';
 import { startsOf } from '../snapshot/series-starts.js';
 import { takeSnapshot } from '../snapshot/take-snapshot.js';
-import type { Family, Series } from './families.js';
-import { FamilyReadings, FamilyTotals } from './family-totals.js';
+import type { Family, Series } from '../aggregation/families.js';
+import { FamilyReadings, FamilyTotals } from '../aggregation/family-totals.js';
 
 /**
  * The families of a registry of this process, as they are now.

@@ -3,7 +3,7 @@ import { Slices } from '../event-loop-turns.js';
 import { ownSeries } from '../metric-catalogue.js';
 import type { RequestMetrics } from '../request-metrics.js';
 import { takeSnapshot } from '../snapshot/take-snapshot.js';
-import { Aggregation, Source } from './aggregation.js';
+import { Aggregation, Source } from '../aggregation/aggregation.js';
 import { type Gatherer, SharedGatherer } from './gatherer.js';
 import { monotonicTime } from './monotonic-time.js';
 

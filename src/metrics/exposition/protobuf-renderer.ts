@@ -2,7 +2,7 @@ import { Slices } from '../event-loop-turns.js';
 import { SERVICE_METRICS } from '../metric-catalogue.js';
 import { NATIVE_CELLS, nativeBuckets } from '../native-buckets.js';
 import type { Labels } from '../snapshot/snapshot.js';
-import type { Family, Metric, RequestCounts } from './families.js';
+import type { Family, Metric, RequestCounts } from '../aggregation/families.js';
 import type { Gathered, Renderer } from './gathered.js';
 import { TextBuffer } from './text-buffer.js';
 

@@ -1,7 +1,7 @@
 import { Slices } from '../event-loop-turns.js';
 import { SERVICE_METRICS } from '../metric-catalogue.js';
 import { escapeHelp, labelText } from '../snapshot/label-text.js';
-import type { Family, RequestCounts, RequestGroup, RequestRow } from './families.js';
+import type { Family, RequestCounts, RequestGroup, RequestRow } from '../aggregation/families.js';
 import type { Gathered, Renderer } from './gathered.js';
 import { TextBuffer } from './text-buffer.js';
 

@@ -1,5 +1,5 @@
-import { Aggregation, type Counts } from '../exposition/aggregation.js';
-import { LedgerSource } from '../exposition/ledger-source.js';
+import { Aggregation, type Counts } from '../aggregation/aggregation.js';
+import { LedgerSource } from '../aggregation/ledger-source.js';
 import { EXIT_REASONS, type ExitReason } from '../supervision-metrics.js';
 import { parseCounts } from './archived-counts.js';
 import { readReport } from './process-report.js';

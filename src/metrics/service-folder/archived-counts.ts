@@ -1,6 +1,6 @@
-import type { Counts } from '../exposition/aggregation.js';
-import type { CountedMetric } from '../exposition/family-totals.js';
-import type { CountedRow } from '../exposition/request-totals.js';
+import type { Counts } from '../aggregation/aggregation.js';
+import type { CountedMetric } from '../aggregation/family-totals.js';
+import type { CountedRow } from '../aggregation/request-totals.js';
 import { isObject, parseMetric, parseRow } from '../snapshot/snapshot-parser.js';
 
 /**

@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import type { Counts } from '../exposition/aggregation.js';
+import type { Counts } from '../aggregation/aggregation.js';
 import type { Keeper } from '../exposition/cluster-registry.js';
 import { ledgerPath } from '../ledger/ledger.js';
 import type { Snapshot } from '../snapshot/snapshot.js';

@@ -1,6 +1,6 @@
 import { Registry } from 'prom-client';
 import { Slices } from '../../../src/metrics/event-loop-turns';
-import { FamilyReadings, type FamilyTotals, type Live } from '../../../src/metrics/exposition/family-totals';
+import { FamilyReadings, type FamilyTotals, type Live } from '../../../src/metrics/aggregation/family-totals';
 import { TextRenderer } from '../../../src/metrics/exposition/text-renderer';
 import type { Snapshot } from '../../../src/metrics/snapshot/snapshot';
 import { SnapshotReader } from '../../../src/metrics/snapshot/snapshot-reader';

@@ -1,7 +1,7 @@
 import { Counter, Histogram, Registry } from 'prom-client';
 import { processGatherer } from '../../../src/metrics/exposition/process-gatherer';
 import { RequestMetrics } from '../../../src/metrics/request-metrics';
-import { RequestReadings, RequestTotals } from '../../../src/metrics/exposition/request-totals';
+import { RequestReadings, RequestTotals } from '../../../src/metrics/aggregation/request-totals';
 import { TextRenderer } from '../../../src/metrics/exposition/text-renderer';
 import { SERVICE_METRICS } from '../../../src/metrics/metric-catalogue';
 import { Slices } from '../../../src/metrics/event-loop-turns';

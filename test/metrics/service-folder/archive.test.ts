@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Counter, Registry } from 'prom-client';
-import { ExactSum } from '../../../src/metrics/exposition/exact-sum';
+import { ExactSum } from '../../../src/metrics/aggregation/exact-sum';
 import { Ledger } from '../../../src/metrics/ledger/ledger';
 import { CountArchive } from '../../../src/metrics/service-folder/archive';
 import { reportText, writeReport } from '../../../src/metrics/service-folder/process-report';

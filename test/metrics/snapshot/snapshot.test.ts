@@ -1,7 +1,7 @@
 import { EventEmitter, once } from 'node:events';
 import * as fc from 'fast-check';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { FamilyReadings, FamilyTotals } from '../../../src/metrics/exposition/family-totals';
+import { FamilyReadings, FamilyTotals } from '../../../src/metrics/aggregation/family-totals';
 import { memoryRows } from '../../../src/metrics/request-metrics';
 import type { Snapshot } from '../../../src/metrics/snapshot/snapshot';
 import { snapshotText, takeSnapshot } from '../../../src/metrics/snapshot/take-snapshot';

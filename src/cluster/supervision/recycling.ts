@@ -1,0 +1,36 @@
+import type { Logger } from '../../log.js';
+import type { WorkerRecord } from './worker-record.js';
+
+/** A limit that a worker reaches so soon after its start is too low, and keeps the service busy with replacing. */
+const SOON_MS = 60_000;
+
+/** Workers that reach a limit so soon are replaced so far apart. */
+const APART_MS = 60_000;
+
+/** Replaces workers that have reached a limit of their life, one at a time. */
+export class Recycling {
+  readonly #log: Logger;
+  #latest = -Infinity;
+
+  constructor(log: Logger) {
+    this.#log = log;
+  }
+
+  /** Marks the next worker to be replaced when the service is at full strength. */
+  step(workers: readonly WorkerRecord[], now: number): void {
+    const worn = workers.find((worker) => worker.wornBy !== undefined && worker.staying);
+    if (!worn || !workers.every(({ state, staying }) => state === 'ready' && staying)) return;
+    const tooSoon = worn.wornAt - worn.readyAt < SOON_MS;
+    if (tooSoon && now - this.#latest < APART_MS) return;
+    this.#latest = now;
+    worn.retiring = 'recycled';
+    const { generation, wornBy } = worn;
+    if (tooSoon) {
+      this.#log.warn(
+        { worker: generation, limit: wornBy },
+        `${wornBy} is reached within a minute of a worker's start: it is too low. No more than one worker a minute is recycled`,
+      );
+    } else
+      this.#log.info({ worker: generation, limit: wornBy }, `A worker has reached ${wornBy} and is recycled`);
+  }
+}

@@ -1,0 +1,20 @@
+import { Stream } from 'node:stream';
+import { isJson } from '../../openapi/media-type.js';
+
+/** The `Content-Type` of a value whose type is declared as a range; `undefined` where only the handler can know it. */
+export function typeInRange(range: string, value: unknown): string | undefined {
+  const found = typeOf(value);
+  const [group] = range.split('/');
+  return group === '*' || found.startsWith(`${group}/`) ? withCharset(found) : undefined;
+}
+
+/** Text goes out in UTF-8, and says so. */
+export function withCharset(type: string): string {
+  return isJson(type) || type.startsWith('text/') ? `${type}; charset=utf-8` : type;
+}
+
+function typeOf(value: unknown): string {
+  if (typeof value === 'string') return 'text/plain';
+  const isBytes = value instanceof Uint8Array || value instanceof Stream || value instanceof ReadableStream;
+  return isBytes ? 'application/octet-stream' : 'application/json';
+}

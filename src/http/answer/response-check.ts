@@ -1,0 +1,101 @@
+import type { Context } from 'koa';
+import type { Logger } from '../../log.js';
+import { findByType, isJson, parseMediaType } from '../../openapi/media-type.js';
+import type { Operation } from '../../openapi/operation.js';
+import type { DeclaredResponse, DeclaredResponses } from '../../openapi/responses.js';
+import type { Validator } from '../../openapi/schemas/validation.js';
+import { BodyProblem } from '../body/body-problem.js';
+import { jsonValue } from './json-value.js';
+import { asProblem } from '../problem.js';
+import { isStream } from './respond.js';
+
+/** How often a contradiction of an operation is logged where answers are served all the same. */
+const REPORT_EVERY_MS = 60_000;
+
+export interface ResponseCheck {
+  /** Of what a handler returned, which has become the answer in `ctx`. */
+  answer(ctx: Context, value: unknown): void;
+  /** Of what it threw: a problem is an answer too. */
+  thrown(thrown: unknown): void;
+}
+
+/**
+ * Makes the check of the answers of one operation before they are written: status, media type, required headers, and content.
+ * An answer that contradicts the description is an error that names the operation, or is only reported to the log.
+ */
+export function responseCheck(
+  { id, responses }: Operation,
+  mode: 'on' | 'report',
+  log: Logger,
+): ResponseCheck {
+  const complain = mode === 'on' ? refuse : reporter(log);
+  const check = (status: number, reason: string | undefined, cause?: unknown) => {
+    if (reason !== undefined) complain(`Operation "${id}" answers ${status} but ${reason}`, cause);
+  };
+  return {
+    answer(ctx, value) {
+      const { statusCode } = ctx.res;
+      // What a handler that is still to be written says of itself.
+      if (statusCode === 501) return;
+      const response = find(responses, statusCode);
+      check(statusCode, response ? disagreement(response, ctx, value) : UNDECLARED);
+    },
+    thrown(thrown) {
+      if (thrown instanceof BodyProblem) return;
+      const problem = asProblem(thrown);
+      if (problem && problem.status !== 501 && !find(responses, problem.status))
+        check(problem.status, UNDECLARED, thrown);
+    },
+  };
+}
+
+const UNDECLARED = 'its description has no such status';
+
+function refuse(contradiction: string, cause?: unknown): void {
+  throw new Error(contradiction, { cause });
+}
+
+function reporter(log: Logger): (contradiction: string) => void {
+  let reported = -Infinity;
+  return (contradiction) => {
+    if (performance.now() - reported < REPORT_EVERY_MS) return;
+    reported = performance.now();
+    log.warn({ contradiction }, 'An answer contradicts the API description and is served all the same');
+  };
+}
+
+function find(declared: DeclaredResponses, status: number): DeclaredResponse | undefined {
+  const found = declared.get(String(status)) ?? declared.get(`${String(status)[0]}XX`);
+  // A description need not say what is answered.
+  return found ?? declared.get('default') ?? (declared.size === 0 ? ANYTHING : undefined);
+}
+
+const ANYTHING: DeclaredResponse = { contents: new Map([['*/*', () => undefined]]), headers: [] };
+
+function disagreement(response: DeclaredResponse, ctx: Context, value: unknown): string | undefined {
+  const missing = response.headers.find((name) => !ctx.res.hasHeader(name));
+  if (missing) return `without the header ${missing}`;
+  const isEmpty = ctx.body === null || ctx.body === undefined;
+  // Koa's redirect brings a note for people.
+  if (response.contents.size === 0)
+    return isEmpty || ctx.status >= 300 ? undefined : 'its description has no content for it';
+  const { type } = ctx.response;
+  const validate = validatorFor(response, type);
+  if (!validate) return `with the type "${type}" that its description has not`;
+  const [complaint] = (isStream(ctx.body) ? undefined : validate(valueOf(ctx, value))) ?? [];
+  return complaint && `"${complaint.path}" of the body ${complaint.message}`;
+}
+
+function validatorFor({ contents }: DeclaredResponse, type: string): Validator | undefined {
+  return contents.get(type) ?? findByType(contents, parseMediaType(type)?.essence ?? '');
+}
+
+/** The value that the client will read out of the body. Only what a handler has encoded itself is parsed. */
+function valueOf(ctx: Context, returned: unknown): unknown {
+  const body: unknown = returned ?? ctx.body;
+  const json = isJson(ctx.response.type);
+  if (returned === null) return null;
+  const isEncoded = Buffer.isBuffer(body) || (returned === undefined && typeof body === 'string');
+  if (isEncoded) return json ? JSON.parse(String(body)) : String(body);
+  return json ? jsonValue(body) : body;
+}

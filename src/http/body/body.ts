@@ -1,0 +1,101 @@
+import type { Context } from 'koa';
+import type { BodyContent, DeclaredBody } from '../../openapi/body.js';
+import { findByType, parseMediaType } from '../../openapi/media-type.js';
+import { urlencodedReader } from './form-body.js';
+import { parseJson } from './json-body.js';
+import { multipartReader } from './multipart-body.js';
+import { Problem } from '../problem.js';
+import { streamBody } from './stream-body.js';
+import { textReader } from './text-body.js';
+import { tooLarge } from './body-problem.js';
+
+/** Content codings (RFC 9110 section 8.4.1) that are undone. */
+const CODINGS = ['gzip', 'deflate', 'br'];
+
+/** Serves a request with what its body was read as, `undefined` if it has none. */
+type Serve = (ctx: Context, body: unknown) => Promise<void> | undefined;
+
+/**
+ * Makes what reads the body of an operation and goes on with the function that `serve` gives for its media type. It throws a 415 for
+ * what is not declared, a 413 for what is too large, a 400 for what is broken.
+ */
+export function bodyMiddleware(
+  { contents }: DeclaredBody,
+  limit: number,
+  serve: (content: BodyContent) => Serve,
+): (ctx: Context) => Promise<void> | undefined {
+  const types = [...contents.keys()];
+  const readers = new Map(
+    [...contents.values()].map((content) => [content, reading(content, types, limit, serve(content))]),
+  );
+  const [first] = contents.values();
+  const withoutBody = first && serve(first);
+  return (ctx) => {
+    if (!hasBody(ctx)) return withoutBody?.(ctx, undefined);
+    const content = contents.get(ctx.req.headers['content-type'] ?? '') ?? contentFor(ctx, contents);
+    const read = content && readers.get(content);
+    if (!read) throw unsupportedType(types);
+    checkCoding(ctx);
+    // One that waits for 100 Continue need not send what would be refused.
+    if (!isEncoded(ctx) && Number(ctx.req.headers['content-length'] ?? 0) > limit) throw tooLarge(limit);
+    return read(ctx);
+  };
+}
+
+/** Reads a body as what its content says that it is. */
+function reading(
+  content: BodyContent,
+  types: readonly string[],
+  limit: number,
+  serve: Serve,
+): (ctx: Context) => Promise<void> | undefined {
+  if (content.kind === 'stream') return (ctx) => serve(ctx, streamBody(ctx, limit));
+  if (content.kind === 'multipart') {
+    const read = multipartReader(content);
+    return async (ctx) => serve(ctx, await read(ctx, limit));
+  }
+  const text = textReader(types, limit);
+  const parse = { json: parseJson, form: urlencodedReader(content), text: (found: string) => found }[
+    content.kind
+  ];
+  return async (ctx) => {
+    const found = await text(ctx);
+    return serve(ctx, found === undefined ? undefined : parse(found));
+  };
+}
+
+/** RFC 9112 section 6.3. */
+function hasBody({ req: { headers } }: Context): boolean {
+  if (headers['transfer-encoding'] !== undefined) return true;
+  return headers['content-length'] !== undefined && headers['content-length'] !== '0';
+}
+
+function isEncoded({ req: { headers } }: Context): boolean {
+  return (headers['content-encoding'] ?? 'identity') !== 'identity';
+}
+
+function contentFor(ctx: Context, contents: DeclaredBody['contents']): BodyContent | undefined {
+  const type = parseMediaType(ctx.req.headers['content-type'] ?? '');
+  const content = type && findByType(contents, type.essence);
+  const isReadable = type?.charset === undefined || type.charset === 'utf-8' || content?.kind === 'stream';
+  return isReadable ? content : undefined;
+}
+
+function checkCoding(ctx: Context): void {
+  const header = ctx.req.headers['content-encoding'];
+  if (header === undefined) return;
+  const coding = header.toLowerCase().replace(/^x-gzip$/, 'gzip');
+  if (coding !== 'identity' && !CODINGS.includes(coding)) {
+    throw new Problem(415, `The body must have no Content-Encoding but ${CODINGS.join(', ')}.`, {
+      headers: { 'Accept-Encoding': CODINGS.join(', ') },
+    });
+  }
+  ctx.req.headers['content-encoding'] = coding;
+}
+
+/** RFC 9110 section 15.5.16: `Accept` says what would have been accepted. */
+function unsupportedType(types: readonly string[]): Problem {
+  return new Problem(415, `The body must be ${types.join(' or ')}, in UTF-8.`, {
+    headers: { Accept: types.join(', ') },
+  });
+}

@@ -1,0 +1,36 @@
+import type { BodyContent } from '../../openapi/body.js';
+import { type Fields, formFields } from '../parameters/fields.js';
+import { fieldReader } from '../parameters/serialized.js';
+
+/** Makes the value of a form's fields: those that are declared as their schemas have them, all others as text. */
+export function formReader({
+  fields: declared,
+}: Pick<BodyContent, 'fields'>): (fields: Fields) => Record<string, unknown> {
+  const names = new Set(declared.map(({ name }) => name));
+  const readers = declared.map((field) => [field.name, fieldReader(field, names)] as const);
+  const nested = declared.filter(({ style }) => style === 'deepObject').map(({ name }) => `${name}[`);
+  return (fields) => {
+    const found = readers.map(([name, read]) => [name, read(fields)] as const);
+    const claimed = new Set(
+      found.flatMap(([, value]) => (typeof value === 'object' ? Object.keys(value ?? {}) : [])),
+    );
+    const others = [...fields.names].filter(
+      (name) => !names.has(name) && !claimed.has(name) && !nested.some((start) => name.startsWith(start)),
+    );
+    return Object.fromEntries([
+      ...found.filter(([, value]) => value !== undefined),
+      ...others.map((name) => [name, textOf(fields.get(name) ?? [], fields)] as const),
+    ]);
+  };
+}
+
+function textOf(texts: readonly string[], fields: Fields): unknown {
+  const decoded = texts.map(fields.decode);
+  return decoded.length > 1 ? decoded : decoded[0];
+}
+
+/** Makes the reader of an `application/x-www-form-urlencoded` body. */
+export function urlencodedReader(content: BodyContent): (text: string) => unknown {
+  const read = formReader(content);
+  return (text) => read(formFields(text));
+}

@@ -1,0 +1,84 @@
+import { Problem } from '../problem.js';
+
+const [QUOTE, BACKSLASH, BRACE, BRACE_END, BRACKET, BRACKET_END] = [0x22, 0x5c, 0x7b, 0x7d, 0x5b, 0x5d];
+
+/** As deep as a body may be nested. Much deeper, and whoever walks through it runs out of stack. */
+const DEEPEST = 100;
+
+/** The value of a JSON text. Throws a 400 for what is not JSON, is nested too deeply, or would pollute a prototype. */
+export function parseJson(text: string): unknown {
+  if (text.length > DEEPEST && depth(text) > DEEPEST)
+    throw malformed(`is nested more than ${DEEPEST} levels deep`);
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw malformed(`is not JSON: ${(error as SyntaxError).message}`);
+  }
+  if (LONG.test(text)) refuseLongIntegers(text);
+  if (text.includes('__proto__') || text.includes('\\u')) refusePrototypes(value);
+  return value;
+}
+
+/** As long as an integer that a double may not hold. */
+const LONG = /\d{16}/;
+
+const STRING_OR_NUMBER = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g;
+
+/** `JSON.parse` would make another number of it, and nobody could tell. */
+function refuseLongIntegers(text: string): void {
+  for (const [token] of text.matchAll(STRING_OR_NUMBER)) {
+    if (/^-?\d{16,}$/.test(token) && !Number.isSafeInteger(Number(token)))
+      throw malformed(`has the integer ${token.slice(0, 40)}, which is too large to be kept as it is`);
+  }
+}
+
+/** `JSON.parse` is safe with such a key, but whatever copies the value with `=` is not. */
+function refusePrototypes(value: unknown, path = ''): void {
+  if (typeof value !== 'object' || value === null) return;
+  for (const [key, child] of Object.entries(value)) {
+    if (key === '__proto__') throw malformed('is not allowed', `${path}/${key}`);
+    refusePrototypes(child, `${path}/${key}`);
+  }
+}
+
+function depth(text: string): number {
+  let deepest = 0;
+  let level = 0;
+  for (let index = 0; index < text.length; index += 1) {
+    switch (text.charCodeAt(index)) {
+      case QUOTE:
+        index = endOfString(text, index + 1);
+        break;
+      case BRACE:
+      case BRACKET:
+        level += 1;
+        if (level > deepest) deepest = level;
+        break;
+      case BRACE_END:
+      case BRACKET_END:
+        level -= 1;
+        break;
+      default:
+    }
+  }
+  return deepest;
+}
+
+/** The place of the quote that ends a string which begins here. */
+function endOfString(text: string, start: number): number {
+  let end = text.indexOf('"', start);
+  while (end >= 0 && isEscaped(text, end)) end = text.indexOf('"', end + 1);
+  return end < 0 ? text.length : end;
+}
+
+function isEscaped(text: string, index: number): boolean {
+  let slashes = 0;
+  while (text.charCodeAt(index - 1 - slashes) === BACKSLASH) slashes += 1;
+  return slashes % 2 === 1;
+}
+
+/** The 400 for a body that is broken, or at this path (RFC 6901) in it. */
+export function malformed(message: string, path = ''): Problem {
+  return new Problem(400, 'The body can not be read.', { errors: [{ in: 'body', path, message }] });
+}

@@ -1,0 +1,157 @@
+import { createWriteStream, mkdtempSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { Busboy, type BusboyConfig, type BusboyInstance } from '@fastify/busboy';
+import type { Context } from 'koa';
+import type { BodyContent } from '../../openapi/body.js';
+import { Fields } from '../parameters/fields.js';
+import { formReader } from './form-body.js';
+import { malformed } from './json-body.js';
+import { Problem } from '../problem.js';
+import { streamBody } from './stream-body.js';
+
+/** A file of a multipart body. It is there until the request has been answered. */
+export class UploadedFile {
+  constructor(
+    /** Where it lies, on the disk of this host. */
+    readonly path: string,
+    /** As the client calls it, without folders; `undefined` if it has no name. */
+    readonly filename: string | undefined,
+    /** The media type that the client says it has. */
+    readonly type: string,
+    /** Bytes. */
+    readonly size: number,
+  ) {}
+}
+
+/** As many parts as one body may have. */
+const MOST_PARTS = 1000;
+
+type Value = Record<string, unknown>;
+
+/** Makes the reader of a `multipart/form-data` body: fields as their schemas have them, files on disk. */
+export function multipartReader(content: BodyContent): (ctx: Context, limit: number) => Promise<Value> {
+  const read = formReader(content);
+  return async (ctx, limit) => {
+    const upload = new Upload(ctx, content, limit);
+    try {
+      await upload.receive();
+    } catch (error) {
+      await upload.remove();
+      throw error;
+    }
+    return { ...read(upload.fields), ...upload.filesByName() };
+  };
+}
+
+/** The value as its schema describes it: there a file is a text. */
+export function withoutFiles(value: unknown): unknown {
+  if (value instanceof UploadedFile) return '';
+  if (Array.isArray(value)) return value.map(withoutFiles);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, withoutFiles(one)]));
+}
+
+class Upload {
+  readonly fields = new Fields((text) => text, true);
+  readonly #files: [string, Promise<UploadedFile>][] = [];
+  readonly #received: [string, UploadedFile][] = [];
+  readonly #ctx: Context;
+  readonly #content: BodyContent;
+  readonly #limit: number;
+  #folder: string | undefined;
+
+  constructor(ctx: Context, content: BodyContent, limit: number) {
+    this.#ctx = ctx;
+    this.#content = content;
+    this.#limit = limit;
+    uploads.set(ctx, this);
+  }
+
+  /** Rejects with a Problem for what the client did wrong. */
+  async receive(): Promise<void> {
+    const busboy = this.#parser();
+    await pipeline(streamBody(this.#ctx, this.#limit), busboy).catch((error: unknown) => {
+      throw error instanceof Problem || isGone(error) ? error : malformed('is no multipart/form-data');
+    });
+    for (const [name, file] of this.#files) this.#received.push([name, await file]);
+  }
+
+  filesByName(): Value {
+    const found: Record<string, UploadedFile[]> = {};
+    for (const [name, file] of this.#received) (found[name] ??= []).push(file);
+    return Object.fromEntries(
+      Object.entries(found).map(([name, files]) => [
+        name,
+        files.length > 1 || this.#content.files.get(name) === true ? files : files[0],
+      ]),
+    );
+  }
+
+  async remove(): Promise<void> {
+    await Promise.allSettled(this.#files.map(([, file]) => file));
+    if (this.#folder !== undefined) await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  #parser(): BusboyInstance {
+    const { files, fields } = this.#content;
+    const declared = new Set(fields.map(({ name }) => name));
+    const config: BusboyConfig = {
+      headers: this.#ctx.req.headers as BusboyConfig['headers'], // it has a type, or nobody would have come here
+      limits: { fieldSize: this.#limit, fileSize: this.#limit, parts: MOST_PARTS },
+      isPartAFile: (name, _type, filename) =>
+        files.has(name ?? '') || (!declared.has(name ?? '') && filename !== undefined),
+    };
+    const busboy = parserOf(config);
+    busboy.on('field', (name, value) => this.fields.add(name, value));
+    busboy.on('file', (name, stream, filename, _encoding, type) => {
+      const file = this.#store(stream, filename === '' ? undefined : filename, type);
+      // Awaited when the whole body is there; until then nobody would hear of it.
+      file.catch((error: unknown) => busboy.destroy(error as Error));
+      this.#files.push([name, file]);
+    });
+    busboy.on('partsLimit', () => busboy.destroy(malformed(`has more than ${MOST_PARTS} parts`)));
+    return busboy;
+  }
+
+  async #store(stream: Readable, filename: string | undefined, type: string): Promise<UploadedFile> {
+    const index = this.#files.length;
+    // Not awaited: an error of the stream that nobody listens to yet would end the process.
+    this.#folder ??= mkdtempSync(join(tmpdir(), 'upload-'));
+    const path = join(this.#folder, String(index));
+    const target = createWriteStream(path, { flags: 'wx', mode: 0o600 });
+    await pipeline(stream, target);
+    return new UploadedFile(path, filename, type, target.bytesWritten);
+  }
+}
+
+const uploads = new WeakMap<Context, Upload>();
+
+/** Removes what a request has uploaded, once it is answered and its handler has ended. */
+export function andRemoveUploads(serve: (ctx: Context, body: unknown) => Promise<void> | undefined) {
+  return async (ctx: Context, body: unknown): Promise<void> => {
+    const answered = new Promise((resolve) => ctx.res.once('close', resolve));
+    const served = Promise.resolve().then(() => serve(ctx, body));
+    void Promise.allSettled([answered, served]).then(() => uploads.get(ctx)?.remove());
+    return served;
+  };
+}
+
+function parserOf(config: BusboyConfig): BusboyInstance {
+  try {
+    return new Busboy(config);
+  } catch {
+    throw malformed('has no boundary in its Content-Type');
+  }
+}
+
+function isGone(error: unknown): boolean {
+  return (
+    error instanceof Error &&
+    'code' in error &&
+    ['ECONNRESET', 'ECONNABORTED', 'ENOSPC'].includes(String(error.code))
+  );
+}

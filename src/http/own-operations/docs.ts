@@ -1,0 +1,115 @@
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import helmet from 'helmet';
+import type { Context } from 'koa';
+import { FixedContent } from '../answer/fixed-content.js';
+import { Problem } from '../problem.js';
+
+const PAGE = `<!doctype html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8">
+    <meta name="viewport" content="width=device-width, initial-scale=1">
+    <title>API</title>
+    <link rel="stylesheet" href="docs/swagger-ui.css">
+    <link rel="icon" type="image/png" href="docs/favicon-32x32.png">
+  </head>
+  <body>
+    <div id="swagger-ui"></div>
+    <script src="docs/swagger-ui-bundle.js"></script>
+    <script src="docs/start.js"></script>
+  </body>
+</html>
+`;
+
+/** Without `validatorUrl: null` the page would send the description to a host of Swagger's to have it checked. */
+const START = `SwaggerUIBundle({
+  url: 'openapi.json',
+  dom_id: '#swagger-ui',
+  deepLinking: true,
+  validatorUrl: null,
+});
+`;
+
+/** Nothing from another host, and no script that is not a file of ours. Swagger UI sets style attributes. */
+const protect = helmet({
+  contentSecurityPolicy: {
+    useDefaults: false,
+    directives: {
+      defaultSrc: ["'none'"],
+      scriptSrc: ["'self'"],
+      styleSrc: ["'self'", "'unsafe-inline'"],
+      imgSrc: ["'self'", 'data:'],
+      connectSrc: ["'self'"],
+      baseUri: ["'none'"],
+      formAction: ["'none'"],
+      frameAncestors: ["'none'"],
+    },
+  },
+  // Whether the site has TLS is for who terminates it to say.
+  strictTransportSecurity: false,
+});
+
+const SWAGGER_UI = dirname(require.resolve('swagger-ui-dist/package.json'));
+
+const TYPES = new Map([
+  ['swagger-ui.css', 'text/css; charset=utf-8'],
+  ['swagger-ui-bundle.js', 'text/javascript; charset=utf-8'],
+  ['start.js', 'text/javascript; charset=utf-8'],
+  ['favicon-32x32.png', 'image/png'],
+]);
+
+/** The page that shows the description: Swagger UI, all of it from here. */
+export function docs(_request: unknown, ctx: Context): string | undefined {
+  // Behind a prefix, too, the links of the page start at the folder that it is in.
+  if (ctx.path.endsWith('/')) {
+    ctx.status = 308;
+    ctx.set('Location', '../docs');
+    return undefined;
+  }
+  protect(ctx.req, ctx.res, () => undefined);
+  ctx.set('Content-Type', 'text/html; charset=utf-8');
+  ctx.set('Cache-Control', 'no-cache');
+  return PAGE;
+}
+
+/** The files of the page that somebody has asked for. */
+const assets = new Map<string, Promise<FixedContent>>();
+
+/** A file of the page. The names are listed here, so that no other file can be asked for. */
+export async function docsAsset(
+  { path }: { path: { asset: string } },
+  ctx: Context,
+): Promise<Buffer | undefined> {
+  const { asset } = path;
+  const type = TYPES.get(asset);
+  if (!type) throw new Problem(404, 'The documentation has no such file.');
+  const content = assets.get(asset) ?? read(asset, type);
+  assets.set(asset, content);
+  return (await content).answer(ctx);
+}
+
+async function read(asset: string, type: string): Promise<FixedContent> {
+  try {
+    return new FixedContent(type, asset === 'start.js' ? START : await readFile(join(SWAGGER_UI, asset)));
+  } catch (error) {
+    assets.delete(asset); // the next one may have more luck
+    throw error;
+  }
+}
+
+/** A description as it was written, and as what it says. */
+export interface Described {
+  readonly text: string;
+  readonly document: Readonly<Record<string, unknown>>;
+}
+
+/** Handlers of the description itself. */
+export function createOpenapi({ document, text }: Described) {
+  const json = new FixedContent('application/json; charset=utf-8', JSON.stringify(document));
+  const yaml = new FixedContent('application/yaml; charset=utf-8', text);
+  return {
+    openapiJson: (_request: unknown, ctx: Context) => json.answer(ctx),
+    openapiYaml: (_request: unknown, ctx: Context) => yaml.answer(ctx),
+  };
+}

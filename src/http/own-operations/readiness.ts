@@ -1,0 +1,56 @@
+import type { Logger } from '../../log.js';
+
+/** How long a check may take, and how long what it found is kept. */
+const DEADLINE_MS = 2_000;
+const KEPT_MS = 1_000;
+
+type Checks = Readonly<Record<string, () => unknown>>;
+
+/** What the checks of a service have found, by their names. */
+export type Findings = Readonly<Record<string, 'ok' | 'failing'>>;
+
+/** Makes a function that runs all checks together, unless it did so within the last second. It does not reject. */
+export function readiness(checks: Checks, log: Logger): () => Promise<Findings> {
+  let latest: Promise<Findings> | undefined;
+  let until = -Infinity;
+  let failing = '';
+  const run = async (): Promise<Findings> => {
+    const found = await Promise.all(
+      Object.entries(checks).map(async ([name, check]) => [name, await failureOf(check)] as const),
+    );
+    const failures = found.filter(([, failure]) => failure !== undefined);
+    const names = failures.map(([name]) => name).join(', ');
+    // Once when it changes, and not with every question.
+    if (names !== failing && names !== '')
+      log.warn({ failures: Object.fromEntries(failures) }, 'Not ready: a check of the service fails');
+    if (names !== failing && names === '') log.info('Ready again: no check of the service fails');
+    failing = names;
+    until = performance.now() + KEPT_MS;
+    return Object.fromEntries(
+      found.map(([name, failure]) => [name, failure === undefined ? 'ok' : 'failing']),
+    );
+  };
+  return () => {
+    if (performance.now() >= until) {
+      until = Infinity; // while it runs
+      latest = run();
+    }
+    return latest ?? Promise.resolve({});
+  };
+}
+
+async function failureOf(check: () => unknown): Promise<string | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<string>((resolve) => {
+    timer = setTimeout(() => resolve(`took longer than ${DEADLINE_MS} ms`), DEADLINE_MS);
+  });
+  try {
+    const result = await Promise.race([(async () => check())().then((ok) => ok !== false), late]);
+    if (typeof result === 'string') return result;
+    return result ? undefined : 'gave false';
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  } finally {
+    clearTimeout(timer);
+  }
+}

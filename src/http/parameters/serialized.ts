@@ -1,0 +1,148 @@
+import { isJson } from '../../openapi/media-type.js';
+import type { Serialized, Style } from '../../openapi/parameters.js';
+import type { Shape } from '../../openapi/schemas/shape.js';
+import { convert, isScalar } from './convert.js';
+import type { Fields } from './fields.js';
+import { bracketed } from './bracketed.js';
+import { percentDecoded } from './request-target.js';
+
+type Decode = (text: string) => string;
+
+/** Between the items of a list that is one text (OpenAPI 3.1 section 4.8.12.4), encoded or not. */
+const DELIMITERS: Readonly<Record<Style, RegExp | string>> = {
+  simple: ',',
+  label: ',',
+  matrix: ',',
+  form: ',',
+  spaceDelimited: /%20|\+| /,
+  pipeDelimited: /%7C|\|/i,
+  deepObject: ',',
+};
+
+/** Makes the reader of a parameter that is one text: in a path, or in a header, where nothing is encoded. */
+export function textReader(parameter: Serialized, location: 'path' | 'header'): (text: string) => unknown {
+  const { name, style, shape, content } = parameter;
+  const decode: Decode =
+    location === 'path' ? (text) => percentDecoded(text, 'path', `/${name}`) : (text) => text.trim();
+  if (content !== undefined) return (text) => documentOf(decode(text), content);
+  if (shape.types.size === 1 && shape.types.has('string') && style === 'simple') return decode;
+  return (text) => {
+    const bare = withoutPrefix(text, parameter);
+    if (bare === undefined) return decode(text);
+    return valueOf(bare, parameter, decode);
+  };
+}
+
+/** What follows the sign that a style begins with; `undefined` if it does not begin so. */
+function withoutPrefix(text: string, { name, style, explode, shape }: Serialized): string | undefined {
+  if (style === 'label') return text.startsWith('.') ? text.slice(1) : undefined;
+  if (style !== 'matrix') return text;
+  if (explode && shape.types.has('object')) return text.startsWith(';') ? text.slice(1) : undefined;
+  if (text === `;${name}`) return '';
+  return text.startsWith(`;${name}=`) ? text.slice(name.length + 2) : undefined;
+}
+
+/** The value of a text without prefix. */
+function valueOf(text: string, { name, style, explode, shape }: Serialized, decode: Decode): unknown {
+  if (shape.types.has('array')) {
+    const delimiter = !explode ? ',' : style === 'label' ? '.' : style === 'matrix' ? `;${name}=` : ',';
+    return text.split(delimiter).map((item) => convert(decode(item), shape.items));
+  }
+  if (shape.types.has('object')) {
+    const delimiter = !explode ? ',' : style === 'label' ? '.' : style === 'matrix' ? ';' : ',';
+    const parts = text.split(delimiter);
+    return explode ? objectOf(parts.map(pairOf), shape, decode) : objectOf(pairsOf(parts), shape, decode);
+  }
+  return convert(decode(text), shape);
+}
+
+/** Makes the reader of a parameter or of a property of a form; `declared` are the names of all of them. */
+export function fieldReader(
+  parameter: Serialized,
+  declared: ReadonlySet<string>,
+): (fields: Fields) => unknown {
+  const { name, style, explode, shape, content } = parameter;
+  if (content !== undefined)
+    return (fields) => first(fields, name, (text) => documentOf(fields.decode(text), content));
+  const named = namedReader(parameter);
+  if (!shape.types.has('object')) return named;
+  if (style === 'deepObject') return (fields) => bracketed(name, shape, fields) ?? named(fields);
+  if (style !== 'form' || !explode) return named;
+  return (fields) => (fields.get(name) ? named(fields) : explodedObject(shape, fields, declared));
+}
+
+function first(fields: Fields, name: string, read: (text: string) => unknown): unknown {
+  const [text] = fields.get(name) ?? [];
+  return text === undefined ? undefined : read(text);
+}
+
+/** Reads the fields that have the parameter's own name. */
+function namedReader({ name, style, explode, shape }: Serialized): (fields: Fields) => unknown {
+  const delimiter = DELIMITERS[style];
+  return (fields) => {
+    const texts = fields.get(name);
+    if (!texts) return undefined;
+    const [text = ''] = texts;
+    const isSplit = !explode && new RegExp(delimiter).test(text);
+    if (shape.types.has('array') && (texts.length > 1 || isSplit || !isScalar(fields.decode(text), shape))) {
+      const items = explode ? texts : texts.flatMap((each) => each.split(delimiter));
+      return items.map((item) => convert(fields.decode(item), shape.items));
+    }
+    if (shape.types.has('object') && isSplit)
+      return objectOf(pairsOf(text.split(delimiter)), shape, fields.decode);
+    // More than one value where one is meant: no reader is asked to guess which. The schema refuses the list.
+    return texts.length > 1 && fields.repeats
+      ? texts.map(fields.decode)
+      : convert(fields.decode(text), shape);
+  };
+}
+
+/** Each property is a field; those that are not declared by name are anybody's that no other parameter has. */
+function explodedObject(shape: Shape, fields: Fields, declared: ReadonlySet<string>): unknown {
+  const found: [string, unknown][] = [];
+  for (const name of fields.names) {
+    const property = shape.properties.get(name) ?? (declared.has(name) ? undefined : shape.others);
+    const texts = fields.get(name) ?? [];
+    if (!property) continue;
+    const isList = texts.length > 1 || property.types.has('array');
+    found.push([
+      name,
+      isList
+        ? texts.map((text) => convert(fields.decode(text), property.items))
+        : convert(fields.decode(texts[0] ?? ''), property),
+    ]);
+  }
+  return found.length > 0 ? Object.fromEntries(found) : undefined;
+}
+
+/** `R,100,G,200` */
+function pairsOf(parts: readonly string[]): [string, string][] {
+  return parts.flatMap((name, index) =>
+    index % 2 === 0 ? [[name, parts[index + 1] ?? ''] as [string, string]] : [],
+  );
+}
+
+/** `R=100` */
+function pairOf(text: string): [string, string] {
+  const equals = text.indexOf('=');
+  return equals < 0 ? [text, ''] : [text.slice(0, equals), text.slice(equals + 1)];
+}
+
+function objectOf(pairs: readonly [string, string][], shape: Shape, decode: Decode): unknown {
+  return Object.fromEntries(
+    pairs.map(([key, text]) => {
+      const name = decode(key);
+      return [name, convert(decode(text), shape.properties.get(name) ?? shape.others)];
+    }),
+  );
+}
+
+/** A document in a parameter. Text that is none is left for the schema to refuse. */
+function documentOf(text: string, type: string): unknown {
+  if (!isJson(type)) return text;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}

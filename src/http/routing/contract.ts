@@ -1,0 +1,47 @@
+import { Description, type Place } from '../../openapi/description.js';
+import type { Operation } from '../../openapi/operation.js';
+import { compileOperations } from '../../openapi/operations.js';
+import { Schemas } from '../../openapi/schemas/schemas.js';
+import type { Handlers } from '../handler.js';
+import { SERVICE_OPERATIONS } from '../own-operations/service-operations.js';
+
+/** An API description that fits its handlers, compiled. */
+export interface Contract {
+  readonly operations: readonly Operation[];
+  readonly handlers: Handlers;
+  /** The description as it was written, and as what it says. */
+  readonly text: string;
+  readonly document: Readonly<Record<string, unknown>>;
+}
+
+interface ContractOptions {
+  /** Path of the description, OpenAPI 3.1 in YAML. */
+  readonly description: string;
+  readonly handlers: Handlers;
+}
+
+/**
+ * Reads an API description, checks that it can be served by these handlers, and compiles its validators. Throws
+ * ContractError, which names file, place and cause, at the first thing that is wrong.
+ */
+export function loadContract({ description: file, handlers }: ContractOptions): Contract {
+  const description = new Description(file);
+  const operations = compileOperations(description, new Schemas(description));
+  checkHandlers(operations, handlers, description.root);
+  return { operations, handlers, text: description.text, document: description.document };
+}
+
+function checkHandlers(operations: readonly Operation[], handlers: Handlers, root: Place): void {
+  for (const { id, place } of operations) {
+    const handler: unknown = Object.hasOwn(handlers, id) ? handlers[id] : undefined;
+    const isOwn = Object.hasOwn(SERVICE_OPERATIONS, id);
+    if (handler === undefined && !isOwn) place.fail(`operation "${id}" has no handler`);
+    if (handler !== undefined && typeof handler !== 'function') {
+      place.fail(`the handler of "${id}" is not a function`);
+    }
+  }
+  for (const id of Object.keys(handlers)) {
+    if (!operations.some((operation) => operation.id === id))
+      root.at('paths').fail(`handler "${id}" has no operation`);
+  }
+}

@@ -1,0 +1,21 @@
+import type { Foreseen } from '../../metrics/foreseen.js';
+import type { Operation } from '../../openapi/operation.js';
+import type { Contract } from './contract.js';
+
+/** What is certain to be asked about an operation one day: the statuses that it declares, and those of the service itself. */
+export function foreseenSeries(operation: Operation, { document }: Contract): Foreseen {
+  const { method, path: endpoint, validate, body, responses } = operation;
+  // `default` and `4XX` are many.
+  const declared = [...responses.keys()].filter((status) => /^\d{3}$/.test(status)).map(Number);
+  const ofValidation = validate ? [400] : [];
+  const ofBody = body ? [400, 413, 415] : [];
+  const ofSecurity = isSecured(operation, document) ? [401, 403] : [];
+  const statuses = new Set([...declared, ...ofValidation, ...ofBody, ...ofSecurity, 500, 503]);
+  return { method, endpoint, statuses: [...statuses] };
+}
+
+function isSecured({ place }: Operation, document: Contract['document']): boolean {
+  const requirements: unknown = place.at('security').value ?? document['security'];
+  // An empty requirement lets everybody in.
+  return Array.isArray(requirements) && requirements.some((one: object) => Object.keys(one).length > 0);
+}

@@ -1,0 +1,164 @@
+import { Router as KoaRouter } from '@koa/router';
+import type { Context } from 'koa';
+import type { Endpoint, RequestMetrics } from '../../metrics/request-metrics.js';
+import { foreseenSeries } from './foreseen-series.js';
+import { UNMATCHED, measurementOf } from '../measure.js';
+import { PathIndex } from './path-index.js';
+import { Problem } from '../problem.js';
+import { pathOf } from '../parameters/request-target.js';
+import { type Route, type RouteDeps, routesOf } from './routes.js';
+import type { Serve } from './serve.js';
+import { ESSENTIAL } from '../own-operations/service-operations.js';
+
+export interface RouterDeps extends RouteDeps {
+  readonly metrics: RequestMetrics;
+}
+
+export interface Router {
+  /**
+   * Finds the path template of a request, which is counted under it whoever answers; and whether it is one that is served however much
+   * there is to do.
+   */
+  readonly find: (ctx: Context) => { readonly essential: boolean };
+  /** Answers a request that `find` was given before. */
+  readonly route: Serve;
+}
+
+/** What is served under one path template. */
+interface Resource {
+  readonly endpoint: Endpoint;
+  readonly parameters: readonly string[];
+  /** By method. HEAD is there wherever GET is. */
+  readonly methods: Map<string, Serve>;
+  allow: string;
+  essential: boolean;
+}
+
+const NO_PARAMETERS = Object.freeze({});
+
+/** The template that a target matches, if any, and the segments that its parameters stand for, still encoded. */
+interface Match {
+  readonly url: string;
+  readonly resource: Resource | undefined;
+  readonly segments: readonly string[];
+  readonly essential: boolean;
+}
+
+const match = Symbol('the template that the request matches');
+
+/**
+ * Serves the operations of the contract: what no path template matches is a 404, a method that a path does not have a 405 with
+ * `Allow`, and OPTIONS is answered with `Allow`.
+ */
+export function createRouter(deps: RouterDeps): Router {
+  const routes = routesOf(deps);
+  const index = indexOf(registered(routes), routes, deps.metrics);
+  if (deps.config.metricsZeros) foresee(routes, deps);
+  const unmatched = deps.metrics.endpoint(UNMATCHED);
+  const find = (ctx: Context): Match => {
+    const segments: string[] = [];
+    const { url = '' } = ctx.req;
+    const resource = index.find(pathOf(url), segments);
+    measurementOf(ctx).endpoint = resource?.endpoint ?? unmatched;
+    return (ctx[match] = { url, resource, segments, essential: resource?.essential === true });
+  };
+  return {
+    find,
+    route: (ctx) => {
+      const before = ctx[match] as Match; // `find` made it
+      // A middleware may have changed it, to take away a prefix for one.
+      const { resource, segments } = before.url === ctx.req.url ? before : find(ctx);
+      if (!resource) return withoutPath(ctx);
+      const serve = resource.methods.get(ctx.req.method ?? '');
+      if (!serve) return withoutMethod(ctx, resource.allow);
+      ctx['params'] = parametersOf(resource, segments);
+      return serve(ctx);
+    },
+  };
+}
+
+function registered(routes: readonly Route[]): KoaRouter {
+  const router = new KoaRouter({ sensitive: true, strict: true });
+  for (const { operation, templates, serve } of routes) {
+    const called: Serve = (ctx) => {
+      ctx['operation'] = operation;
+      return serve(ctx);
+    };
+    for (const template of templates)
+      router.register(routePath(template), [operation.method], called, { name: template });
+  }
+  return router;
+}
+
+/** Tells the metrics which series the description has, so that they are there before the first request. */
+function foresee(routes: readonly Route[], { contract, metrics }: RouterDeps): void {
+  const served = new Set(routes.map(({ operation }) => operation.id));
+  for (const operation of contract.operations)
+    if (served.has(operation.id)) metrics.foreseen.push(foreseenSeries(operation, contract));
+}
+
+/** `/hello/{name}` as @koa/router writes it: names in quotes, and its own special characters escaped. */
+function routePath(template: string): string {
+  return template.replaceAll(/\{([^{}]+)\}|[()[\]+?!:*\\]/g, (found, name?: string) =>
+    name === undefined ? `\\${found}` : `:${JSON.stringify(name)}`,
+  );
+}
+
+/** An index of the routes: @koa/router would try one after the other, for every request. */
+function indexOf(router: KoaRouter, routes: readonly Route[], metrics: RequestMetrics): PathIndex<Resource> {
+  const essential = new Set(
+    routes.flatMap(({ operation, templates }) => (ESSENTIAL.has(operation.id) ? templates : [])),
+  );
+  const index = new PathIndex<Resource>();
+  const resources = new Map<string, Resource>();
+  const paths = new Map(
+    routes.flatMap(({ operation, templates }) => templates.map((template) => [template, operation.path])),
+  );
+  for (const { name: template = '', methods, stack } of router.stack) {
+    const parameters = [...template.matchAll(/\{([^{}]+)\}/g)].map(([, name]) => name ?? '');
+    const resource = resources.get(template) ?? {
+      // Counted as the description has it, whatever server it was sent to.
+      endpoint: metrics.endpoint(paths.get(template) ?? template),
+      parameters,
+      methods: new Map(),
+      allow: '',
+      essential: essential.has(template),
+    };
+    resources.set(template, resource);
+    const [described, head] = methods.toReversed();
+    const serve = stack[0] as Serve; // the one that `registered` gave it
+    if (described !== undefined) resource.methods.set(described, serve);
+    // A GET brings its HEAD, but one that is described itself goes before.
+    if (head !== undefined && !resource.methods.has(head)) resource.methods.set(head, serve);
+    resource.allow = [...new Set([...resource.methods.keys(), 'OPTIONS'])].join(', ');
+    index.set(template, resource);
+  }
+  return index;
+}
+
+function parametersOf(
+  { parameters }: Resource,
+  segments: readonly string[],
+): Readonly<Record<string, string>> {
+  if (parameters.length === 0) return NO_PARAMETERS;
+  const values: Record<string, string> = {};
+  for (const [index, name] of parameters.entries()) values[name] = segments[index] ?? '';
+  return values;
+}
+
+function withoutPath(ctx: Context): undefined {
+  // RFC 9110 section 9.3.7: "*" asks about the server as a whole.
+  if (ctx.req.method !== 'OPTIONS' || ctx.req.url !== '*')
+    throw new Problem(404, 'There is nothing at this path.');
+  ctx.status = 204;
+  return undefined;
+}
+
+function withoutMethod(ctx: Context, allow: string): undefined {
+  if (ctx.req.method !== 'OPTIONS') {
+    throw new Problem(405, `This path has ${allow}.`, { headers: { Allow: allow } });
+  }
+  ctx.res.setHeader('Allow', allow);
+  ctx.status = 204;
+  return undefined;
+}

@@ -1,0 +1,150 @@
+import type { Middleware } from 'koa';
+import compose from 'koa-compose';
+import type { Config } from '../../config.js';
+import type { Operation } from '../../openapi/operation.js';
+import { type Alternatives, securityOf } from '../../openapi/security.js';
+import type { Contract } from './contract.js';
+import type { AnyHandler, CalledOperation, ServiceContext } from '../handler.js';
+import { replier } from '../answer/reply.js';
+import { gatekeeper, type SecurityChecks } from '../security.js';
+import { type Serve, type ServeDeps, serveOperation } from './serve.js';
+import {
+  SERVICE_OPERATIONS,
+  type ServiceDeps,
+  type ServiceOperation,
+  serviceHandlers,
+} from '../own-operations/service-operations.js';
+import { METRICS_SCHEME, metricsTokenCheck } from '../own-operations/metrics-token.js';
+
+export interface RouteDeps extends ServiceDeps, ServeDeps {
+  readonly config: ServiceDeps['config'] &
+    ServeDeps['config'] &
+    Pick<Config, 'metricsToken' | 'metricsZeros'>;
+  readonly contract: Contract;
+  readonly security?: SecurityChecks;
+  readonly afterRouting?: readonly Middleware[];
+}
+
+/** What answers the requests of one method of a path template. */
+export interface Route {
+  readonly operation: CalledOperation;
+  /** The templates under which it is served; it is counted under `operation.path`. */
+  readonly templates: readonly string[];
+  readonly serve: Serve;
+}
+
+/**
+ * The routes of the contract, and those of the service's own operations, which are there whether or not the description lists them.
+ * An own operation that is switched off by configuration has none. Throws ContractError for a scheme without a check.
+ */
+export function routesOf(deps: RouteDeps): Route[] {
+  const own = serviceHandlers(deps);
+  const { operations, handlers } = deps.contract;
+  const described = operations.flatMap((operation) => {
+    const handler = handlers[operation.id];
+    const ownHandler = own[operation.id as ServiceOperation]; // undefined where it is none
+    if (handler) return routeOf(operation, serveUsers(operation, handler, deps), deps);
+    return ownHandler ? routeOf(operation, serveOwn(operation.id, ownHandler), withoutQuotas(deps)) : [];
+  });
+  return [...described, ...unlisted(own, deps)];
+}
+
+/** Routing has happened: now security, then the middleware of the service, then the body and the handler. */
+function routeOf(operation: Operation, serve: Serve, deps: RouteDeps): Route {
+  const { id, method, path, routes } = operation;
+  return {
+    operation: Object.freeze({ id, method, path }),
+    templates: deps.contract.handlers[id] ? routes : templatesOf(id, routes),
+    serve: guarded(alternativesOf(operation, deps), serve, deps),
+  };
+}
+
+function guarded(alternatives: Alternatives, serve: Serve, deps: RouteDeps): Serve {
+  const enter = gatekeeper(alternatives, checksOf(deps));
+  const { afterRouting = [] } = deps;
+  const run = afterRouting.length > 0 ? compose([...afterRouting]) : undefined;
+  const next: Serve = run ? (ctx) => run(ctx, async () => serve(ctx)) : serve;
+  if (!enter) return next;
+  return async (ctx) => {
+    ctx['principal'] = await enter(ctx);
+    await next(ctx);
+  };
+}
+
+function checksOf({ security = {}, config }: RouteDeps): SecurityChecks {
+  return { [METRICS_SCHEME]: metricsTokenCheck(config.metricsToken), ...security };
+}
+
+/** Throws ContractError where a scheme has no check: an operation is never served without it. */
+function alternativesOf({ id, place }: Operation, deps: RouteDeps): Alternatives {
+  if (id === 'metrics' && !deps.contract.handlers[id] && deps.config.metricsToken !== undefined)
+    return SCRAPERS;
+  const alternatives = securityOf(place);
+  const checks = checksOf(deps);
+  for (const { scheme } of alternatives.flat()) {
+    if (typeof checks[scheme.name] !== 'function')
+      place.fail(
+        `operation "${id}" requires the security scheme "${scheme.name}", which the service has no function for`,
+      );
+  }
+  return alternatives;
+}
+
+/** Where METRICS_TOKEN is set, nobody gets the metrics without it, whatever the description says. */
+const SCRAPERS: Alternatives = [
+  [{ scheme: { name: METRICS_SCHEME, in: 'authorization', field: 'bearer' }, scopes: [] }],
+];
+
+/** Own operations that the description leaves out, where it has nothing else at their paths. */
+function unlisted(own: ReturnType<typeof serviceHandlers>, deps: RouteDeps): Route[] {
+  const { operations } = deps.contract;
+  return Object.entries(own).flatMap(([id, handler]) => {
+    const path = SERVICE_OPERATIONS[id as ServiceOperation]; // `own` has no other keys
+    const isTaken = operations.some(
+      (operation) =>
+        operation.id === id || (operation.method === 'GET' && shapeOf(operation.path) === shapeOf(path)),
+    );
+    if (isTaken) return [];
+    const operation: CalledOperation = Object.freeze({ id, method: 'GET', path });
+    const isSecret = id === 'metrics' && deps.config.metricsToken !== undefined;
+    const serve = guarded(isSecret ? SCRAPERS : [], serveOwn(id, handler), withoutQuotas(deps));
+    return { operation, templates: templatesOf(id, [path]), serve };
+  });
+}
+
+/** The page is found with a slash at its end, too. */
+function templatesOf(id: string, routes: readonly string[]): readonly string[] {
+  return id === 'docs' ? routes.flatMap((route) => [route, `${route}/`]) : routes;
+}
+
+/** Nobody's quota is about health and metrics. */
+function withoutQuotas(deps: RouteDeps): RouteDeps {
+  return { ...deps, afterRouting: [] };
+}
+
+function shapeOf(path: string): string {
+  return path.replaceAll(/\{[^{}]*\}/g, '{}');
+}
+
+/** Own operations need no validation, and their answers no check. */
+function serveOwn(id: string, handler: AnyHandler): Serve {
+  const reply = replier({ id, success: { status: 200, type: undefined } });
+  return async (ctx) => {
+    ctx.status = 200;
+    const request = { path: ctx['params'] as object }; // set by the router
+    reply(ctx, await handler(request as never, ctx as ServiceContext)); // each takes what it is known to get
+  };
+}
+
+/** A `/readyz` of the user's own is asked only while this process wants work. */
+function serveUsers(operation: Operation, handler: AnyHandler, deps: RouteDeps): Serve {
+  const serve = serveOperation(operation, handler, deps);
+  if (operation.id !== 'readyz' && operation.path !== SERVICE_OPERATIONS.readyz) return serve;
+  return (ctx) => {
+    if (deps.accepting()) return serve(ctx);
+    ctx.set('Cache-Control', 'no-store');
+    ctx.status = 503;
+    ctx.body = { status: 'draining' };
+    return undefined;
+  };
+}

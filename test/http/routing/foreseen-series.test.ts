@@ -1,0 +1,47 @@
+import { RequestMetrics } from '../../../src/metrics/request-metrics';
+import { ServiceUnderTest } from '../service-under-test';
+
+afterEach(() => ServiceUnderTest.closeAll());
+
+const ok = { description: 'ok' };
+const handlers = { plain: () => undefined, read: () => undefined, write: () => undefined };
+const body = { content: { 'application/json': { schema: { type: 'object' } } } };
+const parameters = [{ name: 'id', in: 'path', required: true, schema: { type: 'string' } }];
+const paths = {
+  '/plain': { get: { operationId: 'plain', responses: { 204: ok, 404: ok, '4XX': ok, default: ok } } },
+  '/things/{id}': {
+    get: { operationId: 'read', parameters, responses: { 204: ok, 304: ok } },
+    put: { operationId: 'write', parameters, requestBody: body, responses: { 204: ok, 503: ok } },
+  },
+};
+
+async function foreseen(env: Record<string, string> = {}): Promise<RequestMetrics['foreseen']> {
+  const service = await ServiceUnderTest.start({ paths, handlers, env });
+  return service.metrics.foreseen;
+}
+
+test('an operation has what it declares, and what the service answers for it', async () => {
+  expect(await foreseen()).toEqual([
+    { method: 'GET', endpoint: '/plain', statuses: [204, 404, 500, 503] },
+    { method: 'GET', endpoint: '/things/{id}', statuses: [204, 304, 400, 500, 503] },
+    { method: 'PUT', endpoint: '/things/{id}', statuses: [204, 503, 400, 413, 415, 500] },
+  ]);
+});
+
+test('nothing is foreseen with METRICS_ZEROS=off', async () => {
+  expect(await foreseen({ METRICS_ZEROS: 'off' })).toEqual([]);
+});
+
+test('an operation of the service that is switched off is not foreseen', async () => {
+  const own = await ServiceUnderTest.start({ env: { DOCS: 'off', METRICS_PORT: '1' } });
+  const endpoints = own.metrics.foreseen.map(({ endpoint }) => endpoint);
+  expect(endpoints).toEqual(expect.arrayContaining(['/', '/hello/{name}', '/echo', '/livez', '/readyz']));
+  for (const off of ['/docs', '/metrics', '/openapi.json']) expect(endpoints).not.toContain(off);
+});
+
+test('the operation that may want a token is foreseen to refuse', async () => {
+  const own = await ServiceUnderTest.start();
+  const metrics = own.metrics.foreseen.find(({ endpoint }) => endpoint === '/metrics');
+  expect(metrics?.statuses).toEqual(expect.arrayContaining([200, 401, 403, 500, 503]));
+  expect(own.metrics.foreseen.find(({ endpoint }) => endpoint === '/')?.statuses).not.toContain(401);
+});

@@ -1,0 +1,114 @@
+import { Slices } from '../../../src/metrics/event-loop-turns';
+import { Aggregation, type Counts, Source } from '../../../src/metrics/aggregation/aggregation';
+import type { Snapshot, SnapshotMetric, SnapshotValue } from '../../../src/metrics/snapshot/snapshot';
+
+const metric = (type: SnapshotMetric['type'], name: string, values: SnapshotValue[]): SnapshotMetric => ({
+  name,
+  help: 'h',
+  type,
+  aggregator: 'sum',
+  values,
+});
+const labels = { method: 'GET', endpoint: '/', status: 200 };
+
+const snapshot = (factor: number, status = 200): Snapshot => ({
+  metrics: [
+    metric('counter', 'c', [
+      { labels: { a: 'x', b: 'y' }, value: factor },
+      { labels: { a: 'z' }, value: 0.1 },
+    ]),
+    metric('histogram', 'h', [
+      { metricName: 'h_bucket', labels: { le: '+Inf' }, value: factor },
+      { metricName: 'h_sum', labels: {}, value: 0.1 },
+      { metricName: 'h_count', labels: {}, value: factor },
+    ]),
+    metric('gauge', 'g', [{ labels: {}, value: 1 }]),
+  ],
+  rows: [{ labels: { ...labels, status }, cells: [factor, 2, 0.1] }],
+});
+
+/** What is nearest to three times the number that is nearest to 0.1. */
+const THREE_TENTHS = 0.30000000000000004;
+
+const make = () => new Aggregation({ buckets: [1], reserved: [] });
+
+/** All figures that there are. */
+async function figures(aggregation: Aggregation) {
+  const slices = await Slices.begin();
+  const { rows, counts, histograms } = await aggregation.requests(slices);
+  const families = await aggregation.families([], slices);
+  const samples = families.flatMap(({ metrics }) => metrics.flatMap(({ samples: all }) => all));
+  return {
+    rows: rows.map(({ status }) => status),
+    counts: [...counts],
+    histograms: [...histograms],
+    samples: samples.map(({ series, value }) => [series.text, value]),
+  };
+}
+
+test('adds counters, histograms and rows by their labels, whoever is gone', async () => {
+  const aggregation = make();
+  const sources = [new Source(1), new Source(2), new Source(3)] as const;
+  aggregation.read(sources[0], snapshot(1));
+  aggregation.read(sources[1], snapshot(10));
+  aggregation.read(sources[2], snapshot(100, 404));
+  const expected = {
+    rows: [200, 404],
+    counts: [15, 102],
+    histograms: [111, 6, THREE_TENTHS],
+    samples: [
+      ['c{a="x",b="y"}', 111],
+      ['c{a="z"}', THREE_TENTHS],
+      ['h_bucket{le="+Inf"}', 111],
+      ['h_sum', THREE_TENTHS],
+      ['h_count', 111],
+    ],
+  };
+  expect(await figures(aggregation)).toEqual(expected);
+  aggregation.retire(sources[0]);
+  expect(await figures(aggregation)).toEqual(expected);
+  aggregation.retire(sources[1]);
+  aggregation.retire(sources[1]);
+  expect(await figures(aggregation)).toEqual(expected);
+});
+
+test('gives the same where those that are gone were kept as JSON, whoever they were', async () => {
+  const all = [snapshot(1), snapshot(2), snapshot(3)];
+  const expected = make();
+  for (const [i, one] of all.entries()) expected.read(new Source(i), one);
+  for (let kept = 0; kept <= all.length; kept++) {
+    const before = make();
+    for (const [i, one] of all.slice(0, kept).entries()) {
+      const source = new Source(i);
+      before.read(source, one);
+      before.retire(source);
+    }
+    const gone: Counts = JSON.parse(JSON.stringify(before.gone));
+    const after = make();
+    after.gone = gone;
+    for (const [i, one] of all.slice(kept).entries()) after.read(new Source(i), one);
+    expect(await figures(after)).toEqual(await figures(expected));
+    expect(after.gone).toEqual(gone);
+  }
+});
+
+test('counts what is read again, or late, once', async () => {
+  const aggregation = make();
+  const source = new Source(1);
+  for (const factor of [3, 3, 2]) aggregation.read(source, { metrics: [], rows: snapshot(factor).rows });
+  expect((await figures(aggregation)).counts).toEqual([5]);
+});
+
+test('has what is in a new archive in place of the process that left it', async () => {
+  const aggregation = make();
+  const source = new Source(1);
+  aggregation.read(source, snapshot(4));
+  const before = await figures(aggregation);
+  const folded = make();
+  const other = new Source(1);
+  folded.read(other, snapshot(4));
+  folded.retire(other);
+  aggregation.forget(source);
+  aggregation.gone = folded.gone;
+  expect(await figures(aggregation)).toEqual(before);
+});
