@@ -115,7 +115,7 @@ async function badStorage(context: Context, name: string, command: readonly stri
   await service.get('/');
   const soon =
     total(await service.scrape(), counter, { endpoint: '/' }) - total(families, counter, { endpoint: '/' });
-  const said = service.stdout.split('\n').filter((line) => /ledger/i.test(line)).length;
+  const said = service.stdout.split('\n').filter((line) => /would (?:be lost|lose them)/.test(line)).length;
   const errors = total(families, 'flask_app_ledger_errors_total');
   context.check(
     `ledger storage ${name}`,
