@@ -6,32 +6,32 @@ import type { Defaults, Fill } from './schemas/defaults.js';
 import { type Shape, shapeOf } from './schemas/shape.js';
 import type { Validator } from './schemas/validation.js';
 
-/** What a body is read as; what is none of the others goes to the handler as a stream. */
+/** The way a body is read. A body of any other type goes to the handler as a `stream`. */
 export type BodyKind = 'json' | 'text' | 'form' | 'multipart' | 'stream';
 
 export interface BodyContent {
   readonly kind: BodyKind;
-  /** Of a request that has such a body. */
+  /** Validates a request that has such a body. */
   readonly validate: Validator | undefined;
   /** Puts defaults into a body that is valid. */
   readonly fill: Fill | undefined;
-  /** Of a form, and of the parts of a multipart body that are no files. */
+  /** The fields of a form, or the parts of a multipart body that are no files. */
   readonly fields: readonly Serialized[];
-  /** The parts of a multipart body that are files: by name, whether it is a list of them. */
+  /** The parts of a multipart body that are files: the name of each, and whether it is a list of files. */
   readonly files: ReadonlyMap<string, boolean>;
 }
 
 /** The body that an operation declares. */
 export interface DeclaredBody {
   readonly required: boolean;
-  /** By media type or range, in lower case and without parameters. */
+  /** Contents by media type or range, in lower case and without parameters. */
   readonly contents: ReadonlyMap<string, BodyContent>;
 }
 
-/** Makes the validator of a request with a body of this schema; of one whose body is not validated without. */
+/** Makes the validator of a request with a body of this schema. Without a schema, the body is not validated. */
 type RequestValidator = (place: Place, body?: object) => Validator | undefined;
 
-/** Reads the body of an operation. Throws ContractError for what is wrong with it. */
+/** Reads the declared body of an operation; `undefined` if it has none. Throws ContractError for a mistake in it. */
 export function declaredBody(
   place: Place,
   defaults: Defaults,
@@ -76,13 +76,13 @@ function kindOf(essence: string, schema: Place): BodyKind {
   if (essence === 'multipart/form-data') return 'multipart';
   if (!essence.startsWith('text/')) return 'stream';
   const { types } = shapeOf(schema);
-  // XML that is described as an object is not made one here.
+  // XML that is described as an object is not parsed here: its handler gets the stream.
   return types.size === 0 || types.has('string') ? 'text' : 'stream';
 }
 
 const NO_PARTS = { fields: [], files: new Map<string, boolean>() };
 
-/** The properties of a form, as the encoding object has them (OpenAPI 3.1 section 4.8.15). */
+/** Returns the fields and files of a form, as its encoding object describes them (OpenAPI 3.1 section 4.8.15). */
 function partsOf(
   content: Place,
   schema: Place,
@@ -122,7 +122,7 @@ function propertiesOf(schema: Place): Map<string, Place> {
   return new Map(all.flatMap((part) => part.own('properties').ownEntries()));
 }
 
-/** A part is a file where its schema says so, itself or for each item of a list, or where its encoding names no text. */
+/** Tells whether a part is a file: its schema, or that of its items, is binary, or its encoding names neither text nor JSON. */
 function isFile(property: Place, encoding: Place): boolean {
   const items = keywordOf(property, 'items');
   const said = [property, ...(items ? [items] : [])];
@@ -130,7 +130,7 @@ function isFile(property: Place, encoding: Place): boolean {
   return said.some(isBinary) || (type !== undefined && !isJson(essenceOf(type)) && !type.startsWith('text/'));
 }
 
-/** Bytes (OpenAPI 3.1 section 4.8.14.3), as 3.0 says it or as 3.1 does. */
+/** Tells whether a schema describes bytes, in the words of OpenAPI 3.0 or of 3.1 (section 4.8.14.3). */
 function isBinary(schema: Place): boolean {
   if (keywordOf(schema, 'format')?.value === 'binary') return true;
   const type = keywordOf(schema, 'contentMediaType')?.string();

@@ -8,18 +8,18 @@ import { Schemas } from './schemas/schemas.js';
 import type { Finding } from './source/finding.js';
 import { checkPatterns } from './source/check-patterns.js';
 
-/** All that can be said of a description without serving it. */
+/** Result of checking a description without serving it. */
 export interface Checked {
   readonly description: Description;
   readonly schemas: Schemas;
-  /** Those that can be served. */
+  /** The operations that can be served. */
   readonly operations: readonly Operation[];
-  /** What is wrong with it or not supported, as it stands in the files. Without any of these it is served. */
+  /** Mistakes and unsupported features, in the order of the files. A description without any is served. */
   readonly faults: readonly Finding[];
   readonly warnings: readonly Finding[];
 }
 
-/** Looks at all of a description. Throws ContractError where there is nothing to look at: no file, no YAML, no OpenAPI 3. */
+/** Checks a whole description. Throws ContractError where there is nothing to check: no file, no YAML, no OpenAPI 3. */
 export function checkDescription(file: string): Checked {
   const description = new Description(file, { compiled: false });
   const schemas = new Schemas(description);
@@ -30,14 +30,14 @@ export function checkDescription(file: string): Checked {
 }
 
 /**
- * Run by the build: compiles an API description, so that no process has to when it starts. `copy` is where the description lies in
- * what is built; the result is written beside it. Throws ContractError at the first thing that is wrong.
+ * Compiles an API description during the build, so that no process has to when it starts. `copy` is the path of the description
+ * in the build's output; the result is written beside it. Throws ContractError for the first mistake.
  */
 export function compileDescription(file: string, copy: string): void {
   writeCompiled(checkDescription(file), copy);
 }
 
-/** Writes what was compiled for a check. Throws ContractError at the first thing that is wrong. */
+/** Writes the code that a check has compiled. Throws ContractError for the first mistake. */
 export function writeCompiled({ description, schemas }: Checked, copy: string): void {
   description.refuseFaults();
   const { document, text, unknownFormats, bundle, file } = description;

@@ -9,16 +9,16 @@ import { isRecord } from './source/grammar.js';
 /** An API description in memory, as one OpenAPI 3.1 document, and what was found wrong with it so far. */
 export class Description {
   readonly document: Readonly<Record<string, unknown>>;
-  /** What the build made of it. */
+  /** The compiled form that the build has made; `undefined` if there is none of these files. */
   readonly artifact: Artifact | undefined;
   readonly faults: Finding[] = [];
-  /** The formats that nobody knows: they check nothing. */
+  /** The `format`s that are not known here: they check nothing. */
   readonly unknownFormats: Set<string>;
-  /** What is served, but may not be what its author meant. */
+  /** Findings of parts that are served, but may not be what their author meant. */
   readonly warnings: Finding[] = [];
   #bundle: Bundle | undefined;
 
-  /** Reads a description. Throws ContractError when a file of it can't be read or is no description. */
+  /** Reads a description. Throws ContractError when its file can't be read or is no description. */
   constructor(
     readonly file: string,
     options: { readonly compiled: boolean } = { compiled: true },
@@ -29,7 +29,7 @@ export class Description {
     if (!this.artifact) this.faults.push(...this.bundle.faults);
   }
 
-  /** Not made before it is needed: reading YAML takes longer than all else in a cold start. */
+  /** Reads the YAML when it is first needed: that takes longer than the rest of a cold start. */
   get bundle(): Bundle {
     const module = require('./source/bundle.js') as typeof import('./source/bundle.js');
     return (this.#bundle ??= new module.Bundle(this.file));
@@ -39,12 +39,12 @@ export class Description {
     return new Place(this, [], this.document);
   }
 
-  /** The description as text: the file itself, or where there are several or an older version, what became of them. */
+  /** The description as text: the file itself, or the bundled document where there are several files or an older version. */
   get text(): string {
     return this.artifact?.text ?? textOf(this.bundle);
   }
 
-  /** What is at this JSON pointer, `undefined` as its value if nothing is. */
+  /** Returns the place at this JSON pointer. Its value is `undefined` if the document has nothing there. */
   find(pointer: string): Place {
     const path = pathOfPointer(pointer);
     const value = path.reduce<unknown>(
@@ -54,13 +54,13 @@ export class Description {
     return new Place(this, path, value);
   }
 
-  /** Does one part of the work. What is wrong with it is noted, so that the other parts are looked at too. */
+  /** Does one part of the work. A mistake in it is added to the faults, so that the other parts are checked too. */
   attempt<T>(part: () => T): T | undefined {
     try {
       return part();
     } catch (error) {
       if (error instanceof Misplaced) this.#note(error.finding);
-      // What is wrong with a description can make anything of it fail that is looked at later.
+      // After a fault, other errors are only its consequences. Without any, an error is a bug, and is thrown.
       else if (this.faults.length === 0) throw error;
       return undefined;
     }
@@ -70,7 +70,7 @@ export class Description {
     if (!this.faults.some((known) => byPosition(known, finding) === 0)) this.faults.push(finding);
   }
 
-  /** Throws the first of the faults that were noted, as they stand in the files. */
+  /** Throws ContractError for the first fault, in the order of the files, if there is any. */
   refuseFaults(): void {
     const [first, ...others] = this.faults.toSorted(byPosition);
     if (!first) return;
@@ -99,12 +99,12 @@ export class Description {
   }
 }
 
-/** In the order of a reader. */
+/** Compares findings for a sort by file, line and column. */
 export function byPosition(one: Finding, other: Finding): number {
   return one.file.localeCompare(other.file) || one.line - other.line || one.column - other.column;
 }
 
-/** Something in the description is not as it must be. */
+/** A ContractError that keeps its finding. */
 class Misplaced extends ContractError {
   constructor(readonly finding: Finding) {
     super(finding.file, `${finding.line}:${finding.column} (${finding.pointer})`, finding.reason);
@@ -121,7 +121,7 @@ function textOf(bundle: Bundle): string {
   return stringify(bundle.document);
 }
 
-/** A value of the description that knows where it stands, so that what is wrong with it can be said. */
+/** A value of the description with its path, so that an error can name it. */
 export class Place {
   constructor(
     readonly description: Description,
@@ -129,42 +129,42 @@ export class Place {
     readonly value: unknown,
   ) {}
 
-  /** What is under a key, through references. */
+  /** Returns the place under a key, through references. */
   at(key: string): Place {
     return this.own(key).resolved();
   }
 
-  /** What is under a key, be it a reference. */
+  /** Returns the place under a key, without following a reference. */
   own(key: string): Place {
     const child = isObject(this.value) && Object.hasOwn(this.value, key) ? this.value[key] : undefined;
     return new Place(this.description, [...this.path, key], child);
   }
 
-  /** What is under each key, through references; nothing if there is nothing here. */
+  /** Returns key and place of each entry, through references; empty if there is no value here. */
   entries(): [string, Place][] {
     return this.ownEntries().map(([key, place]) => [key, place.resolved()]);
   }
 
-  /** What is under each key, be it a reference. */
+  /** Returns key and place of each entry, without following references; empty if there is no value here. */
   ownEntries(): [string, Place][] {
     if (this.value === undefined) return [];
     if (!isObject(this.value)) return this.fail('must be a mapping or a list');
     return Object.keys(this.value).map((key) => [key, this.own(key)]);
   }
 
-  /** What it refers to; `undefined` if it is no reference. */
+  /** The place that this reference leads to; `undefined` if it is no reference. */
   get target(): Place | undefined {
     const reference = isRecord(this.value) ? this.value['$ref'] : undefined;
     return typeof reference === 'string' ? this.description.find(reference.slice(1)) : undefined;
   }
 
-  /** What it refers to in the end; itself if it is no reference. */
+  /** Follows references to the last one; returns this place if it is no reference. */
   resolved(hops = 100): Place {
     if (hops === 0) return this.fail('is a reference to itself');
     return this.target?.resolved(hops - 1) ?? this;
   }
 
-  /** The schema that stands here, to be used in another one that is about the same direction. */
+  /** Returns a reference to the schema here, for use in another schema of the same direction. */
   asSchema(direction: 'request' | 'response'): object {
     return { $ref: `${direction}${encodeURI(pointerTo(this.path))}` };
   }

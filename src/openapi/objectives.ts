@@ -1,4 +1,4 @@
-/** A service-level objective and the operations of the API description that it is about. */
+/** A service-level objective, and the operations of the API description that it covers. */
 export interface Objective {
   /** `default`, or the operationId of the one operation that states its own. */
   readonly name: string;
@@ -34,10 +34,10 @@ const KEYS = ['availability', 'latency', 'window'];
 const LATENCY_KEYS = ['threshold', 'ratio'];
 
 /**
- * Reads `x-slo` of an OpenAPI description: at the top for the whole API, at an operation for what differs there, `false`
- * at an operation that no objective is about. Without a default, an operation must state all of it to have an objective.
- * @param buckets the latency histogram's bounds in seconds: a latency threshold must be one of them, or nobody can say how
- *   many requests kept it
+ * Reads `x-slo` of an OpenAPI description: at the top for the whole API, at an operation for the values that differ there, `false`
+ * at an operation without objective. Without a default, an operation must state all values to have an objective.
+ * @param buckets the latency histogram's bounds in seconds: a latency threshold must be one of them, or nobody can count the
+ *   requests that kept it
  * @throws ObjectivesError that names every fault at once
  */
 export function readObjectives(description: unknown, buckets: readonly number[]): Objective[] {
@@ -116,7 +116,7 @@ function readDraft(slo: unknown, place: string, buckets: readonly number[], repo
   };
   return Object.fromEntries(Object.entries(draft).filter(([, value]) => value !== undefined));
 
-  // A value that is there but bad is NaN, so that it is not reported as missing as well.
+  // A bad value becomes NaN: `undefined` would be reported a second time, as missing.
   function read(value: unknown, at: string, expected: string, parse: (value: unknown) => number | undefined) {
     return value === undefined ? undefined : (parse(value) ?? report(at, expected, value) ?? NaN);
   }

@@ -1,13 +1,13 @@
 import type { Place } from './description.js';
 
-/** An operation where it stands. */
+/** An operation of the description, with its place. */
 export interface Declared {
   readonly path: string;
   readonly method: string;
   readonly place: Place;
 }
 
-/** The id of each operation: its own, or one that is made of method and path. Two that have the same are a fault. */
+/** Returns the id of each operation: its operationId, or one made of method and path. Two equal ids are a fault. */
 export function operationIds(operations: readonly Declared[]): string[] {
   const taken = new Map<string, Declared>();
   for (const operation of operations) {

@@ -11,7 +11,7 @@ import type { Validator } from './schemas/validation.js';
 /** One operation of the API description, ready to be served. */
 export interface Operation {
   readonly id: string;
-  /** In upper case. */
+  /** The HTTP method in upper case. */
   readonly method: string;
   /** The template as the description has it, such as `/hello/{name}`. */
   readonly path: string;
@@ -19,14 +19,14 @@ export interface Operation {
   readonly routes: readonly string[];
   readonly place: Place;
   readonly parameters: readonly Parameter[];
-  /** Query parameters that are credentials. */
+  /** Names of the query parameters that are credentials. */
   readonly queryKeys: readonly string[];
-  /** Of a request without body: `{ path, query, header, cookie }`. Not there if there is nothing to validate. */
+  /** Validates a request without body: `{ path, query, header, cookie }`. `undefined` if there is nothing to validate. */
   readonly validate: Validator | undefined;
   readonly body: DeclaredBody | undefined;
   readonly success: Success;
   readonly responses: DeclaredResponses;
-  /** Bytes of a body (`x-body-limit`), where it is another one than that of the service. */
+  /** The most bytes that a body may have (`x-body-limit`); `undefined` where the limit of the service holds. */
   readonly bodyLimit: number | undefined;
 }
 
@@ -36,13 +36,13 @@ interface OperationOptions {
   readonly method: string;
   readonly routes: readonly string[];
   readonly place: Place;
-  /** Of the path. */
+  /** The path item, which has the shared parameters. */
   readonly item: Place;
   readonly schemas: Schemas;
   readonly defaults: Defaults;
 }
 
-/** Compiles an operation. What is wrong with it or not supported is noted in the description. */
+/** Compiles an operation. Mistakes and unsupported features are added to the description's faults; with any of them the result is `undefined`. */
 export function compileOperation(options: OperationOptions): Operation | undefined {
   const { id, path, method, routes, place, item, schemas, defaults } = options;
   const { description } = place;
@@ -77,7 +77,7 @@ export function compileOperation(options: OperationOptions): Operation | undefin
   };
 }
 
-/** A request that should have a body and has none is one for the validator of any body. */
+/** Validates a request without body by the validator of any declared body, which says that the body is missing. */
 function validated(
   body: DeclaredBody | undefined,
   withoutBody: () => Validator | undefined,
@@ -101,7 +101,7 @@ function queryKeys(place: Place): string[] {
   return schemes.filter((scheme) => scheme.in === 'query').map(({ field }) => field);
 }
 
-/** Those of the operation, and those of its path that it does not state itself. */
+/** Returns the parameters of an operation, with those of its path that it does not declare itself. */
 function parametersOf(place: Place, item: Place, path: string, schemas: Schemas): Parameter[] {
   const own = declaredParameters(place.at('parameters'), schemas);
   const shared = declaredParameters(item.at('parameters'), schemas).filter(
@@ -135,7 +135,7 @@ function isSame(one: Parameter, other: Parameter): boolean {
 
 const ELSEWHERE = ['accept', 'content-type', 'authorization'];
 
-/** OpenAPI 3.1 section 4.8.12.1: these are described elsewhere. */
+/** Tells whether a header parameter is ignored, as OpenAPI 3.1 section 4.8.12.1 demands: it is described elsewhere. */
 function isIgnored(parameter: Place): boolean {
   const name = parameter.at('name').value;
   return parameter.at('in').value === 'header' && ELSEWHERE.includes(String(name).toLowerCase());

@@ -7,16 +7,16 @@ import type { Schemas } from './schemas/schemas.js';
 import { basePaths } from './servers.js';
 import { checkGrammar, isServedMethod } from './source/check.js';
 
-/** The operations of a description, whoever handles them. Throws ContractError at the first thing that is wrong. */
+/** Compiles all operations of a description, with or without a handler. Throws ContractError for the first mistake. */
 export function compileOperations(description: Description, schemas: Schemas): Operation[] {
   const operations = findOperations(description, schemas);
   description.refuseFaults();
   return operations;
 }
 
-/** The operations that can be served; what is wrong with the others is noted in the description. */
+/** Finds the operations that can be served. Mistakes in the others are added to the description's faults. */
 export function findOperations(description: Description, schemas: Schemas): Operation[] {
-  // What the build has compiled it has checked.
+  // The build checks a description before it compiles it: a second check would only make the start slower.
   if (!description.artifact) checkGrammar(description);
   const defaults = new Defaults(schemas);
   const declared = description.attempt(() => declaredOperations(description.root)) ?? [];
@@ -33,7 +33,7 @@ export function findOperations(description: Description, schemas: Schemas): Oper
 }
 
 interface DeclaredOperation extends Declared {
-  /** Of the path. */
+  /** The path item, which has the shared `parameters` and `servers`. */
   readonly item: Place;
 }
 
@@ -56,7 +56,7 @@ function declaredOperations(root: Place): DeclaredOperation[] {
 
 const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace', 'query'];
 
-/** Those of a path, and of the path item that it refers to. */
+/** Lists method and place of each operation of a path, and of the path item that it refers to. */
 function operationsOf(item: Place): [string, Place][] {
   const entries = [...new Map([...(item.target ? item.resolved().entries() : []), ...item.ownEntries()])];
   const others = entries
@@ -69,7 +69,7 @@ function operationsOf(item: Place): [string, Place][] {
   return found;
 }
 
-/** Where `parameters` and `servers` of a path are looked for. */
+/** Returns the path item whose `parameters` and `servers` count: the one in `paths`, or if it has neither, the one it refers to. */
 function itemOf(item: Place): Place {
   const has = (key: string) => item.own(key).value !== undefined;
   return has('parameters') || has('servers') ? item : item.resolved();

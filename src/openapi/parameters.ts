@@ -5,19 +5,19 @@ import type { Schemas } from './schemas/schemas.js';
 export const LOCATIONS = ['path', 'query', 'header', 'cookie'] as const;
 export type Location = (typeof LOCATIONS)[number];
 
-/** How the values of lists and objects are written out (OpenAPI 3.1 section 4.8.12.4). */
+/** The way in which lists and objects are written as text (OpenAPI 3.1 section 4.8.12.4). */
 export type Style =
   'matrix' | 'label' | 'simple' | 'form' | 'spaceDelimited' | 'pipeDelimited' | 'deepObject';
 
-/** How a value is made out of the text of one or more fields. */
+/** The rules by which a value is made out of the text of one or more fields. */
 export interface Serialized {
   readonly name: string;
   readonly style: Style;
-  /** Each item of a list, and each property of an object, is a field of its own. */
+  /** Whether each item of a list, and each property of an object, is a field of its own. */
   readonly explode: boolean;
-  /** What the text may stand for. */
+  /** The types that the text may be turned into. */
   readonly shape: Shape;
-  /** The media type of the text, where it is a document of its own. */
+  /** The media type of the text, where it is a document; `undefined` where it is not. */
   readonly content: string | undefined;
 }
 
@@ -27,13 +27,13 @@ export interface Parameter extends Serialized {
   readonly in: Location;
   readonly required: boolean;
   readonly schema: Place;
-  /** A field without a value will do. */
+  /** Whether a field without a value is valid. */
   readonly allowEmptyValue: boolean;
-  /** In place of a parameter that is not there. */
+  /** The value of a parameter that the request does not have. */
   readonly fallback: unknown;
 }
 
-/** The first style is the one of a parameter that names none. */
+/** The styles that each location allows. The first one is the default. */
 const STYLES: Readonly<Record<Location, readonly [Style, ...Style[]]>> = {
   path: ['simple', 'label', 'matrix'],
   query: ['form', 'spaceDelimited', 'pipeDelimited', 'deepObject'],
@@ -41,7 +41,7 @@ const STYLES: Readonly<Record<Location, readonly [Style, ...Style[]]>> = {
   cookie: ['form'],
 };
 
-/** Reads a parameter that an operation and its path have in common; what can't be served is refused by name. */
+/** Reads a declared parameter. Throws ContractError, with the parameter's name, where it can't be served. */
 export function declaredParameter(place: Place, schemas: Schemas): Parameter {
   const name = place.at('name').string() ?? place.fail('has no name');
   const location = LOCATIONS.find((known) => known === place.at('in').value);
@@ -63,7 +63,7 @@ export function declaredParameter(place: Place, schemas: Schemas): Parameter {
   };
 }
 
-/** The schema, and the media type of a parameter that is a document. */
+/** Returns a parameter's schema, and the media type of one that is a document. */
 function schemaOf(place: Place, name: string): [string | undefined, Place] {
   const schema = place.own('schema');
   if (schema.value !== undefined) return [undefined, schema];
@@ -85,7 +85,7 @@ function styleOf(
   return { style, explode };
 }
 
-/** The schema of all values of one location. */
+/** Makes the schema of an object of all parameters of one location. */
 export function valuesSchema(parameters: readonly Parameter[], location: Location): object {
   const here = parameters.filter((parameter) => parameter.in === location);
   return {

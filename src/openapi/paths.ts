@@ -13,7 +13,7 @@ export function checkPath(path: string, place: Place): void {
   if (new Set(names).size < names.length) place.fail('has the same parameter twice');
 }
 
-/** The names of the parameters of a template, in their order. */
+/** Returns the names of a template's parameters, in their order. */
 export function namesIn(path: string): string[] {
   return [...path.matchAll(/\{([^{}]+)\}/g)].map(([, name]) => name ?? '');
 }

@@ -6,13 +6,13 @@ import type { Validator } from './schemas/validation.js';
 
 /** An answer that an operation declares. */
 export interface DeclaredResponse {
-  /** By media type or range, in lower case and without parameters. A response without any has no content. */
+  /** Validators by media type or range, in lower case and without parameters. Empty where the response has no content. */
   readonly contents: ReadonlyMap<string, Validator>;
-  /** The names of those that must be there. */
+  /** Names of the headers that a response must have. */
   readonly headers: readonly string[];
 }
 
-/** The answers of an operation, by what its description has for a status: `200`, `2XX` or `default`. */
+/** The answers of an operation, by the key of its description: `200`, `2XX` or `default`. */
 export type DeclaredResponses = ReadonlyMap<string, DeclaredResponse>;
 
 export function declaredResponses(responses: Place, schemas: Schemas): DeclaredResponses {
@@ -47,7 +47,7 @@ function declaredResponse(place: Place, schemas: Schemas): DeclaredResponse {
 
 const anything: Validator = () => undefined;
 
-/** What is neither JSON nor text has a schema that describes no value of it. */
+/** Validates JSON and text. An answer of another type is not checked: its schema describes no value that we have. */
 function contentValidator(essence: string, schema: Place, schemas: Schemas): Validator {
   if (schema.value === undefined) return anything;
   if (!isJson(essence) && !essence.includes('*')) {
@@ -57,14 +57,14 @@ function contentValidator(essence: string, schema: Place, schemas: Schemas): Val
   return schemas.compile(schema, schema.asSchema('response'));
 }
 
-/** The status of a success, and what it is sent as. */
+/** Status and media type of an operation's successful answer. */
 export interface Success {
   readonly status: number;
-  /** Its first media type or range; `undefined` if it has no content. */
+  /** The first media type or range; `undefined` if the answer has no content. */
   readonly type: string | undefined;
 }
 
-/** The first success that is declared by number; 200 where a range or `default` has it; the first redirect, else. */
+/** Returns the first success that is declared by number; else 200 for a `2XX` or `default`; else the first redirect; else 200. */
 export function successOf(responses: Place): Success {
   const statuses = responses.entries().filter(([status]) => !status.startsWith('x-'));
   const found = (pattern: RegExp) => statuses.find(([status]) => pattern.test(status));

@@ -3,23 +3,23 @@ import type { Place } from './description.js';
 /** A way to authenticate that the description names. */
 export interface SecurityScheme {
   readonly name: string;
-  /** The place of an apiKey; for all others the `Authorization` header. */
+  /** The place of an apiKey's credential; other schemes use the `Authorization` header. */
   readonly in: 'header' | 'query' | 'cookie' | 'authorization';
-  /** The name of the field of an apiKey; of all others their HTTP authentication scheme in lower case. */
+  /** The name of an apiKey's field; for other schemes, the HTTP authentication scheme in lower case. */
   readonly field: string;
 }
 
-/** A scheme that a request must satisfy, with the scopes that are required there. */
+/** A scheme that a request must satisfy, with the required scopes. */
 export interface Requirement {
   readonly scheme: SecurityScheme;
   readonly scopes: readonly string[];
 }
 
-/** What a request must satisfy: all requirements of one alternative. One without any lets everybody in. */
+/** A request must satisfy all requirements of one alternative. An alternative without requirements lets everybody in. */
 export type Alternatives = readonly (readonly Requirement[])[];
 
 /**
- * The security of an operation: its own, else that of the whole description. Empty where everybody is let in.
+ * Returns the security of an operation: its own, or else that of the whole description. Empty where everybody is let in.
  * Throws ContractError for a scheme that is not declared or not supported.
  */
 export function securityOf(operation: Place): Alternatives {

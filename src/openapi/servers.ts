@@ -1,6 +1,6 @@
 import type { Place } from './description.js';
 
-/** The base paths under which an operation is served: those of its `servers`, of its path's, or of the description's. */
+/** Returns the base paths of an operation, from its own `servers`, else from those of its path, else from the description's. */
 export function basePaths(operation: Place, item: Place, root: Place): string[] {
   const servers = [operation, item, root]
     .map((place) => place.at('servers').entries())
@@ -9,7 +9,7 @@ export function basePaths(operation: Place, item: Place, root: Place): string[] 
   return [...new Set(servers.flatMap(([, server]) => basesOf(server)))];
 }
 
-/** Where clients are told to go: where the URL is relative, it is so to the description, which is served at the root. */
+/** Returns the paths of a server's URL, one for each value of its variables. A relative URL is relative to the description, which is served at the root. */
 function basesOf(server: Place): string[] {
   const url = server.at('url').string() ?? server.fail('has no url');
   return expanded(url, server).map((each) => {
@@ -20,7 +20,7 @@ function basesOf(server: Place): string[] {
   });
 }
 
-/** With each value that its variables can have; their number is bounded by what people write. */
+/** Lists a URL with each value of its variables. Their number is bounded by what people write. */
 function expanded(url: string, server: Place): string[] {
   return server
     .at('variables')

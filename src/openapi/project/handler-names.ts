@@ -1,13 +1,13 @@
-/** Where the handler of an operation lies, and what it is called there. */
+/** The file of an operation's handler, and its name in that file. */
 export interface HandlerName {
   readonly id: string;
   /** Below src/handlers, without extension. */
   readonly file: string;
-  /** What the file exports. */
+  /** The name under which the file exports the handler. */
   readonly name: string;
 }
 
-/** The file and the name that the handler of each operation is expected to have: `list-boxes.ts` exports `listBoxes`. */
+/** Returns the file and the name that the handler of each operation is expected to have: `list-boxes.ts` exports `listBoxes`. */
 export function handlerNames(ids: readonly string[]): HandlerName[] {
   const taken = new Set<string>();
   return ids.map((id) => {
@@ -19,10 +19,10 @@ export function handlerNames(ids: readonly string[]): HandlerName[] {
   });
 }
 
-/** Which of these files, paths below src/handlers without extension, holds the handler of each operation. */
+/** Finds the handler of each operation among these files, which are paths below src/handlers without extension. */
 export function findHandlers(ids: readonly string[], files: readonly string[]): HandlerName[] {
   const byKey = new Map<string, string>();
-  // A folder can be a part of the name, or only there for order.
+  // A folder is a part of the handler's name, or only keeps files apart: both are found.
   for (const file of files) byKey.set(keyOf(file.split('/').at(-1) ?? ''), file);
   for (const file of files) byKey.set(keyOf(file), file);
   return handlerNames(ids).flatMap((expected) => {
@@ -31,7 +31,7 @@ export function findHandlers(ids: readonly string[], files: readonly string[]): 
   });
 }
 
-/** What two ways of writing a name have in common. */
+/** Returns the same text for all ways of writing a name, such as `getBoxes` and `get-boxes`. */
 function keyOf(name: string): string {
   return words(name).join('-').toLowerCase();
 }
@@ -48,7 +48,7 @@ function words(name: string): string[] {
     .filter((word) => word !== '');
 }
 
-/** The id itself where it can be a name of TypeScript, else its words as one. */
+/** Returns the id itself where it can be a name of TypeScript, or else its words as one. */
 export function identifierOf(id: string): string {
   if (/^[\p{L}_$][\p{L}\p{N}_$]*$/u.test(id)) return id;
   const [first = 'operation', ...others] = words(id);

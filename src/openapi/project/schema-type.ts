@@ -3,19 +3,19 @@ import { type Direction, directed, hiddenProperties } from '../schemas/direction
 import { keywordOf } from '../schemas/conjuncts.js';
 import { isRecord } from '../source/grammar.js';
 
-/** Writes the TypeScript types of schemas, each that is referred to under a name of its own. */
+/** Writes the TypeScript types of schemas. A schema that others refer to gets a name of its own. */
 export class SchemaTypes {
   readonly #directed = directed();
-  /** By place and direction. */
+  /** Names by place and direction. */
   readonly #names = new Map<string, string>();
   readonly #declarations: string[] = [];
 
-  /** Of all schemas that were referred to. */
+  /** The declarations of all schemas that were referred to. */
   get declarations(): string {
     return this.#declarations.join('\n\n');
   }
 
-  /** The type of a value that goes this way. */
+  /** Returns the type of a schema's values in this direction. */
   of(schema: Place, direction: Direction): string {
     const { value, target } = schema;
     if (value === false) return 'never';
@@ -36,7 +36,7 @@ export class SchemaTypes {
       .map(([, member]) => this.of(member, direction));
   }
 
-  /** What the keywords beside references and composition say. */
+  /** Returns the types that a schema's other keywords give it, without its references and composition. */
   #own(schema: Place, direction: Direction): string[] {
     const { value: values } = schema.own('enum');
     const constant = schema.own('const');
@@ -122,13 +122,13 @@ export class SchemaTypes {
   }
 }
 
-/** A field of an object type. A property called "items" or "default" is a name like any other. */
+/** Writes a field of an object type. Its name is quoted where it is no identifier. */
 export function field(name: string, type: string, isThere: boolean): string {
   const key = /^[A-Za-z_$][\w$]*$/.test(name) ? name : JSON.stringify(name);
   return `${key}${isThere ? '' : '?'}: ${type}`;
 }
 
-/** Types as one, in brackets where there are several; nothing if there is none. */
+/** Joins types into one, in brackets where there are several; empty if there is none. */
 export function joined(types: readonly string[], operator: ' | ' | ' & '): string[] {
   const different = [...new Set(types)];
   if (different.length === 0) return [];
@@ -153,7 +153,7 @@ function literal(value: unknown): string {
     .join('; ')} }`;
 }
 
-/** The last key of its place, with a capital, so that it is no word of TypeScript. */
+/** Makes a type's name of the last key of its place, with a capital, so that it is no word of TypeScript. */
 function typeName({ path }: Place): string {
   const words = (path.at(-1) ?? '').split(/[^\p{L}\p{N}_$]+/u).filter((word) => word !== '');
   const name = words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('');

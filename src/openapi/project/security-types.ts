@@ -2,8 +2,8 @@ import type { Checked } from '../compile-description.js';
 import { securityOf } from '../security.js';
 
 /**
- * The TypeScript source of the types of a description's security: the credentials that each scheme brings, and the schemes of each
- * alternative of an operation.
+ * Writes the TypeScript types of a description's security: the credentials that a client sends for each scheme, and the schemes of
+ * each alternative of an operation.
  */
 export function securityTypes({
   description,

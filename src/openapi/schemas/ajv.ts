@@ -30,7 +30,7 @@ export class SchemaCompiler {
       logger: false,
       code: {
         source: true,
-        // It takes a fifth of the time, and V8 does it again.
+        // The optimiser takes a fifth of the time, and V8 does the same again.
         optimize: false,
         formats: _`require("./schemas/formats.js").formats`,
         regExp: Object.assign(regExp, { code: 'require("./schemas/reg-exp.js").regExp' }),
@@ -40,7 +40,7 @@ export class SchemaCompiler {
     addKeywords(this.#ajv);
   }
 
-  /** Throws an error that says what is wrong with the schema. */
+  /** Compiles a schema. Throws an error that names the mistake in it. */
   compile(schema: object): ValidateFunction {
     const key = JSON.stringify(schema);
     const known = this.#compiled.get(key);
@@ -52,7 +52,7 @@ export class SchemaCompiler {
     return this.#ajv.getSchema(name) as ValidateFunction; // it has just been given this name
   }
 
-  /** A CommonJS module whose `validators` are all that was compiled so far, by the JSON of the schema. */
+  /** Returns a CommonJS module whose `validators` are all those compiled so far, by the JSON of their schema. */
   moduleCode(): string {
     const names = [...this.#compiled];
     const code = standaloneCode(this.#ajv, Object.fromEntries(names.map(([, name]) => [name, name])));
@@ -60,7 +60,7 @@ export class SchemaCompiler {
     return `${code}\nexports.validators = {\n${table.join(',\n')}\n};\n`;
   }
 
-  /** The schema with the names that ajv has for what it refers to. */
+  /** Returns the schema with its references replaced by the names that ajv has for their targets. */
   #named(value: unknown): unknown {
     if (Array.isArray(value)) return value.map((item) => this.#named(item));
     if (typeof value !== 'object' || value === null) return value;

@@ -1,8 +1,8 @@
 import type { Place } from '../description.js';
 
 /**
- * The schemas that all hold for a value of this one: itself, what it refers to, and the members of `allOf`, however deep. Each
- * once, so that a schema which refers to itself has an end.
+ * Returns the schemas that all hold for a value of this one: the schema itself, the target of its `$ref`, and the members of
+ * `allOf`, however deep. Each is in there once: a schema that refers to itself would never end.
  */
 export function conjuncts(schema: Place, found = new Map<unknown, Place>()): Map<unknown, Place> {
   if (found.has(schema.value)) return found;
@@ -13,7 +13,7 @@ export function conjuncts(schema: Place, found = new Map<unknown, Place>()): Map
   return found;
 }
 
-/** The value of a keyword in a schema or in what it refers to: beside a reference it counts before what is behind it. */
+/** Returns the value of a keyword in a schema or its conjuncts. A keyword beside a reference goes before one in the target. */
 export function keywordOf(schema: Place, keyword: string): Place | undefined {
   return [...conjuncts(schema).values()]
     .map((one) => one.own(keyword))

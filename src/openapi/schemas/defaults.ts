@@ -17,12 +17,12 @@ export class Defaults {
     this.#schemas = schemas;
   }
 
-  /** What a schema has to put into a value; `undefined` if nothing, so that it costs nothing. */
+  /** Returns the function that puts a schema's defaults into a value; `undefined` if the schema has none, so that no time is lost. */
   of(schema: Place): Fill | undefined {
     return this.#reach.from(schema) ? this.#fillOf(schema) : undefined;
   }
 
-  /** A schema that refers to itself gets the fill that is still being made. */
+  /** Remembers a fill before its parts are made: a schema that refers to itself would make parts without end. */
   #fillOf(schema: Place): Fill {
     const known = this.#fills.get(schema.value);
     if (known) return known;
@@ -84,7 +84,7 @@ export class Defaults {
     ];
   }
 
-  /** Those of a choice are of the branch that takes the value. */
+  /** Applies the defaults of an `anyOf` or `oneOf` branch only where the value is valid under that branch. */
   #ofBranches(schema: Place): Fill[] {
     const branches = ['anyOf', 'oneOf'].flatMap((key) => schema.own(key).ownEntries());
     return branches.flatMap(([, branch]) => {
@@ -100,7 +100,7 @@ function isFilled(property: Place): boolean {
   return keywordOf(property, 'default') !== undefined;
 }
 
-/** The schemas of what is in a value, and those that it can have in place of this one. */
+/** Returns the schemas of a value's items and properties, and the branches of its choices. */
 function below(schema: Place): Place[] {
   return [...conjuncts(schema).values()].flatMap((one) => {
     const lists = ['prefixItems', 'anyOf', 'oneOf', 'properties'].flatMap((key) => one.own(key).ownEntries());

@@ -3,22 +3,22 @@ import { entryOf, fieldOf, isRecord } from '../source/grammar.js';
 import { conjuncts } from './conjuncts.js';
 import { Reach } from './reach.js';
 
-/** Which way a value goes: `readOnly` properties are only in answers, `writeOnly` ones only in requests. */
+/** The way that a value goes: `readOnly` properties are only in answers, `writeOnly` ones only in requests. */
 export type Direction = 'request' | 'response';
 
-/** The keyword that keeps a property out of what goes this way. */
+/** The keyword that keeps a property out of values that go this way. */
 export const HIDES: Readonly<Record<Direction, 'readOnly' | 'writeOnly'>> = {
   request: 'readOnly',
   response: 'writeOnly',
 };
 
-/** The properties that a schema, or what it is made of, keeps out of what goes this way. */
+/** Returns the properties that a schema, or a part of its `allOf` or `$ref`, keeps out of values that go this way. */
 export function hiddenProperties(schema: Place, direction: Direction): Set<string> {
   const properties = [...conjuncts(schema).values()].flatMap((one) => one.own('properties').ownEntries());
   return new Set(properties.filter(([, property]) => isHidden(property, direction)).map(([name]) => name));
 }
 
-/** Schemas that are the same in both directions need not be compiled for each. */
+/** Tells which schemas differ between the directions. The others are compiled once for both. */
 export function directed(): Reach {
   return new Reach(
     (schema) => [

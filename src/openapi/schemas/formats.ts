@@ -6,13 +6,13 @@ const integer = (least: number, most: number): Format => ({
   validate: (value: number) => Number.isInteger(value) && value >= least && value <= most,
 });
 
-/** Formats of the OpenAPI registry and of JSON Schema that say nothing which could be checked. */
+/** Formats of the OpenAPI registry and of JSON Schema that have nothing to check. */
 const ANNOTATIONS =
   'binary password float double commonmark html decimal decimal128 media-range idn-email idn-hostname iri iri-reference sf-binary sf-boolean sf-decimal sf-integer sf-string sf-token'.split(
     ' ',
   );
 
-/** By name; `true` for one that is known and checks nothing. Also loaded by what the build has compiled. */
+/** Formats by name; `true` for a known one that checks nothing. The validators that the build has compiled load them too. */
 export const formats: Readonly<Record<string, Format>> = {
   ...fullFormats,
   ...Object.fromEntries(ANNOTATIONS.map((name) => [name, true as const])),

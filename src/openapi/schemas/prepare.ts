@@ -10,11 +10,11 @@ interface Context {
   readonly direction: Direction;
   /** Names the schema that a reference leads to. */
   readonly refer: (target: Place) => string;
-  /** Properties that are not there in this direction, told by a schema around this one for the same value. */
+  /** Properties that a schema around this one, for the same value, hides in this direction. */
   readonly hidden: ReadonlySet<string>;
 }
 
-/** Keywords whose schemas are about the same value as the one that they stand in. */
+/** Keywords whose schemas apply to the same value as the schema around them. */
 const IN_PLACE = new Set(['allOf', 'anyOf', 'oneOf', 'not', 'if', 'then', 'else', 'dependentSchemas']);
 
 const ASSERTIONS = new Set(
@@ -24,8 +24,8 @@ const ASSERTIONS = new Set(
 );
 
 /**
- * A schema of a description as ajv takes it: nothing but what decides on validity, in one direction, with no check that takes
- * longer than the value is long on a value that is too long.
+ * Turns a schema of a description into one for ajv: with only the keywords that decide on validity, for one direction. A slow
+ * check, such as a pattern, is not run on a value that is longer than its schema allows.
  */
 export function prepared(schema: Place, context: Context): Schema | boolean {
   const { value } = schema;
@@ -49,7 +49,7 @@ export function prepared(schema: Place, context: Context): Schema | boolean {
   });
 }
 
-/** What a file that stands for a text does not have. */
+/** Keywords of text that are ignored for `format: binary`, whose value is a file. */
 const OF_TEXT = new Set(['maxLength', 'minLength', 'pattern']);
 
 const NONE: ReadonlySet<string> = new Set();
@@ -70,7 +70,7 @@ function subschemas(field: string, place: Place, context: Context): unknown {
   return field.startsWith('[') ? entries.map(([, schema]) => schema) : Object.fromEntries(entries);
 }
 
-/** Lists that have nothing in them: legal or not, ajv takes none of them. */
+/** Removes keywords whose list is empty, legal or not: ajv refuses them. An empty `enum` allows no value. */
 function withoutEmpty(schema: Record<string, unknown>): Record<string, unknown> {
   const { enum: values, ...rest } = schema;
   const kept = Object.entries(rest).filter(([key, value]) => !(IN_PLACE.has(key) && isEmptyList(value)));
@@ -96,7 +96,7 @@ function formatOf(schema: Place): { format?: string } {
 
 const LIMITS = ['maxLength', 'maxItems', 'maxProperties'];
 
-/** What takes no time, or is the limit itself. */
+/** Keywords that are checked at once, and the limits themselves. */
 const CHEAP = new Set([
   'type',
   'enum',
@@ -109,7 +109,7 @@ const CHEAP = new Set([
   ...LIMITS,
 ]);
 
-/** Tries what may take long only on a value that keeps the limits: a pattern can take seconds for a text of 100 kB. */
+/** Runs slow keywords only on a value within the limits: a pattern can take seconds for a text of 100 kB. */
 function guarded(schema: Place, whole: Schema): Schema {
   const limits = limitsOf(schema);
   const costly = Object.keys(whole).filter((key) => !CHEAP.has(key));
@@ -122,7 +122,7 @@ function guarded(schema: Place, whole: Schema): Schema {
   return { ...type, ...limits, if: limits, then: rest };
 }
 
-/** The limits of a schema and of all that it is made of; of a name of a property, too. */
+/** Collects the limits of a schema and of its `allOf` and `$ref`, with the limit on the length of property names. */
 function limitsOf(schema: Place): Schema {
   const limits: Record<string, unknown> = {};
   for (const one of conjuncts(schema).values()) {

@@ -7,7 +7,7 @@ import { type Validator, toValidator } from './validation.js';
 /** The schemas of one description. */
 export class Schemas {
   readonly #description: Description;
-  /** By the text of the schema: thousands of operations have a few kinds of parameters, and code that is shared is compiled and cached once. */
+  /** Validators by the JSON of their schema: thousands of operations have a few kinds of parameters, and equal schemas share one validator. */
   readonly #validators = new Map<string, Validator>();
   #made: SchemaCompiler | undefined;
   #forChecks: Schemas | undefined;
@@ -16,7 +16,7 @@ export class Schemas {
     this.#description = description;
   }
 
-  /** Throws ContractError at this place when the schema can't be compiled. */
+  /** Compiles a schema. Throws ContractError at this place if it cannot be compiled. */
   compile(place: Place, schema: object): Validator {
     const text = JSON.stringify(schema);
     const known = this.#validators.get(text);
@@ -28,7 +28,7 @@ export class Schemas {
     return validator;
   }
 
-  /** The default of a schema. One that its own schema forbids would be told to every client as a fault of theirs. */
+  /** Returns the default of a schema. Throws for a default that its schema forbids: every client would get a 400 for it. */
   fallbackOf(schema: Place): unknown {
     const fallback = keywordOf(schema, 'default');
     if (!fallback || this.#description.artifact) return fallback?.value;
@@ -39,7 +39,7 @@ export class Schemas {
     return fallback.value;
   }
 
-  /** A module with all that has been compiled. */
+  /** Returns the source of a module with all validators that have been compiled. */
   moduleCode(): string {
     return this.#compiler.moduleCode();
   }
@@ -48,18 +48,18 @@ export class Schemas {
     try {
       return this.#compiler.compile(schema);
     } catch (error) {
-      // What is wrong with a schema has been said where it stands, and this would say it of all that refers to it.
+      // A broken schema has been reported where it stands. Without this it would be reported again at each place that refers to it.
       if (this.#description.faults.length > 0) throw error;
       return place.fail((error as Error).message);
     }
   }
 
-  /** What is compiled for a look at the description only is no part of the module. */
+  /** Compiles the schemas of defaults apart from the others, so that they are not written into the module. */
   get #checks(): Schemas {
     return (this.#forChecks ??= new Schemas(this.#description));
   }
 
-  /** Not loaded before it is needed: it takes as long as all else in a cold start. */
+  /** Loads ajv when it is first needed: it takes as long as the rest of a cold start. */
   get #compiler(): SchemaCompiler {
     const module = require('./ajv.js') as typeof import('./ajv.js');
     return (this.#made ??= new module.SchemaCompiler(this.#description));

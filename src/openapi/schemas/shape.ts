@@ -3,19 +3,19 @@ import { conjuncts } from './conjuncts.js';
 
 export type JsonType = 'string' | 'number' | 'integer' | 'boolean' | 'null' | 'array' | 'object';
 
-/** What a schema lets a value be, as far as one has to know it to make a value out of text. */
+/** The part of a schema that is needed to make a value out of text. */
 export interface Shape {
-  /** Empty: the schema does not say, so that text stays text. */
+  /** The types that a value may have. Empty where the schema names none: text stays text. */
   readonly types: ReadonlySet<JsonType>;
-  /** Of a list. */
+  /** Shape of each item of a list. */
   readonly items: Shape;
-  /** Of an object, by name. */
+  /** Shapes of an object's declared properties, by name. */
   readonly properties: ReadonlyMap<string, Shape>;
-  /** Of an object's other properties; `undefined` if it has none. */
+  /** Shape of an object's other properties; `undefined` if it may have none. */
   readonly others: Shape | undefined;
 }
 
-/** Nothing is known of it. */
+/** The shape of a value without a schema. */
 export const ANYTHING: Shape = {
   types: new Set(),
   properties: new Map(),
@@ -29,10 +29,10 @@ export const ANYTHING: Shape = {
 
 const ALL: readonly JsonType[] = ['string', 'number', 'integer', 'boolean', 'null', 'array', 'object'];
 
-/** As many lists and objects inside each other as text can stand for. */
+/** The greatest depth of lists and objects inside each other that text is turned into. */
 const DEEPEST = 6;
 
-/** What a schema says through references and composition. */
+/** Returns the shape of a schema, through references and composition. */
 export function shapeOf(schema: Place, depth = 0): Shape {
   if (depth > DEEPEST || schema.value === undefined) return ANYTHING;
   const types = typesOf(schema);
@@ -63,7 +63,7 @@ function united(one: Shape | undefined, other: Shape): Shape {
   return one ? { ...other, types: new Set([...one.types, ...other.types]) } : other;
 }
 
-/** The schemas that can be about a value: those that all hold, and all branches of a choice. */
+/** Returns the schemas that can apply to a value: the schema with its `allOf` and `$ref`, and all branches of its choices. */
 function alternatives(schema: Place, seen = new Set<unknown>()): Place[] {
   return [...conjuncts(schema).values()].flatMap((one) => {
     if (seen.has(one.value)) return [];
@@ -113,5 +113,5 @@ function typeOf(value: unknown): JsonType[] {
   if (value === null) return ['null'];
   if (Array.isArray(value)) return ['array'];
   if (typeof value === 'number') return ['number', 'integer'];
-  return [typeof value as JsonType]; // of JSON, so one of these
+  return [typeof value as JsonType]; // a value of JSON has one of these types
 }

@@ -1,4 +1,4 @@
-/** Are two items of a list equal? In a time that grows with the list, and not with its square. */
+/** Tells whether two items of a list are equal, in a time that grows with the list and not with its square. */
 export function hasDuplicate(list: readonly unknown[]): boolean {
   const scalars = new Set<unknown>();
   const others = new Set<string>();

@@ -1,6 +1,6 @@
 import type { ErrorObject, ValidateFunction } from 'ajv/dist/2020.js';
 
-/** One thing that is wrong with a request. */
+/** One mistake in a request. */
 export interface Fault {
   readonly in: 'path' | 'query' | 'header' | 'cookie' | 'body';
   /** JSON pointer (RFC 6901) to it, from the place that `in` names. */
@@ -8,22 +8,22 @@ export interface Fault {
   readonly message: string;
 }
 
-/** What is wrong with a value, as JSON pointer and message. */
+/** One mistake in a value: a JSON pointer (RFC 6901) to it, and a message. */
 export interface Complaint {
   readonly path: string;
   readonly message: string;
 }
 
-/** Says what is wrong with a value; `undefined` if nothing is. Never changes the value, and never throws. */
+/** Returns the mistakes in a value; `undefined` if it has none. Never changes the value, and never throws. */
 export type Validator = (value: unknown) => Complaint[] | undefined;
 
-/** A validator of what a compiled schema wants. */
+/** Makes a validator of a compiled schema. */
 export function toValidator(validate: ValidateFunction): Validator {
   return (value) => {
     try {
       return validate(value) ? undefined : complaints(validate.errors ?? []);
     } catch (error) {
-      // A recursive schema and a value that is nested as deep as the stack.
+      // A recursive schema overflows the stack on a value that is nested deep enough: without this it would be a 500.
       if (error instanceof RangeError) return [{ path: '', message: 'is nested too deep' }];
       throw error;
     }
@@ -33,7 +33,7 @@ export function toValidator(validate: ValidateFunction): Validator {
 /** A body of 100 kB can have 50,000 faults; nobody reads them, and nobody should make us write them. */
 const MOST_ERRORS = 100;
 
-/** One complaint for every fault. Of a choice between schemas only the choice is one, not each branch of it. */
+/** Makes one complaint of each error. A choice between schemas (`anyOf`, `oneOf`) gives one, not one for each branch. */
 function complaints(all: readonly ErrorObject[]): Complaint[] {
   const errors = all.slice(0, MOST_ERRORS);
   const choices = errors.filter(isChoice);
@@ -53,7 +53,7 @@ function isBranch(error: ErrorObject, choice: ErrorObject): boolean {
   );
 }
 
-/** Says what each branch would have wanted of the value; nothing, if more than one branch of `oneOf` took it. */
+/** Joins the complaints of all branches; where several branches of `oneOf` are met, the message is ajv's own. */
 function choiceComplaint(choice: ErrorObject, errors: readonly ErrorObject[]): Complaint {
   const wanted = errors
     .filter((error) => isBranch(error, choice) && !isChoice(error))

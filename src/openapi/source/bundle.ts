@@ -8,12 +8,12 @@ import { Identifiers, type Location, resolvedUrl, urlOf } from './identifiers.js
 import { SourceFile, versionFault } from './source-file.js';
 import { upgradedSchema } from './upgrade.js';
 
-/** A place in one of the files, and what references in it are relative to. */
+/** A place in one of the files, and the URL that its references are relative to. */
 interface At extends Location {
   readonly base: string;
 }
 
-/** An object of another file, and the path under which the one document has it. */
+/** An object of another file, and its path in the one document. */
 interface Import {
   readonly target: readonly string[];
   readonly kind: Kind;
@@ -23,21 +23,21 @@ interface Import {
 type Mapping = Readonly<Record<string, unknown>>;
 
 /**
- * A description as one OpenAPI 3.1 document: what its files hold of each other is in `components`, 3.0 is written as 3.1, and
- * every reference is a pointer into it.
+ * A description as one OpenAPI 3.1 document: objects of other files are copied into `components`, 3.0 is written as 3.1, and every
+ * reference is a pointer into the document.
  */
 export class Bundle {
   readonly document: Mapping;
-  /** What is wrong with references. */
+  /** Mistakes in references. */
   readonly faults: Finding[] = [];
   readonly root: SourceFile;
   readonly #files = new Map<string, SourceFile>();
   readonly #identifiers = new Identifiers();
   readonly #imports = new Map<string, Import>();
-  /** A YAML alias is walked through once. */
+  /** Copies by original and kind: aliases of YAML can repeat an object exponentially often, and each is copied once. */
   readonly #copies = new WeakMap<object, Map<string, unknown>>();
 
-  /** Throws ContractError when the file can't be read. */
+  /** Reads the files. Throws ContractError when the first one can't be read or is no OpenAPI 3. */
   constructor(file: string) {
     this.root = this.#load(resolve(file), file);
     const { value } = this.root;
@@ -51,7 +51,7 @@ export class Bundle {
     return [...this.#files.keys()];
   }
 
-  /** Says it with the place in the file that it came from. */
+  /** Makes a finding that names the file and position from which this path of the document came. */
   finding(path: readonly string[], reason: string): Finding {
     const found = [...this.#imports.values()].find(({ target }) =>
       target.every((key, index) => path[index] === key),
@@ -74,7 +74,7 @@ export class Bundle {
     if (this.#imports.size === 0) return { ...document, openapi };
     const components = { ...(document['components'] as Mapping | undefined) }; // a mapping, or of no use
     for (const { kind, at, target } of this.#imports.values()) {
-      // What this brings in is added to the map, and its turn comes in this loop.
+      // A copy can import more: that is added to the map while this loop runs over it, and copied later in the same loop.
       const [, section = '', name = ''] = target;
       const added = this.#copy(kind, valueAt(at), at);
       components[section] = { ...(components[section] as Mapping | undefined), [name]: added }; // as above
@@ -111,7 +111,7 @@ export class Bundle {
     });
   }
 
-  /** A schema of 3.1. It needs no names of its own: whoever refers to it does so by a pointer. */
+  /** Writes a schema as 3.1, without identifiers of its own: all references to it are pointers. */
   #plainSchema(schema: Mapping, source: SourceFile): Mapping {
     if ((versionOf(source) || versionOf(this.root)).startsWith('3.0')) return upgradedSchema(schema);
     const { $id, $anchor, $dynamicAnchor, $dynamicRef, ...rest } = schema;
@@ -130,7 +130,7 @@ export class Bundle {
     return { ...object, mapping: targets };
   }
 
-  /** The pointer that a reference becomes. What leads to nothing is noted, and stays as it is. */
+  /** Returns the pointer that a reference becomes. A reference that leads to nothing stays as it is, and is added to the faults. */
   #reference(kind: Kind, reference: string, at: At): string {
     try {
       const found = this.#follow(reference, at, 100);
@@ -185,7 +185,7 @@ export class Bundle {
     return { ...named, base };
   }
 
-  /** One key deeper, through what is a reference itself. */
+  /** Goes one key deeper, through a reference where the object has no such key itself. */
   #step(at: At, key: string, hops: number): At {
     const value = valueAt(at);
     if (isRecord(value) && !Object.hasOwn(value, key) && typeof value['$ref'] === 'string')
@@ -232,7 +232,7 @@ function versionOf({ value }: SourceFile): string {
   return isRecord(value) && 'openapi' in value ? String(value['openapi']) : '';
 }
 
-/** `Object.fromEntries` also takes a key such as `__proto__` for what it is. */
+/** Maps the values of an object. `Object.fromEntries` keeps a key such as `__proto__`, which an assignment would lose. */
 function mapped(object: Mapping, change: (key: string, value: unknown) => unknown): Mapping {
   return Object.fromEntries(Object.entries(object).map(([key, value]) => [key, change(key, value)]));
 }

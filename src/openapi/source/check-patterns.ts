@@ -2,19 +2,19 @@ import { createContext, runInContext } from 'node:vm';
 import type { Description } from '../description.js';
 import { regExp } from '../schemas/reg-exp.js';
 
-/** As long as a text in a body of the usual limit can be. */
+/** Length of the longest text that a body of the default limit can hold, about. */
 const LONGEST = 100_000;
 
-/** Milliseconds that one test of a pattern may take before it is one that stops a worker. */
+/** Milliseconds that one test of a pattern may take. A slower one would hold up all requests of a worker. */
 const SLOW_MS = 200;
 
-/** What of a pattern is repeated, to see whether it is tried in more and more ways. */
+/** Characters that are repeated beside those of the pattern, to see whether it is tried in more and more ways. */
 const COMMON = [' ', '0', 'a', 'A', '-', '.', '_', '/', ',', '@', '\n'];
 
-/** What a pattern seldom lets stand at the end: the second is what a dot is not. */
+/** Ends that a pattern seldom allows, so that the match fails late: a dot does not match the second. */
 const ENDS = ['\u0000', '\n\n'];
 
-/** Warns of each pattern of a description that takes far longer for a longer text: anybody could send one. */
+/** Warns of each pattern whose time explodes with the length of the text: anybody could send such a text. */
 export function checkPatterns(description: Description): void {
   const verdicts = new Map<string, boolean>();
   for (const { pattern, maxLength, path } of patternsIn(description.document)) {
@@ -47,9 +47,9 @@ function* patternsIn(value: unknown, path: readonly string[] = []): Generator<Pa
   for (const [key, child] of Object.entries(value)) yield* patternsIn(child, [...path, key]);
 }
 
-/** Tries it: with texts that repeat what the pattern has in it, and end with what it has not. */
+/** Tries a pattern with texts that repeat its own characters, and end with characters that it does not have. */
 export function canExplode(pattern: string, longest: number): boolean {
-  // Without two repetitions, or one that need not begin at the start, there is nothing that could be tried in many ways.
+  // A pattern without a repetition cannot be tried in many ways.
   if (!/[*+}]/.test(pattern)) return false;
   const literals = pattern.replaceAll(/\\[a-zA-Z]|[\\^$()[\]{}|?*+]/g, ' ').split(/\s+/);
   const pieces = new Set([
@@ -61,14 +61,14 @@ export function canExplode(pattern: string, longest: number): boolean {
     [...pieces]
       .slice(0, 60)
       .flatMap((piece) => ENDS.map((end) => piece.repeat(longest / piece.length) + end))
-      // Twice, since something else may have taken the time.
+      // The same text is tried twice: another process may have taken the time.
       .some((text) => isSlow(expression, text) && isSlow(expression, text))
   );
 }
 
 const context = createContext(Object.create(null) as object);
 
-/** Only a test that is run in a context of its own can be stopped. */
+/** Tells whether a test takes longer than `SLOW_MS`. It runs in a context of its own: no other test can be stopped. */
 function isSlow(expression: RegExp, text: string): boolean {
   Object.assign(context, { expression, text });
   try {

@@ -10,8 +10,8 @@ type Mapping = Readonly<Record<string, unknown>>;
 type Report = (path: readonly string[], reason: string) => void;
 
 /**
- * Checks a document by the grammar of OpenAPI, and notes what is wrong. What no operation uses can't do harm: what is wrong
- * there, and a field that nobody knows and that looks like none that is known, is a warning.
+ * Checks a document by the grammar of OpenAPI, and adds the mistakes to its faults. A mistake in a part that no operation uses is
+ * only a warning, since it does no harm; so is an unknown field whose name is not close to that of a known one.
  */
 export function checkGrammar(description: Description): void {
   const check = new GrammarCheck(description);
@@ -110,7 +110,7 @@ class GrammarCheck {
     this.#warn([...path, 'format'], `"${format}" is no format that is known, and checks nothing`);
   }
 
-  /** What is legal, and seldom meant. */
+  /** Warns of schemas that are legal and seldom meant. */
   #style(schema: Mapping, path: readonly string[]): void {
     const { required, properties, items, type, $ref, allOf } = schema;
     if (Array.isArray(required) && isRecord(properties) && $ref === undefined && allOf === undefined)

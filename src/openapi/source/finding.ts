@@ -1,11 +1,11 @@
-/** One thing that is wrong with a description, or that its author may not have meant. */
+/** A mistake in a description, or something that its author may not have meant. */
 export interface Finding {
   readonly file: string;
   readonly line: number;
   readonly column: number;
   /** The place as a JSON pointer. */
   readonly pointer: string;
-  /** The field that it is about. */
+  /** The name of the field with the mistake. */
   readonly keyword: string;
   readonly reason: string;
 }

@@ -1,7 +1,7 @@
 /**
- * What the objects of an OpenAPI 3.1 document have in them (and what 3.2 adds that is served or refused by name). A field
- * is the name of an object or of a primitive, `[…]` a list of them, `{…}` a mapping to them. `text` is for people: no
- * fault of it harms. What this does not name is data, and what looks like a reference in there is just a word.
+ * The kinds of object in an OpenAPI 3.1 document, with the fields of each (and the fields of 3.2 that are served or refused by
+ * name). A field is the name of an object or of a primitive, `[…]` a list of them, `{…}` a mapping to them. `text` is for people:
+ * a mistake in it does no harm. Everything else is data, in which even `$ref` is a plain word.
  */
 export type Kind = keyof typeof GRAMMAR;
 
@@ -257,7 +257,7 @@ export const GRAMMAR = {
   },
 } as const satisfies Record<string, Readonly<Record<string, string>>>;
 
-/** Where an object that another file holds comes to stand when the files are made one. */
+/** The section of `components` into which an object of another file is copied. */
 export const SECTIONS: Partial<Record<Kind, string>> = {
   schema: 'schemas',
   response: 'responses',
@@ -272,7 +272,7 @@ export const SECTIONS: Partial<Record<Kind, string>> = {
   mediaType: 'mediaTypes',
 };
 
-/** What a field of an object is; `undefined` for one that the grammar does not name. */
+/** Returns the kind or primitive of an object's field; `undefined` for a field that the grammar does not name. */
 export function fieldOf(kind: Kind, key: string): string | undefined {
   if (kind === 'paths') return key.startsWith('/') ? 'pathItem' : undefined;
   if (kind === 'callback') return key === '$ref' ? 'string' : key.startsWith('x-') ? undefined : 'pathItem';
@@ -286,7 +286,7 @@ export function isKind(field: string): field is Kind {
   return Object.hasOwn(GRAMMAR, field);
 }
 
-/** What the entries of a list or mapping are; `undefined` if the field is neither. */
+/** Returns the kind or primitive of a list's or mapping's entries; `undefined` if the field is neither. */
 export function entryOf(field: string): string | undefined {
   return /^[[{](.+)[\]}]$/.exec(field)?.[1];
 }

@@ -2,18 +2,18 @@ import { pathToFileURL } from 'node:url';
 import { isRecord } from './grammar.js';
 import type { SourceFile } from './source-file.js';
 
-/** Where a schema stands that a reference names without its place: by `$id`, `$anchor` or `$dynamicAnchor`. */
+/** The place of a schema that references name by `$id`, `$anchor` or `$dynamicAnchor` in place of a path. */
 export interface Location {
   readonly source: SourceFile;
   readonly path: readonly string[];
 }
 
-/** What the files of a description call by an identifier of its own (JSON Schema 2020-12 section 8.2). */
+/** The schemas of a description's files that have an identifier of their own (JSON Schema 2020-12 section 8.2). */
 export class Identifiers {
   readonly #locations = new Map<string, Location>();
   readonly #dynamic = new Map<string, number>();
 
-  /** Takes in a file. Its own URL names all of it. */
+  /** Adds a file under its URL, and all identifiers in it. */
   add(source: SourceFile): void {
     this.#locations.set(urlOf(source), { source, path: [] });
     if (/\$(?:id|anchor|dynamicAnchor)\b/.test(source.text))
@@ -24,7 +24,7 @@ export class Identifiers {
     return this.#locations.get(url);
   }
 
-  /** A dynamic reference that can lead to one place only is a plain one. */
+  /** Tells whether a dynamic anchor stands at several places. A reference to one that does not is a plain reference. */
   isAmbiguous(anchor: string): boolean {
     return (this.#dynamic.get(anchor) ?? 0) > 1;
   }
@@ -52,7 +52,7 @@ export function urlOf(source: SourceFile): string {
   return pathToFileURL(source.file).href;
 }
 
-/** A URL that is relative to another; as it is where it is none. */
+/** Resolves a URL against a base; returns it unchanged if it is no URL. */
 export function resolvedUrl(url: string, base: string): string {
   return URL.canParse(url, base) ? new URL(url, base).href.replace(/#$/, '') : url;
 }

@@ -1,4 +1,4 @@
-/** The name that a misspelt one was probably meant to be; `undefined` if it looks like none of them. */
+/** Returns the name that a misspelt one was probably meant to be; `undefined` if it looks like none of them. */
 export function nearest(misspelt: string, names: readonly string[]): string | undefined {
   const folded = misspelt.toLowerCase();
   const same = names.find((name) => name.toLowerCase() === folded);

@@ -2,7 +2,7 @@ import { regExp } from '../schemas/reg-exp.js';
 
 export const TYPES = ['string', 'number', 'integer', 'boolean', 'null', 'array', 'object'] as const;
 
-/** What is wrong with a value of a primitive field of the grammar; `undefined` if nothing is. */
+/** Returns the mistake in a value of a primitive field of the grammar; `undefined` if there is none. */
 export function primitiveFault(field: string, value: unknown): string | undefined {
   switch (field) {
     case 'text':

@@ -19,7 +19,7 @@ export class SourceFile {
   #yaml: Document | undefined;
   #lines: readonly number[] | undefined;
 
-  /** Throws ContractError when the file can't be read, is not of its format, or is too large when it is expanded. */
+  /** Reads a file. Throws ContractError when it can't be read, is not of its format, or is too large when it is expanded. */
   constructor(readonly file: string) {
     try {
       this.text = readFileSync(file, 'utf8');
@@ -32,7 +32,7 @@ export class SourceFile {
     if (reason) throw new ContractError(file, '1:1', reason);
   }
 
-  /** Where what is at a path stands, or else the nearest that is around it. */
+  /** Returns the position of the value at a path, or else of the nearest value around it. */
   positionOf(path: readonly string[]): Position {
     if (this.#isJson) return this.positionAt(offsetInJson(this.text, path));
     for (let length = path.length; length > 0; length -= 1) {
@@ -49,14 +49,14 @@ export class SourceFile {
   }
 
   #parsed(): unknown {
-    // Twenty times as fast as the parser of YAML, which is asked only when the text is no JSON.
+    // JSON.parse is twenty times as fast as the parser of YAML, which gets only text that is no JSON.
     if (/^\s*\{\s*"/.test(this.text)) {
       try {
         const value: unknown = JSON.parse(this.text);
         this.#isJson = true;
         return value;
       } catch {
-        // It says better where the fault is.
+        // The parser of YAML says better where the fault is.
       }
     }
     const [broken] = this.#document.errors;
@@ -71,7 +71,7 @@ export class SourceFile {
     }
   }
 
-  /** Not made before it is needed: loading the parser takes longer than all else in a cold start. */
+  /** Loads the parser of YAML when it is first needed: that takes longer than the rest of a cold start. */
   get #document(): Document {
     const { parseDocument } = require('yaml') as typeof import('yaml');
     return (this.#yaml ??= parseDocument(this.text, { merge: true, prettyErrors: false }));
@@ -84,10 +84,10 @@ function offsetOf(node: unknown): number | undefined {
   return Array.isArray(range) && typeof range[0] === 'number' ? range[0] : undefined;
 }
 
-/** At the beginning of a line in YAML, as the first key in JSON: deeper it is a word like any other. */
+/** Finds the version key at the beginning of a line in YAML, or as the first key in JSON: deeper it is a word like any other. */
 const VERSION = /(?:^|(?<![^])\s*\{\s*)(["']?)(openapi|swagger)\1\s*:\s*["']?([\d.]+)/m;
 
-/** Looks before anything is parsed: a description of many megabytes should not be read to be refused. */
+/** Checks the version before the text is parsed: parsing many megabytes only to refuse them takes seconds. */
 function refuseVersion(source: SourceFile): void {
   const [found = '', , key = '', version = ''] = VERSION.exec(source.text) ?? [];
   const reason = key === '' ? undefined : versionFault(key, version);
@@ -96,7 +96,7 @@ function refuseVersion(source: SourceFile): void {
   throw new ContractError(source.file, `${line}:${column} (#/${key})`, reason);
 }
 
-/** Why a description of this version is not served; `undefined` if it is. */
+/** Returns why a description of this version is not served; `undefined` if it is. */
 export function versionFault(key: string, version: string): string | undefined {
   if (key === 'swagger')
     return `Swagger ${version} is not served; convert it to OpenAPI 3, with "npx swagger2openapi FILE" or https://converter.swagger.io`;

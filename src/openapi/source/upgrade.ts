@@ -1,8 +1,8 @@
 type Mapping = Readonly<Record<string, unknown>>;
 
 /**
- * A schema of OpenAPI 3.0 as one of 3.1, whose schemas are JSON Schema: what stands beside `$ref` does not count, `nullable` is a
- * type (OpenAPI 3.1 migration guide), and exclusive bounds are numbers. Its own subschemas are left as they are.
+ * Turns a schema of OpenAPI 3.0 into one of 3.1, which is JSON Schema: keywords beside `$ref` are dropped, `nullable` becomes a
+ * type (OpenAPI 3.1 migration guide), and exclusive bounds become numbers. Subschemas are left as they are.
  */
 export function upgradedSchema(schema: Mapping): Mapping {
   if (typeof schema['$ref'] === 'string') return { $ref: schema['$ref'] };
@@ -17,7 +17,7 @@ function boundUpgraded(bound: 'minimum' | 'maximum', schema: Mapping): Mapping {
   return { ...rest, [isExclusive === true ? exclusive : bound]: limit };
 }
 
-/** Whoever writes it beside an `enum` or an `allOf` means that null will do, whatever the letter of 3.0.3 says. */
+/** Lets `nullable` beside an `enum` or an `allOf` allow null: its authors mean that, although OpenAPI 3.0.3 says otherwise. */
 function nullableUpgraded(schema: Mapping): Mapping {
   if (typeof schema['nullable'] !== 'boolean') return schema;
   const { nullable, ...rest } = schema;
@@ -32,7 +32,7 @@ function nullableUpgraded(schema: Mapping): Mapping {
   };
 }
 
-/** Nothing in it could refuse null. */
+/** Tells whether a schema has no keyword that could refuse null. */
 function isFree(schema: Mapping): boolean {
   return !['type', 'enum', 'allOf', 'anyOf', 'oneOf', 'not'].some((key) => key in schema);
 }
