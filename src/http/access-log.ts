@@ -2,10 +2,10 @@ import type { Logger } from '../log.js';
 import type { Operation } from '../openapi/operation.js';
 import type { Measurement, Observer } from '../server/measurement.js';
 
-/** `errors` are answers of 500 and above, and those slower than their objective; a number is the part of all others. */
+/** `errors` logs answers of 500 and above, and answers slower than their objective. A number is the share of all others that is logged too. */
 export type AccessLog = 'off' | 'errors' | number;
 
-/** Makes what writes a line for an answered request; `undefined` where none is wanted. */
+/** Makes the observer that logs a line for an answered request; `undefined` where the log is off. */
 export function accessLog(
   setting: AccessLog,
   log: Logger,
@@ -37,7 +37,7 @@ export function accessLog(
   };
 }
 
-/** Seconds that the answer may take; `undefined` for an operation that no objective is about, such as a probe. */
+/** Returns the seconds that the answer may take; `undefined` for an operation without an objective (`x-slo: false`), such as a probe. */
 function slowestOf(
   objectives: ReadonlyMap<string, number | undefined>,
   { req, endpoint }: Measurement,
@@ -46,7 +46,7 @@ function slowestOf(
   return objectives.has(called) ? objectives.get(called) : Infinity;
 }
 
-/** What `x-slo` of the operation says, else that of the description. */
+/** Returns the latency threshold in seconds from the operation's `x-slo`, or else from the description's; Infinity if there is none. */
 function latencyObjective({ place }: Operation): number | undefined {
   const own = place.at('x-slo');
   if (own.value === false) return undefined;

@@ -13,13 +13,13 @@ import { type RouterDeps, createRouter } from './routing/router.js';
 
 export interface AppDeps extends RouterDeps {
   readonly config: Config;
-  /** Middleware around all that is served, outermost first. */
+  /** Middleware around all operations, outermost first. */
   readonly middleware?: readonly Middleware[];
-  /** What handlers and middleware find in `ctx`. */
+  /** Fields that are added to `ctx` for handlers and middleware. */
   readonly provided?: { readonly resources: unknown; readonly draining: AbortSignal };
 }
 
-/** The app: what a request goes through, in this order. It does not listen. */
+/** Makes the app, with the steps of a request in their order. It does not listen. */
 export function createApp(deps: AppDeps): Koa {
   const measure = measuring(deps.metrics);
   const observer = accessLog(deps.config.accessLog, deps.log, deps.contract.operations);
@@ -44,7 +44,7 @@ export function createApp(deps: AppDeps): Koa {
   return app;
 }
 
-/** What lets requests begin when there is much to do, or refuses them; nothing where no limit is set. */
+/** Makes the function that delays or refuses requests under overload; `undefined` where no limit is set. */
 function entrance({ config, metrics }: AppDeps): (() => ReturnType<Overload['enter']>) | undefined {
   if (config.maxEventLoopDelayMs === undefined) return undefined;
   const overload = new Overload(config.maxEventLoopDelayMs);

@@ -5,7 +5,7 @@ import type { Logger } from '../log.js';
 import type { Handlers } from './handler.js';
 import type { SecurityCheck } from './security.js';
 
-/** What `start` is given. */
+/** The argument of `start`. */
 export interface StartTools {
   readonly log: Logger;
   readonly config: Config;
@@ -14,32 +14,32 @@ export interface StartTools {
 interface Served {
   /** Path of the OpenAPI description. */
   readonly description: string;
-  /** By operationId. */
+  /** Handlers by operationId. */
   readonly handlers: Handlers;
   /**
-   * Koa middleware around all that is served, outermost first. It is measured: what it answers itself is counted under the path
-   * template that the request matches.
+   * Koa middleware around all operations, outermost first. It is measured: a request that it answers itself is counted under the
+   * path template that the request matches.
    */
   readonly middleware?: readonly Middleware[];
   /**
-   * Koa middleware between the routing and the body, for authorisation and quotas by operation: `ctx.operation` and `ctx.principal`
-   * are known, nothing of the body has been read.
+   * Koa middleware between the routing and the body, for authorisation and quotas by operation. `ctx.operation` and `ctx.principal`
+   * are set, and the body has not been read.
    */
   readonly afterRouting?: readonly Middleware[];
   /**
-   * For each scheme that operations of the description require a function that checks the credentials: it gives the principal,
-   * or `undefined` for a 401, or throws `new Problem(403, …)`. Whatever else it throws is a 500. A scheme without one ends the start.
+   * A function for each security scheme that operations require, which checks the credentials. It gives the principal, or
+   * `undefined` for a 401, or throws `new Problem(403, …)`. Any other error is a 500. The service does not start if one is missing.
    */
   readonly security?: {
     readonly [Scheme in keyof SchemeCredentials]?: SecurityCheck<SchemeCredentials[Scheme]>;
   };
 }
 
-/** A service: what it serves, and what that needs. */
+/** A service: its description and handlers, and the resources that they need. */
 export interface ServiceDefinition<Started> extends Served {
   /**
-   * Makes what handlers need, such as a pool, in each worker before it is ready; they get it as `ctx.resources`. It has
-   * WORKER_TIMEOUT_MS. Where it throws, the service does not start.
+   * Makes the resources of handlers, such as a pool, in each worker before it is ready. Handlers get them as `ctx.resources`. It may
+   * take WORKER_TIMEOUT_MS. If it throws, the service does not start.
    */
   readonly start?: (tools: StartTools) => Started | Promise<Started>;
   /**
@@ -47,23 +47,23 @@ export interface ServiceDefinition<Started> extends Served {
    * second at most. `/livez` does not depend on them.
    */
   readonly ready?: Readonly<Record<string, (resources: Started) => unknown>>;
-  /** Ends what `start` made, after the last answer and within SHUTDOWN_TIMEOUT_MS: what it awaits is awaited. */
+  /** Ends the resources that `start` made, after the last answer and within SHUTDOWN_TIMEOUT_MS. Its promise is awaited. */
   readonly stop?: (resources: Started) => unknown;
 }
 
-/** A service, whatever its resources are. */
+/** A service with resources of any type. */
 export interface Service extends Served {
   readonly start?: (tools: StartTools) => unknown;
   readonly ready?: Readonly<Record<string, (resources: never) => unknown>>;
   readonly stop?: (resources: never) => unknown;
 }
 
-/** Gives a service back as it is, with its types checked and inferred. */
+/** Returns the service unchanged, with its types checked and inferred. */
 export function defineService<Started = undefined>(definition: ServiceDefinition<Started>): Service {
   return definition;
 }
 
-/** A service, or what loads it: a primary has no use for one, and loads none. */
+/** A service, or a function that loads it. A primary loads none. */
 export type ServiceSource = Service | (() => Service | Promise<Service>);
 
 export async function loadService(source: ServiceSource): Promise<Service> {
@@ -86,7 +86,7 @@ export class ServiceError extends Error {
   override readonly name = 'ServiceError';
 }
 
-/** Checks what a program in JavaScript may have written. Throws ServiceError, which names the field, what is expected and what it got. */
+/** Checks a service that may be written in JavaScript. Throws ServiceError with the field's name, and the expected and the actual type. */
 export function checkService(service: Service): void {
   for (const [field, value] of Object.entries(service) as [string, unknown][]) {
     if (!(field in FIELDS))

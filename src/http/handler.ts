@@ -5,7 +5,7 @@ import type { OperationSecurity } from '../generated/security.js';
 import type { Logger } from '../log.js';
 
 /**
- * Tells handlers the types of what the service provides. `src/service.ts` adds `start` and `security`, its own functions:
+ * Gives handlers the types of the service's resources and principals. `src/service.ts` adds its functions `start` and `security`:
  *
  *     declare module './http/handler.js' {
  *       interface Provided {
@@ -17,12 +17,12 @@ import type { Logger } from '../log.js';
 // oxlint-disable-next-line typescript/no-empty-interface
 export interface Provided {}
 
-/** What `start` of the service resolves with. */
+/** The type of the value that the service's `start` resolves with. */
 export type Resources = Provided extends { start: (...tools: never) => infer Started }
   ? Awaited<Started>
   : undefined;
 
-/** What the check of a scheme gives where it lets a request in. */
+/** The type of the principal that a scheme's check gives. */
 type PrincipalOf<Scheme> = Provided extends { security: infer Checks }
   ? Scheme extends keyof Checks
     ? Checks[Scheme] extends (...args: never) => infer Principal
@@ -31,7 +31,7 @@ type PrincipalOf<Scheme> = Provided extends { security: infer Checks }
     : unknown
   : unknown;
 
-/** Of one alternative of an operation's security: by scheme where it has several, nothing where it has none. */
+/** The type of the principal of one alternative: an object by scheme where it has several schemes, `undefined` where it has none. */
 type PrincipalOfAll<Schemes> = Schemes extends readonly [infer Scheme]
   ? PrincipalOf<Scheme>
   : Schemes extends readonly []
@@ -43,27 +43,27 @@ type PrincipalOfAll<Schemes> = Schemes extends readonly [infer Scheme]
 /** The operation of a request. */
 export interface CalledOperation {
   readonly id: string;
-  /** In upper case. */
+  /** The HTTP method in upper case. */
   readonly method: string;
   /** The path template. */
   readonly path: string;
 }
 
-/** Koa's context, with what the service provides. */
+/** Koa's context, with the fields that the service adds. */
 export type ServiceContext = Context & {
-  /** What `start` of the service resolved with. */
+  /** The value that the service's `start` resolved with. */
   readonly resources: Resources;
   /** A logger whose lines have the ids of the request and of its trace. */
   readonly log: Logger;
-  /** Known behind the routing: in `afterRouting`, in security functions and in handlers. */
+  /** The operation of the request. It is set in `afterRouting`, in security functions and in handlers. */
   readonly operation: CalledOperation;
-  /** Who the request is of; see `principal` of a handler's request. */
+  /** The sender of the request; see `principal` of a handler's request. */
   readonly principal: unknown;
-  /** Is aborted when this process begins to drain: an open event stream should end then. */
+  /** A signal that aborts when this process begins to drain: an open event stream should end then. */
   readonly draining: AbortSignal;
 };
 
-/** The declared parameters and the body, validated and converted, and who the request is of. */
+/** The declared parameters and the body, validated and converted, and the principal of the request. */
 type Request<Id extends keyof Operations> = Omit<Operations[Id], 'response'> & {
   readonly principal: Id extends keyof OperationSecurity ? PrincipalOfAll<OperationSecurity[Id]> : undefined;
 };
@@ -72,15 +72,15 @@ type Request<Id extends keyof Operations> = Omit<Operations[Id], 'response'> & {
 type Reply<Operation> = Operation extends { response: infer Body } ? Body | Readable | Buffer : never;
 
 /**
- * Handles one operation of the API description. What it returns is the body; the status is the first success that
- * the description declares unless the handler sets `ctx.status`. It throws a Problem for what the client did wrong.
+ * Handles one operation of the API description. Its result is the body. The status is the first success that the description
+ * declares, unless the handler sets `ctx.status`. It throws a Problem for a mistake of the client.
  */
 export type Handler<Id extends keyof Operations> = (
   request: Request<Id>,
   ctx: ServiceContext,
 ) => Reply<Operations[Id]> | Promise<Reply<Operations[Id]>>;
 
-/** A handler of any operation. Whether it is the one for its operation is checked where it is written. */
+/** A handler of any operation. The compiler checks it against its own operation in its own file. */
 export type AnyHandler = (request: never, ctx: ServiceContext) => unknown;
 
 /** Handlers by operationId. */

@@ -12,11 +12,11 @@ interface ProblemOptions {
   readonly errors?: readonly Fault[];
   /** Further headers of the answer, such as `Allow`. */
   readonly headers?: Headers;
-  /** For the log. */
+  /** The error behind the problem, for the log. */
   readonly cause?: unknown;
 }
 
-/** What the client is to be told (RFC 9457), with a status from 400 to 599. */
+/** An error whose text is for the client (RFC 9457), with a status from 400 to 599. */
 export class Problem extends Error {
   override readonly name = 'Problem';
   readonly errors: readonly Fault[] | undefined;
@@ -27,7 +27,7 @@ export class Problem extends Error {
     readonly detail: string,
     { errors, headers = {}, cause }: ProblemOptions = {},
   ) {
-    // Nobody reads the stack of what the client did wrong, and to take it costs as much as half of a 404.
+    // Nobody reads the stack of a client's mistake, and taking it costs half as much as a whole 404.
     const { stackTraceLimit } = Error;
     if (status < 500) Error.stackTraceLimit = 0;
     super(detail, cause === undefined ? undefined : { cause });
@@ -37,14 +37,14 @@ export class Problem extends Error {
   }
 }
 
-/** How Node calls it when the other side of a connection has gone. */
+/** Node's error codes for a connection whose other side has gone. */
 const GONE = new Set<unknown>(['ECONNRESET', 'EPIPE', 'ECONNABORTED', 'ERR_STREAM_PREMATURE_CLOSE']);
 
 const INTERNAL = 'The service failed. Its log has more under this request id.';
 
 /**
- * Makes a function that answers whatever is thrown as `application/problem+json`: a bug, which is all that has no status, as a
- * bare 500 whose cause is in the log. It never throws itself.
+ * Makes a function that answers a thrown error as `application/problem+json`. An error without a status is a bug: the client gets a
+ * bare 500, and the log has the cause. The function never throws.
  */
 export function failure(): (ctx: Context, thrown: unknown) => void {
   const failed = new WeakSet<Context>();
@@ -60,7 +60,7 @@ export function failure(): (ctx: Context, thrown: unknown) => void {
     }
     const problem = asProblem(thrown);
     if (!problem || problem.status >= 500) report(ctx, thrown);
-    // Half an answer can't be taken back; the client must not take it for a whole one.
+    // Half an answer can't be taken back. The connection is cut, or the client would take it for a whole one.
     if (res.headersSent) res.destroy();
     if (res.headersSent || !open) return;
     const answer = problem ?? new Problem(500, INTERNAL, { headers: headersOf(thrown) });
@@ -74,7 +74,7 @@ export function failure(): (ctx: Context, thrown: unknown) => void {
   };
 }
 
-/** What can't be read (a Proxy, a getter that throws) must not keep the answer from the client. */
+/** Logs a thrown error. One that can't be read (a Proxy, a getter that throws) must not keep the client from its answer. */
 function report(ctx: Context, thrown: unknown): void {
   try {
     const err = isNativeError(thrown) ? thrown : new Error(`Thrown, but no error: ${inspect(thrown)}`);
@@ -88,7 +88,7 @@ function logOf(ctx: Context): Logger {
   return ctx['log'] as Logger; // every app provides one
 }
 
-/** They describe the answer that failed, and no problem. */
+/** Headers that are removed from a problem: they describe the answer that failed. */
 const OF_CONTENT = [
   'Accept-Ranges',
   'Content-Disposition',
@@ -101,7 +101,7 @@ const OF_CONTENT = [
   'Transfer-Encoding',
 ];
 
-/** Answers with a problem; a 5xx with the request id of the answer, for who reads the log. */
+/** Answers with a problem. A 5xx has the request id, under which the log has more. */
 export function sendProblem(res: ServerResponse, { status, detail, errors, headers }: Problem): void {
   const requestId = status >= 500 ? res.getHeader('X-Request-Id') : undefined;
   const body = problemJson({ status, detail, errors, requestId: requestId?.toString() });
@@ -114,8 +114,8 @@ export function sendProblem(res: ServerResponse, { status, detail, errors, heade
 }
 
 /**
- * The problem that an error is, as Koa has it: one that brings a status has that, and tells the client its message where it says
- * so by `expose`. `undefined` for a bug.
+ * Returns an error as a problem, by the rules of Koa: an error with a status keeps it, and its message is told to the client only
+ * where its `expose` is true. `undefined` for a bug.
  */
 export function asProblem(thrown: unknown): Problem | undefined {
   const isProblem = isNativeError(thrown) && thrown instanceof Problem;
@@ -128,13 +128,13 @@ export function asProblem(thrown: unknown): Problem | undefined {
   return new Problem(status, detail, { headers: headersOf(thrown) });
 }
 
-/** Headers that a middleware, such as @koa/cors, has put on an error for its answer. */
+/** Returns the headers that a middleware, such as @koa/cors, has put on an error for its answer. */
 function headersOf(thrown: unknown): Headers {
   const headers = fieldOf(thrown, 'headers');
   return typeof headers === 'object' && headers !== null ? (headers as Headers) : {}; // checked when they are set
 }
 
-/** A field of an error; of anything else, and of one that throws when it is read, there is none. */
+/** Returns a field of an error; `undefined` where the value is no error, or where reading the field throws. */
 function fieldOf(thrown: unknown, name: string): unknown {
   try {
     return isNativeError(thrown) && name in thrown

@@ -5,15 +5,15 @@ import { METRICS_SCHEME } from './own-operations/metrics-token.js';
 import { Problem } from './problem.js';
 import { queryOf } from './parameters/request-target.js';
 
-/** What a client brings for http basic (RFC 7617). */
+/** Credentials of http basic (RFC 7617). */
 export interface BasicCredentials {
   readonly username: string;
   readonly password: string;
 }
 
 /**
- * Says who the credentials are of: the principal, which handlers get; `undefined` is a 401. A Problem that it throws is the
- * answer, such as a 403; anything else that it throws is a 500.
+ * Returns the principal, who has these credentials and whom handlers get; `undefined` is a 401. A Problem that it throws is the
+ * answer, such as a 403; any other error is a 500.
  * @param required the scopes that the operation requires of this scheme
  */
 export type SecurityCheck<Credentials = string | BasicCredentials> = (
@@ -22,19 +22,19 @@ export type SecurityCheck<Credentials = string | BasicCredentials> = (
   required: { readonly scopes: readonly string[] },
 ) => unknown;
 
-/** By the name of the scheme. What credentials a scheme brings follows from its declaration. */
+/** Checks by the name of their scheme. The declaration of a scheme decides on the type of its credentials. */
 export type SecurityChecks = Readonly<Record<string, SecurityCheck<never>>>;
 
 /**
- * Makes a function that lets a request in, or throws a 401 with a challenge for each scheme that would do. It gives the principal:
- * what the check of the scheme gave, an object of these by scheme where several are required together, `undefined` for an
- * anonymous request. `undefined` where there is nothing to check.
+ * Makes a function that lets a request in, or throws a 401 with a challenge for each accepted scheme. It resolves with the
+ * principal that the scheme's check gave, with an object of principals by scheme where several schemes are required together, or
+ * with `undefined` for an anonymous request. There is no function (`undefined`) where everybody is let in.
  */
 export function gatekeeper(
   alternatives: Alternatives,
   checks: SecurityChecks,
 ): ((ctx: Context) => Promise<unknown>) | undefined {
-  // Who can be anybody is let in last: somebody with credentials is to be known.
+  // The anonymous alternative is tried last: tried first, it would hide the principal of a request with credentials.
   const known = alternatives.filter((requirements) => requirements.length > 0);
   if (known.length === 0) return undefined;
   const anonymous = known.length < alternatives.length;
@@ -51,7 +51,7 @@ export function gatekeeper(
   };
 }
 
-/** `undefined` where one of the requirements is not met. */
+/** Returns the principals by scheme; `undefined` where one of the requirements is not met. */
 async function principalsOf(
   ctx: Context,
   requirements: readonly Requirement[],
@@ -97,7 +97,7 @@ function authorizationOf(header: string, scheme: string): string | BasicCredenti
   return header;
 }
 
-/** RFC 7617 section 2: a user name has no colon, a password can. */
+/** Splits at the first colon: a user name has none, a password can (RFC 7617 section 2). `undefined` if there is none. */
 function basicCredentials(encoded: string): BasicCredentials | undefined {
   const decoded = Buffer.from(encoded, 'base64').toString();
   const colon = decoded.indexOf(':');
@@ -105,7 +105,7 @@ function basicCredentials(encoded: string): BasicCredentials | undefined {
   return { username: decoded.slice(0, colon), password: decoded.slice(colon + 1) };
 }
 
-/** A challenge of `WWW-Authenticate` (RFC 9110 section 11.6.1). */
+/** Writes a challenge of `WWW-Authenticate` (RFC 9110 section 11.6.1). */
 function challengeOf({ scheme, scopes }: Requirement): string {
   const { in: location, field, name } = scheme;
   const realm = `realm=${quoted(name === METRICS_SCHEME ? 'metrics' : name)}`;
@@ -115,7 +115,7 @@ function challengeOf({ scheme, scopes }: Requirement): string {
   return `${field[0]?.toUpperCase()}${field.slice(1)} ${realm}${scope}`;
 }
 
-/** A quoted-string; what can't be in a header is left out. */
+/** Writes a quoted-string, without the characters that can't be in a header. */
 function quoted(text: string): string {
   return `"${text.replaceAll(/[^\x20-\x7e]/g, '').replaceAll(/["\\]/g, '\\$&')}"`;
 }

@@ -11,50 +11,50 @@ import { loadContract } from './routing/contract.js';
 import { checkService, type Service, ServiceError } from './define-service.js';
 import { type Findings, readiness } from './own-operations/readiness.js';
 
-/** The part of the time for a drain that is kept for `stop`. */
+/** The share of a drain's time that is kept for `stop`. */
 const STOP_SHARE = 1 / 8;
 
-/** The process that a service is started in. */
+/** The process in which a service is started. */
 export interface Host {
   readonly config: Config;
   readonly log: Logger;
   readonly metrics: RequestMetrics;
   /** Makes the whole exposition. */
   readonly gather: (format: Format) => Promise<Buffer>;
-  /** The workers, or instances, as JSON. Where it is left out there is no status page. */
+  /** Gives the workers, or instances, as JSON. Without it there is no status page. */
   readonly workers?: () => Promise<Buffer>;
-  /** Does this process want work? */
+  /** Tells whether this process accepts work. */
   readonly accepting: () => boolean;
 }
 
-/** What answers requests, whatever server they come from. */
+/** The app, and the listener for a server of any kind. */
 export interface Served {
   readonly app: Koa;
   readonly listener: RequestListener;
 }
 
-/** A service in this process. */
+/** A service that runs in this process. */
 export interface StartedService extends Served {
   /**
-   * Tells handlers that this process drains, drains its server and ends what the service has started, all within the timeout.
+   * Tells handlers that this process drains, drains its server, and ends the service's resources, all within the timeout.
    * Never rejects.
    */
   end(server: Server, options: DrainOptions): Promise<void>;
-  /** Ends what the service has started, where no server is ours to drain. Never rejects. */
+  /** Ends the service's resources, where there is no server of ours to drain. Never rejects. */
   stop(timeoutMs: number): Promise<void>;
 }
 
-/** Starts a service, or anything else that is served, in a process. Throws what says why it can't be. */
+/** Starts a service or an app in a process. Throws an error that says why it can't. */
 export type Start = (host: Host) => Promise<StartedService>;
 
-/** What an app of this process is made with. */
+/** The resources, drain signal and checks that an app is made with. */
 export interface Made {
   readonly provided: { readonly resources: unknown; readonly draining: AbortSignal };
   readonly readiness: () => Promise<Findings>;
 }
 
 /**
- * Starts a service in this process: its resources first, then what serves it.
+ * Starts a service in this process: its resources first, then its app.
  * Throws ServiceError or ContractError, whose message is for the person who wrote the service.
  */
 export function startService(service: Service, host: Host): Promise<StartedService> {
@@ -74,13 +74,13 @@ export function startService(service: Service, host: Host): Promise<StartedServi
   );
 }
 
-/** What an app answers with. */
+/** Makes the listener of an app. */
 export function served(app: Koa): Served {
   const handle = app.callback();
   return { app, listener: (req, res) => void handle(req, res) };
 }
 
-/** Starts what an app needs, makes it, and ends what was started. Throws ServiceError where `start` fails. */
+/** Starts the resources of an app, and makes the app. The result can end both. Throws ServiceError where `start` fails. */
 export async function startWith(
   service: Pick<Service, 'start' | 'ready' | 'stop'>,
   host: Host,
@@ -108,7 +108,7 @@ export async function startWith(
     end: async (server, options) => {
       draining.abort();
       const end = performance.now() + options.timeoutMs;
-      // What is to be stopped is left the time for it, however long the last answers take.
+      // Part of the time is kept for `stop`: slow last answers would use up all of it.
       const drainMs = service.stop ? options.timeoutMs * (1 - STOP_SHARE) : options.timeoutMs;
       await server.drain({ ...options, timeoutMs: drainMs });
       await stop(Math.max(end - performance.now(), options.timeoutMs * STOP_SHARE));

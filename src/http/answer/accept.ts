@@ -1,4 +1,4 @@
-/** One of what a client accepts (RFC 9110, section 12.5): `type` in lower case, without spaces. */
+/** One element of an `Accept` header (RFC 9110, section 12.5): `type` in lower case, without spaces. */
 interface Range {
   readonly type: string;
   readonly parameters: ReadonlyMap<string, string>;
@@ -6,21 +6,21 @@ interface Range {
   readonly weight: number;
 }
 
-/** What can be answered with: a media type and the parameters that tell it from others of that type. */
+/** A possible answer: its media type, and the parameters that tell it from others of that type. */
 export interface Offer<T> {
   readonly value: T;
   readonly type: string;
   readonly parameters: Readonly<Record<string, string>>;
 }
 
-/** Parameters that say how, not what: they are taken as they come. */
+/** Parameters that do not choose between offers, and are ignored. */
 const IGNORED = new Set(['charset', 'escaping']);
 
 const TOKEN = /^[!#$%&'*+.^`|~\w-]+$/;
 
 /**
- * The offer that `Accept` prefers; of those that it likes equally, the first one. Where it likes none of them, or is missing, the
- * first one too: a client that gets a type it did not ask for sees more than one that gets 406.
+ * Returns the offer that `Accept` prefers. The first one wins a tie, and also where `Accept` allows none of them or is missing: a
+ * client can do more with a type that it did not ask for than with a 406.
  */
 export function preferred<T>(accept: string | undefined, offers: readonly [Offer<T>, ...Offer<T>[]]): T {
   const ranges = parseRanges(accept ?? '');
@@ -29,7 +29,7 @@ export function preferred<T>(accept: string | undefined, offers: readonly [Offer
   return best.value;
 }
 
-/** Whether `Accept-Encoding` has gzip, by name or as one of all. */
+/** Tells whether `Accept-Encoding` allows gzip, by name or by `*`. */
 export function acceptsGzip(acceptEncoding: string | undefined): boolean {
   const codings = parseRanges(acceptEncoding ?? '');
   const coding =
@@ -38,7 +38,7 @@ export function acceptsGzip(acceptEncoding: string | undefined): boolean {
   return (coding?.weight ?? 0) > 0;
 }
 
-/** The weight of the most specific range that the offer is in. */
+/** Returns the weight of the most specific range that holds the offer. */
 function weightOf<T>(offer: Offer<T>, ranges: readonly Range[]): number {
   let precision = -1;
   let weight = 0;
@@ -51,7 +51,7 @@ function weightOf<T>(offer: Offer<T>, ranges: readonly Range[]): number {
   return weight;
 }
 
-/** How closely a range describes an offer: 0 for any type, 1 for its main type, 2 for the type, more with parameters; -1 if not at all. */
+/** Returns how closely a range describes an offer: 0 for any type, 1 for its main type, 2 for the type, more with parameters; -1 if not at all. */
 function precisionOf<T>({ type, parameters }: Offer<T>, range: Range): number {
   if (range.type === '*/*') return 0;
   if (range.type === `${type.split('/')[0]}/*`) return 1;
@@ -77,12 +77,12 @@ function parseRanges(header: string): Range[] {
   });
 }
 
-/** At most three digits after the point (RFC 9110, section 12.4.2); undefined for anything else. */
+/** Parses a weight with at most three digits after the point (RFC 9110, section 12.4.2); undefined for anything else. */
 function weightIn(q = '1'): number | undefined {
   return /^(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$/.test(q) ? Number(q) : undefined;
 }
 
-/** The parts between separators that do not stand in a quoted string, trimmed. */
+/** Splits a text at separators outside quoted strings, and trims the parts. */
 function split(text: string, separator: ',' | ';'): string[] {
   const pattern = separator === ',' ? /(?:[^",]|"(?:[^"\\]|\\.)*"?)+/g : /(?:[^";]|"(?:[^"\\]|\\.)*"?)+/g;
   return (text.match(pattern) ?? []).map((part) => part.trim());

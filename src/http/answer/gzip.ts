@@ -3,16 +3,16 @@ import { gzip } from 'node:zlib';
 
 const compress = promisify(gzip);
 
-/** What is shorter fits into a packet as it is. */
+/** Bytes below which nothing is compressed: so few fit into one packet as they are. */
 const LEAST_BYTES = 1024;
 
-/** Expositions are long, repetitive, and sent once: a higher level takes three times as long, and saves little more. */
+/** The level for expositions, which are long, repetitive and sent once: a higher one takes three times as long, and saves little more. */
 const FAST = 1;
 
-/** Those who share bytes share their compression. */
+/** Compressed bytes by their original: answers with the same bytes share one compression. */
 const known = new WeakMap<Uint8Array, Promise<Buffer>>();
 
-/** The bytes compressed by another thread than this one; undefined where that is not worth it. */
+/** Compresses bytes in another thread; undefined where they are too few. */
 export function gzipped(bytes: Uint8Array, level = FAST): Promise<Buffer> | undefined {
   if (bytes.length < LEAST_BYTES) return undefined;
   let compressed = known.get(bytes);

@@ -4,10 +4,10 @@ import { isJson } from '../../openapi/media-type.js';
 import type { Operation } from '../../openapi/operation.js';
 import { typeInRange, withCharset } from './answer-type.js';
 
-/** Makes what a handler returned the answer in `ctx`, as a Koa middleware would have set it. */
+/** Sets a handler's result as the answer in `ctx`, as a Koa middleware would have done. */
 type Reply = (ctx: Context, value: unknown) => void;
 
-/** Throws an error if the handler gave no answer. */
+/** Makes the Reply of an operation. It throws an error if the handler gave no answer. */
 export function replier({ id, success: { status, type } }: Pick<Operation, 'id' | 'success'>): Reply {
   const json = type !== undefined && isJson(type);
   const range = type !== undefined && type.includes('*') ? type : undefined;
@@ -24,15 +24,15 @@ export function replier({ id, success: { status, type } }: Pick<Operation, 'id' 
     if (typeIsOurs) res.setHeader('Content-Type', header);
     else if (range !== undefined && !res.hasHeader('Content-Type')) setTypeOf(ctx, id, range, value);
     if (json && typeIsOurs && isPlainData(value) && ctx.body === undefined) return setPlainBody(ctx, value);
-    // What fails before it is sent is a 500, when it is sent.
+    // A stream can fail before it is sent, and its error would end the process. When it is sent, it becomes a 500.
     if (value instanceof Stream) value.on('error', () => {});
-    // To Koa these are text that is written already, and nothing.
+    // Koa would take a string for JSON that is already encoded, and null for no body.
     const isEncodedHere = (typeof value === 'string' || value === null) && isJson(ctx.response.type);
     ctx.body = isEncodedHere ? JSON.stringify(value) : value;
   };
 }
 
-/** A range is no type: what goes out is what the value is, where that is in the range. */
+/** Sets the Content-Type of the value, since the declared one is a range. Throws where the value's type is not in the range. */
 function setTypeOf(ctx: Context, id: string, range: string, value: unknown): void {
   const type = typeInRange(range, value);
   if (type === undefined)
@@ -40,21 +40,21 @@ function setTypeOf(ctx: Context, id: string, range: string, value: unknown): voi
   ctx.res.setHeader('Content-Type', type);
 }
 
-/** Of a class of its own it could be a stream, for one. */
+/** Tells whether a value is an array or a plain object. An object of a class could be a stream. */
 export function isPlainData(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
   return Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype;
 }
 
 /**
- * Does what is left of Koa's setter, a twentieth of a small request, for plain data that is the first body and has its type: the
- * setter looks for eight other kinds of body, for a length to remove, and at the type.
+ * Sets a body of plain data whose type is set and which is the first. Koa's setter takes a twentieth of a small request: it also
+ * checks for eight other kinds of body, for a length to remove, and for the type.
  */
 function setPlainBody(ctx: Context, value: unknown): void {
   (ctx.response as unknown as { _body: unknown })._body = value; // Koa's types leave it out
 }
 
-/** Without this Koa would send the name of the status as text. */
+/** Sets an empty body and keeps the status: without this Koa would send the name of the status as text. */
 function empty(ctx: Context): void {
   const { status } = ctx;
   ctx.body = null; // which makes it a 204

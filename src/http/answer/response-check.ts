@@ -9,13 +9,13 @@ import { jsonValue } from './json-value.js';
 import { asProblem } from '../problem.js';
 import { isStream } from './respond.js';
 
-/** How often a contradiction of an operation is logged where answers are served all the same. */
+/** Milliseconds between two reports of an operation's contradictions, where answers are served all the same. */
 const REPORT_EVERY_MS = 60_000;
 
 export interface ResponseCheck {
-  /** Of what a handler returned, which has become the answer in `ctx`. */
+  /** Checks a handler's result, which has become the answer in `ctx`. */
   answer(ctx: Context, value: unknown): void;
-  /** Of what it threw: a problem is an answer too. */
+  /** Checks an error that a handler threw: a problem is an answer too. */
   thrown(thrown: unknown): void;
 }
 
@@ -35,7 +35,7 @@ export function responseCheck(
   return {
     answer(ctx, value) {
       const { statusCode } = ctx.res;
-      // What a handler that is still to be written says of itself.
+      // A generated handler answers 501 until it is written, which no description declares.
       if (statusCode === 501) return;
       const response = find(responses, statusCode);
       check(statusCode, response ? disagreement(response, ctx, value) : UNDECLARED);
@@ -66,7 +66,7 @@ function reporter(log: Logger): (contradiction: string) => void {
 
 function find(declared: DeclaredResponses, status: number): DeclaredResponse | undefined {
   const found = declared.get(String(status)) ?? declared.get(`${String(status)[0]}XX`);
-  // A description need not say what is answered.
+  // An operation without declared responses may answer anything.
   return found ?? declared.get('default') ?? (declared.size === 0 ? ANYTHING : undefined);
 }
 
@@ -76,7 +76,7 @@ function disagreement(response: DeclaredResponse, ctx: Context, value: unknown):
   const missing = response.headers.find((name) => !ctx.res.hasHeader(name));
   if (missing) return `without the header ${missing}`;
   const isEmpty = ctx.body === null || ctx.body === undefined;
-  // Koa's redirect brings a note for people.
+  // Koa's redirect has a short text for people, which no description declares.
   if (response.contents.size === 0)
     return isEmpty || ctx.status >= 300 ? undefined : 'its description has no content for it';
   const { type } = ctx.response;
@@ -90,7 +90,7 @@ function validatorFor({ contents }: DeclaredResponse, type: string): Validator |
   return contents.get(type) ?? findByType(contents, parseMediaType(type)?.essence ?? '');
 }
 
-/** The value that the client will read out of the body. Only what a handler has encoded itself is parsed. */
+/** Returns the value that the client will read from the body. Only a body that the handler has encoded itself is parsed. */
 function valueOf(ctx: Context, returned: unknown): unknown {
   const body: unknown = returned ?? ctx.body;
   const json = isJson(ctx.response.type);

@@ -1,11 +1,11 @@
 import { Problem } from '../problem.js';
 
-/** What is wrong with the bytes of a body. It is no answer of the handler, which only was the one who read them. */
+/** A problem with the bytes of a body. It is thrown while a handler reads them, and is still not the handler's answer. */
 export class BodyProblem extends Problem {}
 
 /**
- * The 413 for a body above its limit. The rest of it is not read: if it were not closed, the connection's next request would be
- * looked for in it.
+ * Makes the 413 for a body above its limit. It closes the connection: the rest of the body is not read, and would be taken for the
+ * connection's next request.
  */
 export function tooLarge(limit: number): BodyProblem {
   return new BodyProblem(413, `The body is too large: it may have ${limit} bytes.`, {

@@ -4,12 +4,12 @@ import { malformed } from './json-body.js';
 import { readPlainBody } from './plain-body.js';
 import { tooLarge, unreadable } from './body-problem.js';
 
-/** As a string with a character for each byte: koa-bodyparser would put U+FFFD in place of what is not UTF-8. */
+/** Reads a body as a string with a character for each byte: koa-bodyparser would replace bytes that are not UTF-8 by U+FFFD. */
 const BYTES = { encoding: 'binary' };
 
 /**
- * Makes the reader of bodies of these types that are text as a whole, `undefined` if there is none. It throws a 413 for what is too
- * large, after decompression, and a 400 for what is broken or not UTF-8.
+ * Makes the reader of text bodies of these types. It gives `undefined` for an empty body, and throws a 413 for one that is too large
+ * after decompression, and a 400 for one that is broken or not UTF-8.
  */
 export function textReader(
   types: readonly string[],
@@ -24,7 +24,7 @@ export function textReader(
   };
 }
 
-/** Loaded when the first body needs it: with what it brings along it takes a sixth of a cold start, and few bodies do. */
+/** Loads koa-bodyparser when the first body needs it: with its dependencies it takes a sixth of a cold start, and few bodies need it. */
 function bodyParser(types: readonly string[], limit: number): Middleware {
   const create = require('koa-bodyparser') as typeof import('koa-bodyparser');
   return create({
@@ -40,14 +40,14 @@ function bodyParser(types: readonly string[], limit: number): Middleware {
 
 const done: Next = () => Promise.resolve();
 
-/** Nothing of it is to be inflated, and it can't be longer than it says. */
+/** Tells whether a body has a known length and is not compressed, so that it can be read without a parser. */
 function isPlain({ req: { headers } }: Context): boolean {
   return (
     headers['content-length'] !== undefined && (headers['content-encoding'] ?? 'identity') === 'identity'
   );
 }
 
-/** What koa-bodyparser throws has a status where the client is to blame, and none where it could not inflate. */
+/** Turns an error of koa-bodyparser into a problem. One that could not inflate a body has no status, and would be a 500. */
 function readProblem(error: Error & { status?: number; type?: string }, limit: number): Error {
   if (error.status === 413) return tooLarge(limit);
   if (error.type === 'request.aborted') return error;

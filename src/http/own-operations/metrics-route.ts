@@ -15,17 +15,17 @@ import { protectStatusPage, type createStatusPage, type StatusFile } from './sta
 interface ScrapeOptions {
   /** Makes the whole exposition. */
   readonly gather: (format: Format) => Promise<Buffer>;
-  /** Where it is set, a scrape must bring it as a bearer token (RFC 6750 section 2.1). */
+  /** The bearer token that a scrape must send (RFC 6750 section 2.1); `undefined` where none is required. */
   readonly token: string | undefined;
 }
 
-/** What a scrape is answered with. */
+/** Body and headers of the answer to a scrape. */
 interface Scraped {
   readonly bytes: Buffer;
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** Text first: it is for whoever has no preference. */
+/** The formats on offer. Text is first: a scraper without a preference gets it. */
 const OFFERS: readonly [Offer<Format>, Offer<Format>] = [
   { value: 'text', type: 'text/plain', parameters: { version: '0.0.4' } },
   {
@@ -37,7 +37,7 @@ const OFFERS: readonly [Offer<Format>, Offer<Format>] = [
 
 const CONTENT_TYPES: Readonly<Record<Format, string>> = { text: CONTENT_TYPE, protobuf: PROTOBUF_TYPE };
 
-/** The handler of `/metrics` on the service's own port. Who may scrape has been checked before. */
+/** Makes the handler of `/metrics` on the service's own port. The token has been checked before it is called. */
 export function createMetricsHandler({ gather }: Pick<ScrapeOptions, 'gather'>) {
   const scrape = createScrape({ gather, token: undefined });
   return async (_request: unknown, ctx: Context): Promise<Buffer> => {
@@ -53,11 +53,11 @@ export function createMetricsHandler({ gather }: Pick<ScrapeOptions, 'gather'>) 
 
 interface ListenerOptions extends ScrapeOptions {
   readonly log: Logger;
-  /** Where the status page is not switched off. */
+  /** The status page; `undefined` where it is switched off. */
   readonly statusPage?: ReturnType<typeof createStatusPage> | undefined;
 }
 
-/** A server's listener that has nothing but `/metrics` and the status page, for a port of its own (`METRICS_PORT`). */
+/** Makes the listener of a port that has only `/metrics` and the status page (`METRICS_PORT`). */
 export function createMetricsListener({ log, statusPage, ...options }: ListenerOptions): RequestListener {
   const scrape = createScrape(options);
   return (req, res) => {

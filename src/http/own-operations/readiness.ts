@@ -1,12 +1,12 @@
 import type { Logger } from '../../log.js';
 
-/** How long a check may take, and how long what it found is kept. */
+/** Milliseconds that a check may take, and that its result is kept. */
 const DEADLINE_MS = 2_000;
 const KEPT_MS = 1_000;
 
 type Checks = Readonly<Record<string, () => unknown>>;
 
-/** What the checks of a service have found, by their names. */
+/** Results of a service's checks, by their names. */
 export type Findings = Readonly<Record<string, 'ok' | 'failing'>>;
 
 /** Makes a function that runs all checks together, unless it did so within the last second. It does not reject. */
@@ -20,7 +20,7 @@ export function readiness(checks: Checks, log: Logger): () => Promise<Findings> 
     );
     const failures = found.filter(([, failure]) => failure !== undefined);
     const names = failures.map(([name]) => name).join(', ');
-    // Once when it changes, and not with every question.
+    // A line is logged when the failing checks change: with every probe, it would fill the log.
     if (names !== failing && names !== '')
       log.warn({ failures: Object.fromEntries(failures) }, 'Not ready: a check of the service fails');
     if (names !== failing && names === '') log.info('Ready again: no check of the service fails');

@@ -8,7 +8,7 @@ import { type Objective, readObjectives } from '../../openapi/objectives.js';
 import { statusHandlers } from './status-page.js';
 import type { Findings } from './readiness.js';
 
-/** The operations that the service handles itself, by operationId, and where they are unless the description says so. */
+/** The operations that the service handles itself, by operationId, with the paths that they have unless the description has others. */
 export const SERVICE_OPERATIONS = {
   metrics: '/metrics',
   status: '/status',
@@ -21,7 +21,7 @@ export const SERVICE_OPERATIONS = {
   openapiYaml: '/openapi.yaml',
 } as const;
 
-/** By these others judge the service: they are served however much there is to do. */
+/** Operations that are served under overload, too: without them an overloaded service would look dead. */
 export const ESSENTIAL: ReadonlySet<string> = new Set([
   'metrics',
   'status',
@@ -37,15 +37,15 @@ export interface ServiceDeps {
   readonly contract: Described;
   /** Makes the whole exposition. */
   readonly gather: (format: Format) => Promise<Buffer>;
-  /** The workers, or instances, as JSON. Where it is left out there is no status page. */
+  /** Gives the workers, or instances, as JSON. Without it there is no status page. */
   readonly workers?: () => Promise<Buffer>;
-  /** Does this process want work? */
+  /** Tells whether this process accepts work. */
   readonly accepting: () => boolean;
   /** Runs the checks of the service. */
   readonly readiness: () => Promise<Findings>;
 }
 
-/** Their handlers, without those of what the configuration switches off. */
+/** Returns the handlers of own operations that the configuration does not switch off. */
 export function serviceHandlers(deps: ServiceDeps): Partial<Record<ServiceOperation, AnyHandler>> {
   const { config, contract, gather, workers } = deps;
   const objectives = () => objectivesOf(contract.document, config.metricsBuckets);
@@ -62,7 +62,7 @@ export function serviceHandlers(deps: ServiceDeps): Partial<Record<ServiceOperat
   };
 }
 
-/** Those of a description that states them badly are left to `npm run observability`, which says what is wrong. */
+/** Reads the objectives of a description; none if they have mistakes, which `npm run observability` reports. */
 function objectivesOf(document: unknown, buckets: readonly number[]): readonly Objective[] {
   try {
     return readObjectives(document, buckets);

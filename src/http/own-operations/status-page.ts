@@ -13,7 +13,7 @@ export interface StatusPageOptions {
   readonly token: string | undefined;
   /** Makes the whole exposition. */
   readonly gather: (format: Format) => Promise<Buffer>;
-  /** What `koa-cluster-metrics status --json` shows. */
+  /** Gives the workers as `koa-cluster-metrics status --json` shows them. */
   readonly workers: () => Promise<Buffer>;
   readonly objectives: () => readonly Objective[];
 }
@@ -26,7 +26,7 @@ export interface StatusFile {
 const UPLOT = join(dirname(require.resolve('uplot/package.json')), 'dist');
 const OWN = join(__dirname, 'status');
 
-/** The names are listed here, so that no other file can be asked for. */
+/** The files of the page, by name: no other file can be asked for. */
 const FILES: Readonly<Record<string, readonly [folder: string, type: string]>> = {
   'status.html': [OWN, 'text/html; charset=utf-8'],
   'status.css': [OWN, 'text/css; charset=utf-8'],
@@ -40,8 +40,8 @@ const JSON_TYPE = 'application/json';
 const CHALLENGE = { 'WWW-Authenticate': 'Basic realm="status", charset="UTF-8"' };
 
 /**
- * Makes a function that gives a file of the page: `status.html`, what that loads, and what it asks for again and again. All of it is in the
- * package, and the page draws itself from the metrics: where nobody looks it costs nothing.
+ * Makes a function that gives a file of the page: `status.html`, the files that it loads, and the data that it asks for again and
+ * again. All files are in the package. The page draws itself from the metrics: while nobody looks at it, it costs nothing.
  * @throws Problem 401 without the token, 404 for any other name
  */
 export function createStatusPage({ token, gather, workers, objectives }: StatusPageOptions) {
@@ -64,7 +64,7 @@ function fresh(type: string, content: Buffer): StatusFile {
   return { content, headers: { 'Content-Type': type, 'Cache-Control': 'no-store' } };
 }
 
-/** As a bearer (RFC 6750 section 2.1), or as the password of any user (RFC 7617), which a browser can ask for. */
+/** Returns the token of a bearer (RFC 6750 section 2.1), or the password of any user (RFC 7617), for which a browser can ask. */
 function tokenIn(authorization = ''): string {
   const [, scheme = '', credentials = ''] = /^(bearer|basic) +(.*)$/i.exec(authorization) ?? [];
   if (scheme.toLowerCase() === 'bearer') return credentials;
@@ -87,7 +87,7 @@ export const protectStatusPage = helmet({
       frameAncestors: ["'none'"],
     },
   },
-  // Whether the site has TLS is for who terminates it to say.
+  // The proxy that terminates TLS sets this header: here it would force TLS on a site that has none.
   strictTransportSecurity: false,
 });
 
@@ -95,7 +95,7 @@ export const protectStatusPage = helmet({
 export function statusHandlers(options: StatusPageOptions) {
   const file = createStatusPage(options);
   const answer = async (name: string, ctx: Context): Promise<Buffer> => {
-    // To look is no work in progress.
+    // A look at the page is no work in progress: without this an idle service would report 1.
     measurementOf(ctx).leaveInProgress();
     protectStatusPage(ctx.req, ctx.res, () => undefined);
     const { content, headers } = await file(name, ctx.req);

@@ -1,12 +1,12 @@
 import { percentDecoded } from './request-target.js';
 
-/** What is sent as `name=value`: the values of each name, still encoded, since a delimiter is told apart only so. */
+/** The values of `name=value` pairs by name, still encoded: decoded, a delimiter would look like a character of a value. */
 export class Fields {
   readonly #values = new Map<string, string[]>();
 
   constructor(
     readonly decode: (text: string) => string,
-    /** A name can be there more than once, and each counts. */
+    /** Whether a name may have several values. */
     readonly repeats: boolean,
   ) {}
 
@@ -24,7 +24,7 @@ export class Fields {
     return this.#values.keys();
   }
 
-  /** The name is there once, without a value. */
+  /** Tells whether a name occurs once, without a value. */
   isEmpty(name: string): boolean {
     const values = this.#values.get(name);
     return values?.length === 1 && values[0] === '';
@@ -35,12 +35,12 @@ export function queryFields(query: string): Fields {
   return fields(query, '&', new Fields((text) => decodePlus(text, 'query'), true));
 }
 
-/** Of cookies with the same name the first belongs to the longest path (RFC 6265 section 5.4). */
+/** Reads a Cookie header. The first cookie of a name counts: it has the longest path (RFC 6265 section 5.4). */
 export function cookieFields(header: string): Fields {
   return fields(header, ';', new Fields(decodeCookie, false));
 }
 
-/** Of an `application/x-www-form-urlencoded` body. */
+/** Reads an `application/x-www-form-urlencoded` body. */
 export function formFields(text: string): Fields {
   return fields(text, '&', new Fields((part) => decodePlus(part, 'body'), true));
 }
@@ -59,7 +59,7 @@ function decodePlus(text: string, location: 'query' | 'body'): string {
   return percentDecoded(text.includes('+') ? text.replaceAll('+', ' ') : text, location);
 }
 
-/** Most cookies were not made for this API, and a "%" means nothing in them (RFC 6265 section 4.1.1). */
+/** Decodes a cookie where it can be decoded. A foreign cookie with a bare "%" (RFC 6265 section 4.1.1) would be a 400. */
 function decodeCookie(text: string): string {
   try {
     return decodeURIComponent(text.trim());

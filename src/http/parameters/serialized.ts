@@ -8,7 +8,7 @@ import { percentDecoded } from './request-target.js';
 
 type Decode = (text: string) => string;
 
-/** Between the items of a list that is one text (OpenAPI 3.1 section 4.8.12.4), encoded or not. */
+/** Delimiters of the items in a list that is one text (OpenAPI 3.1 section 4.8.12.4), encoded or not. */
 const DELIMITERS: Readonly<Record<Style, RegExp | string>> = {
   simple: ',',
   label: ',',
@@ -19,7 +19,7 @@ const DELIMITERS: Readonly<Record<Style, RegExp | string>> = {
   deepObject: ',',
 };
 
-/** Makes the reader of a parameter that is one text: in a path, or in a header, where nothing is encoded. */
+/** Makes the reader of a parameter that is one text, in a path or in a header. A header is not percent-decoded. */
 export function textReader(parameter: Serialized, location: 'path' | 'header'): (text: string) => unknown {
   const { name, style, shape, content } = parameter;
   const decode: Decode =
@@ -33,7 +33,7 @@ export function textReader(parameter: Serialized, location: 'path' | 'header'): 
   };
 }
 
-/** What follows the sign that a style begins with; `undefined` if it does not begin so. */
+/** Returns the text behind the prefix of its style; `undefined` if the prefix is missing. */
 function withoutPrefix(text: string, { name, style, explode, shape }: Serialized): string | undefined {
   if (style === 'label') return text.startsWith('.') ? text.slice(1) : undefined;
   if (style !== 'matrix') return text;
@@ -42,7 +42,7 @@ function withoutPrefix(text: string, { name, style, explode, shape }: Serialized
   return text.startsWith(`;${name}=`) ? text.slice(name.length + 2) : undefined;
 }
 
-/** The value of a text without prefix. */
+/** Makes the value of a text without prefix. */
 function valueOf(text: string, { name, style, explode, shape }: Serialized, decode: Decode): unknown {
   if (shape.types.has('array')) {
     const delimiter = !explode ? ',' : style === 'label' ? '.' : style === 'matrix' ? `;${name}=` : ',';
@@ -90,14 +90,14 @@ function namedReader({ name, style, explode, shape }: Serialized): (fields: Fiel
     }
     if (shape.types.has('object') && isSplit)
       return objectOf(pairsOf(text.split(delimiter)), shape, fields.decode);
-    // More than one value where one is meant: no reader is asked to guess which. The schema refuses the list.
+    // Several values for a parameter that takes one become a list, which the schema refuses: the reader does not guess which is meant.
     return texts.length > 1 && fields.repeats
       ? texts.map(fields.decode)
       : convert(fields.decode(text), shape);
   };
 }
 
-/** Each property is a field; those that are not declared by name are anybody's that no other parameter has. */
+/** Makes an object of fields, one for each property. A field that another parameter declares is not part of it. */
 function explodedObject(shape: Shape, fields: Fields, declared: ReadonlySet<string>): unknown {
   const found: [string, unknown][] = [];
   for (const name of fields.names) {

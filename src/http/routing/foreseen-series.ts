@@ -2,10 +2,10 @@ import type { Foreseen } from '../../metrics/foreseen.js';
 import type { Operation } from '../../openapi/operation.js';
 import type { Contract } from './contract.js';
 
-/** What is certain to be asked about an operation one day: the statuses that it declares, and those of the service itself. */
+/** Returns the series that an operation can have: the statuses that it declares, and those that the service itself answers. */
 export function foreseenSeries(operation: Operation, { document }: Contract): Foreseen {
   const { method, path: endpoint, validate, body, responses } = operation;
-  // `default` and `4XX` are many.
+  // `default` and `4XX` stand for many statuses, and no series could be made of each.
   const declared = [...responses.keys()].filter((status) => /^\d{3}$/.test(status)).map(Number);
   const ofValidation = validate ? [400] : [];
   const ofBody = body ? [400, 413, 415] : [];

@@ -16,19 +16,19 @@ export interface RouterDeps extends RouteDeps {
 
 export interface Router {
   /**
-   * Finds the path template of a request, which is counted under it whoever answers; and whether it is one that is served however much
-   * there is to do.
+   * Finds the path template of a request, under which it is counted even if a middleware answers it. `essential` requests are
+   * served under overload, too.
    */
   readonly find: (ctx: Context) => { readonly essential: boolean };
-  /** Answers a request that `find` was given before. */
+  /** Answers a request for which `find` was called before. */
   readonly route: Serve;
 }
 
-/** What is served under one path template. */
+/** The operations of one path template. */
 interface Resource {
   readonly endpoint: Endpoint;
   readonly parameters: readonly string[];
-  /** By method. HEAD is there wherever GET is. */
+  /** Operations by method. A template with GET also has HEAD. */
   readonly methods: Map<string, Serve>;
   allow: string;
   essential: boolean;
@@ -36,7 +36,7 @@ interface Resource {
 
 const NO_PARAMETERS = Object.freeze({});
 
-/** The template that a target matches, if any, and the segments that its parameters stand for, still encoded. */
+/** The template that a target matches, if any, and the segments that are the values of its parameters, still encoded. */
 interface Match {
   readonly url: string;
   readonly resource: Resource | undefined;
@@ -47,8 +47,8 @@ interface Match {
 const match = Symbol('the template that the request matches');
 
 /**
- * Serves the operations of the contract: what no path template matches is a 404, a method that a path does not have a 405 with
- * `Allow`, and OPTIONS is answered with `Allow`.
+ * Serves the operations of the contract. A path that matches no template gets a 404, a method that the path does not have gets a
+ * 405 with `Allow`, and OPTIONS is answered with `Allow`.
  */
 export function createRouter(deps: RouterDeps): Router {
   const routes = routesOf(deps);
@@ -66,7 +66,7 @@ export function createRouter(deps: RouterDeps): Router {
     find,
     route: (ctx) => {
       const before = ctx[match] as Match; // `find` made it
-      // A middleware may have changed it, to take away a prefix for one.
+      // A middleware may have changed the URL since, for example to remove a prefix.
       const { resource, segments } = before.url === ctx.req.url ? before : find(ctx);
       if (!resource) return withoutPath(ctx);
       const serve = resource.methods.get(ctx.req.method ?? '');
@@ -90,21 +90,21 @@ function registered(routes: readonly Route[]): KoaRouter {
   return router;
 }
 
-/** Tells the metrics which series the description has, so that they are there before the first request. */
+/** Tells the metrics the series of the description, so that they are at 0 before the first request. */
 function foresee(routes: readonly Route[], { contract, metrics }: RouterDeps): void {
   const served = new Set(routes.map(({ operation }) => operation.id));
   for (const operation of contract.operations)
     if (served.has(operation.id)) metrics.foreseen.push(foreseenSeries(operation, contract));
 }
 
-/** `/hello/{name}` as @koa/router writes it: names in quotes, and its own special characters escaped. */
+/** Writes `/hello/{name}` for @koa/router: names in quotes, and its special characters escaped. */
 function routePath(template: string): string {
   return template.replaceAll(/\{([^{}]+)\}|[()[\]+?!:*\\]/g, (found, name?: string) =>
     name === undefined ? `\\${found}` : `:${JSON.stringify(name)}`,
   );
 }
 
-/** An index of the routes: @koa/router would try one after the other, for every request. */
+/** Makes an index of the routes: @koa/router would try one after the other for every request. */
 function indexOf(router: KoaRouter, routes: readonly Route[], metrics: RequestMetrics): PathIndex<Resource> {
   const essential = new Set(
     routes.flatMap(({ operation, templates }) => (ESSENTIAL.has(operation.id) ? templates : [])),
@@ -117,7 +117,7 @@ function indexOf(router: KoaRouter, routes: readonly Route[], metrics: RequestMe
   for (const { name: template = '', methods, stack } of router.stack) {
     const parameters = [...template.matchAll(/\{([^{}]+)\}/g)].map(([, name]) => name ?? '');
     const resource = resources.get(template) ?? {
-      // Counted as the description has it, whatever server it was sent to.
+      // Requests are counted under the path of the description, without the base path of a server.
       endpoint: metrics.endpoint(paths.get(template) ?? template),
       parameters,
       methods: new Map(),
@@ -128,7 +128,7 @@ function indexOf(router: KoaRouter, routes: readonly Route[], metrics: RequestMe
     const [described, head] = methods.toReversed();
     const serve = stack[0] as Serve; // the one that `registered` gave it
     if (described !== undefined) resource.methods.set(described, serve);
-    // A GET brings its HEAD, but one that is described itself goes before.
+    // @koa/router adds HEAD to each GET. A HEAD that the description has itself goes before.
     if (head !== undefined && !resource.methods.has(head)) resource.methods.set(head, serve);
     resource.allow = [...new Set([...resource.methods.keys(), 'OPTIONS'])].join(', ');
     index.set(template, resource);
@@ -147,7 +147,7 @@ function parametersOf(
 }
 
 function withoutPath(ctx: Context): undefined {
-  // RFC 9110 section 9.3.7: "*" asks about the server as a whole.
+  // OPTIONS with "*" asks about the server as a whole (RFC 9110 section 9.3.7).
   if (ctx.req.method !== 'OPTIONS' || ctx.req.url !== '*')
     throw new Problem(404, 'There is nothing at this path.');
   ctx.status = 204;

@@ -25,17 +25,17 @@ export interface RouteDeps extends ServiceDeps, ServeDeps {
   readonly afterRouting?: readonly Middleware[];
 }
 
-/** What answers the requests of one method of a path template. */
+/** An operation with its path templates, and the function that answers its requests. */
 export interface Route {
   readonly operation: CalledOperation;
-  /** The templates under which it is served; it is counted under `operation.path`. */
+  /** The templates under which the operation is served. Its requests are counted under `operation.path`. */
   readonly templates: readonly string[];
   readonly serve: Serve;
 }
 
 /**
- * The routes of the contract, and those of the service's own operations, which are there whether or not the description lists them.
- * An own operation that is switched off by configuration has none. Throws ContractError for a scheme without a check.
+ * Returns the routes of the contract and of the service's own operations, which are served even if the description does not list
+ * them. An own operation that is switched off by configuration has none. Throws ContractError for a scheme without a check.
  */
 export function routesOf(deps: RouteDeps): Route[] {
   const own = serviceHandlers(deps);
@@ -49,7 +49,7 @@ export function routesOf(deps: RouteDeps): Route[] {
   return [...described, ...unlisted(own, deps)];
 }
 
-/** Routing has happened: now security, then the middleware of the service, then the body and the handler. */
+/** Makes the part of a request's path behind the routing: security, then the service's middleware, then body and handler. */
 function routeOf(operation: Operation, serve: Serve, deps: RouteDeps): Route {
   const { id, method, path, routes } = operation;
   return {
@@ -75,7 +75,7 @@ function checksOf({ security = {}, config }: RouteDeps): SecurityChecks {
   return { [METRICS_SCHEME]: metricsTokenCheck(config.metricsToken), ...security };
 }
 
-/** Throws ContractError where a scheme has no check: an operation is never served without it. */
+/** Returns the security of an operation. Throws ContractError for a scheme without a check: the operation would be open to all. */
 function alternativesOf({ id, place }: Operation, deps: RouteDeps): Alternatives {
   if (id === 'metrics' && !deps.contract.handlers[id] && deps.config.metricsToken !== undefined)
     return SCRAPERS;
@@ -90,12 +90,12 @@ function alternativesOf({ id, place }: Operation, deps: RouteDeps): Alternatives
   return alternatives;
 }
 
-/** Where METRICS_TOKEN is set, nobody gets the metrics without it, whatever the description says. */
+/** The security of `/metrics` where METRICS_TOKEN is set: the token is required even if the description declares no security. */
 const SCRAPERS: Alternatives = [
   [{ scheme: { name: METRICS_SCHEME, in: 'authorization', field: 'bearer' }, scopes: [] }],
 ];
 
-/** Own operations that the description leaves out, where it has nothing else at their paths. */
+/** Returns the routes of own operations that the description leaves out, unless it has another operation at their path. */
 function unlisted(own: ReturnType<typeof serviceHandlers>, deps: RouteDeps): Route[] {
   const { operations } = deps.contract;
   return Object.entries(own).flatMap(([id, handler]) => {
@@ -112,12 +112,12 @@ function unlisted(own: ReturnType<typeof serviceHandlers>, deps: RouteDeps): Rou
   });
 }
 
-/** The page is found with a slash at its end, too. */
+/** Adds the templates of `/docs/` with a slash at the end: a browser that asks for it would get a 404. */
 function templatesOf(id: string, routes: readonly string[]): readonly string[] {
   return id === 'docs' ? routes.flatMap((route) => [route, `${route}/`]) : routes;
 }
 
-/** Nobody's quota is about health and metrics. */
+/** Leaves out `afterRouting` for own operations: a quota would refuse health checks and scrapes. */
 function withoutQuotas(deps: RouteDeps): RouteDeps {
   return { ...deps, afterRouting: [] };
 }
@@ -126,17 +126,17 @@ function shapeOf(path: string): string {
   return path.replaceAll(/\{[^{}]*\}/g, '{}');
 }
 
-/** Own operations need no validation, and their answers no check. */
+/** Serves an own operation, without validating requests or answers. */
 function serveOwn(id: string, handler: AnyHandler): Serve {
   const reply = replier({ id, success: { status: 200, type: undefined } });
   return async (ctx) => {
     ctx.status = 200;
     const request = { path: ctx['params'] as object }; // set by the router
-    reply(ctx, await handler(request as never, ctx as ServiceContext)); // each takes what it is known to get
+    reply(ctx, await handler(request as never, ctx as ServiceContext)); // each own handler takes this request
   };
 }
 
-/** A `/readyz` of the user's own is asked only while this process wants work. */
+/** Calls the user's handler of `/readyz` only while this process accepts work: a draining one answers 503 itself. */
 function serveUsers(operation: Operation, handler: AnyHandler, deps: RouteDeps): Serve {
   const serve = serveOperation(operation, handler, deps);
   if (operation.id !== 'readyz' && operation.path !== SERVICE_OPERATIONS.readyz) return serve;

@@ -1,19 +1,19 @@
-/** A segment such as `{id}.json`: the texts before, between and behind its parameters, as they travel. */
+/** A segment such as `{id}.json`: the texts before, between and behind its parameters, percent-encoded. */
 export interface SegmentPattern {
   readonly texts: readonly string[];
-  /** Of all texts. */
+  /** The number of characters in all texts. */
   readonly length: number;
 }
 
-/** A segment of a template in which there is more than one parameter and nothing else. */
+/** Makes the pattern of a template's segment that is more than one whole parameter. */
 export function patternOf(segment: string): SegmentPattern {
   const texts = segment.split(/\{[^{}]+\}/).map(encodeURI);
   return { texts, length: texts.join('').length };
 }
 
 /**
- * What the parameters of a pattern stand for in a segment, `undefined` where it does not match. Each takes as little as it can, and
- * at least a character; the last one takes the rest. In a time that grows with the segment, and not with its square.
+ * Returns the values of a pattern's parameters in a segment; `undefined` if it does not match. Each parameter takes as little as it
+ * can, and at least a character; the last one takes the rest. The time grows with the segment, and not with its square.
  */
 export function matchSegment({ texts }: SegmentPattern, segment: string): string[] | undefined {
   const [first = '', ...others] = texts;

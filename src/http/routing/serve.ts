@@ -13,7 +13,7 @@ import { replier } from '../answer/reply.js';
 import { type ResponseCheck, responseCheck } from '../answer/response-check.js';
 
 type Handle = (request: object, ctx: Context) => unknown;
-/** Makes the answer to a request. A promise only where there is something to wait for. */
+/** Answers a request. Returns a promise only where there is something to wait for. */
 export type Serve = (ctx: Context) => Promise<void> | undefined;
 type Answer = (request: object, ctx: Context) => Promise<void> | undefined;
 
@@ -22,10 +22,10 @@ export interface ServeDeps {
   readonly log: Logger;
 }
 
-/** The end of the middleware for one operation: reads what is declared, validates it, and answers what the handler returns. */
+/** Makes the last step for one operation: reads the declared input, validates it, calls the handler and answers its result. */
 export function serveOperation(operation: Operation, handler: AnyHandler, deps: ServeDeps): Serve {
   const { bodyLimit, strictQuery, validateResponses } = deps.config;
-  // What the generated types promise to the handler is what the validator has checked.
+  // The handler's type is generated from the schemas that the validator has checked its input by.
   const handle = handler as Handle;
   const check =
     validateResponses === 'off' ? undefined : responseCheck(operation, validateResponses, deps.log);
@@ -41,7 +41,7 @@ export function serveOperation(operation: Operation, handler: AnyHandler, deps: 
   });
 }
 
-/** Made at boot, with nothing to decide for a request that was known then: most operations need few of the steps. */
+/** Chooses an operation's readers and validator at boot, so that no request pays for steps that its operation does not need. */
 function server(
   operation: Operation,
   content: BodyContent | undefined,
@@ -67,7 +67,7 @@ function server(
   };
 }
 
-/** What is checked of a body is what its schema describes, which a file and a stream are not. */
+/** Returns the validator of a request. It leaves out files and streams of the body, which no schema describes. */
 function validatorOf({ body, validate }: Operation, content: BodyContent | undefined): Validator | undefined {
   if (!content) return validate;
   const { kind, validate: check } = content;
@@ -77,7 +77,7 @@ function validatorOf({ body, validate }: Operation, content: BodyContent | undef
     bodyOf(request) === undefined ? [{ path: '/body', message: 'is required' }] : check?.(request);
 }
 
-/** As `server` makes it. */
+/** A request in the form that `server` gives it. */
 type Request = Readonly<Record<string, unknown>>;
 
 function bodyOf(request: unknown): unknown {
@@ -88,7 +88,7 @@ function withBody(request: unknown, body: unknown): Request {
   return { ...(request as Request), body }; // `server` makes it
 }
 
-/** Calls the handler and makes what it returns the answer, which is checked where answers are. */
+/** Calls the handler and makes its result the answer, which is checked unless checks are off. */
 function answering(operation: Operation, handle: Handle, check: ResponseCheck | undefined): Answer {
   const reply = replier(operation);
   const { status } = operation.success;
@@ -109,7 +109,7 @@ function answering(operation: Operation, handle: Handle, check: ResponseCheck | 
     } catch (error) {
       return refuse(error);
     }
-    // Not awaited where there is nothing to wait for: a stream that fails in the next moment has to be listened to by then.
+    // A plain value is not awaited: a stream could fail in the meantime, and its error, which nobody listens to, would end the process.
     return isPromise(value)
       ? Promise.resolve(value).then((later) => answer(ctx, later), refuse)
       : answer(ctx, value);
@@ -123,7 +123,7 @@ function isPromise(value: unknown): value is PromiseLike<unknown> {
 function invalid(complaints: readonly { path: string; message: string }[]): Problem {
   const errors = complaints.map(({ path, message }) => {
     const [, location, ...rest] = path.split('/');
-    // The validator was given an object with one property for each place where a fault can be.
+    // The first key of the path names the part of the request, since the validator was given an object of its parts.
     return { in: location as Fault['in'], path: rest.map((key) => `/${key}`).join(''), message };
   });
   return new Problem(400, 'The request does not match the API description.', { errors });
