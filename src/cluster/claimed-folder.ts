@@ -5,20 +5,23 @@ import { startTime } from '../metrics/ledger/process-identity.js';
 import { claim } from '../metrics/service-folder/ownership.js';
 import { ServiceFolder } from '../metrics/service-folder/service-folder.js';
 
-/** The service's folder, and what this primary may do with it. */
+/** The service's folder, and the rights of this primary to it. */
 export interface ClaimedFolder {
   readonly folder: ServiceFolder;
-  /** Names this process there. */
+  /** The random number by which this process signs its claim. */
   readonly owner: number;
   /** Whether counts go on where an earlier primary's ended, and stay for a later one. */
   readonly keep: boolean;
-  /** Whether the folder is of no use to anybody after this process. */
+  /** Whether nobody can find the folder after this process, so that it is removed at the end. */
   readonly isTemporary: boolean;
-  /** Why they do not, where nobody has asked for that. */
+  /** The reason why counts do not go on, unless the user has asked for that. */
   readonly warning?: string;
 }
 
-/** Finds or makes the folder of this service, and claims it. Never rejects: without a folder workers count in memory. */
+/**
+ * Finds or makes the folder of this service, and claims it. Never rejects: without a
+ * folder workers count in memory.
+ */
 export async function claimFolder(
   config: Config,
   program: readonly string[],
@@ -36,7 +39,8 @@ export async function claimFolder(
     });
   const alone = [String(process.pid), String(startTime(process.pid) ?? Date.now())];
   const isKnown = serviceName !== undefined || port !== 0;
-  // Nobody who comes later can know a port that the system chose.
+  // A port that the system chose is another one after a restart: no later process
+  // could find the folder by it.
   const folder = open(
     !isKnown
       ? alone
@@ -46,13 +50,18 @@ export async function claimFolder(
   );
   if (await isClaimed(folder, owner, log))
     return { folder, owner, keep: keep && isKnown, isTemporary: !isKnown };
-  const warning = `${folder.path} belongs to another running service: counts begin at 0; SERVICE_NAME tells the two apart`;
+  const warning =
+    `${folder.path} belongs to another running service: counts begin at 0; ` +
+    'SERVICE_NAME tells the two apart';
   const own = open(alone);
   await isClaimed(own, owner, log);
   return { folder: own, owner, keep: false, isTemporary: true, warning };
 }
 
-/** False where another living primary has it. */
+/**
+ * Claims the folder. Resolves with false where another living primary has it, and with
+ * true where it cannot be written.
+ */
 export async function isClaimed(folder: ServiceFolder, owner: number, log: Logger): Promise<boolean> {
   try {
     return await claim(folder, owner);

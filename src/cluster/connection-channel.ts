@@ -1,13 +1,16 @@
 import type { SendHandle } from 'node:child_process';
 import type { ConnectionHandle } from '../server/connection-handle.js';
 
-/** This process' end of a channel: `process` in a worker, a child in the primary. */
+/** This process's end of a channel: `process` in a worker, a child in the primary. */
 interface Channel {
   readonly connected: boolean;
   send?(message: object, handle: SendHandle, options: object, sent: () => void): boolean;
 }
 
-/** Sends a connection to the other end and closes it here. Resolves when that is done, also when the channel is gone. */
+/**
+ * Sends a connection to the other end and closes it here. Resolves when that is done,
+ * also when the channel is gone.
+ */
 export function sendConnection(
   channel: Channel,
   type: 'hand-over' | 'adopt',
@@ -18,7 +21,7 @@ export function sendConnection(
       connection.close();
       resolve();
     };
-    // The type has sockets only; Node's own cluster module sends what we do.
+    // Node's types allow sockets only; its cluster module sends raw handles, as this does.
     if (channel.connected) channel.send?.({ type }, connection as unknown as SendHandle, {}, sent);
     else sent();
   });

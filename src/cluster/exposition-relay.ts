@@ -6,13 +6,13 @@ import type { PrimaryMessage, Wanted } from './messages.js';
 /** Bytes per message; bounds how long one send blocks the primary. */
 const CHUNK = 128 * 1024;
 
-/** How long a worker waits for the primary's whole answer. */
+/** Milliseconds that a worker waits for the primary's whole answer. */
 const TIMEOUT_MS = 2_000;
 
 /**
- * The primary's side: sends an exposition in parts, each when the one before was taken, so that a worker that does not
- * read costs one part of memory.
- * @param send calls back when the message was taken, or with the error when it can't be
+ * Sends an exposition from the primary in parts, each after the one before was taken: a worker that does not
+ * read costs the memory of one part.
+ * @param send calls back when the message was taken, or with the error if it can't be sent
  */
 export function sendExposition(
   { bytes, asOf }: Exposition,
@@ -37,13 +37,13 @@ interface Scrape {
   readonly reject: (err: Error) => void;
 }
 
-/** A worker's side: gets the exposition of the whole service from the primary. */
+/** Gets the exposition of the whole service from the primary, in a worker. */
 export class RemoteGatherer<W extends Wanted = Wanted> {
   readonly #send: (message: { readonly type: 'scrape'; readonly id: number; readonly format: W }) => void;
   readonly #timeoutMs: number;
   readonly #turns = new Turns();
   #scrapes = 0;
-  /** By id. */
+  /** Scrapes that wait for the primary, by id. */
   readonly #pending = new Map<number, Scrape>();
   readonly #running = new Map<W, Promise<Exposition>>();
 
@@ -56,10 +56,10 @@ export class RemoteGatherer<W extends Wanted = Wanted> {
   }
 
   /**
-   * One scrape of a format runs at a time. A call that comes meanwhile shares it where the primary begins after the call, and else the
-   * next one: what was begun before could miss a response that was answered before the call. They get it one by one, a millisecond
-   * apart, so that requests which are not scrapes have their turn in between. Rejects when the primary fails or does not
-   * answer in time.
+   * Resolves with an exposition whose gathering began after this call. Calls that wait for the same format
+   * share one scrape; a call during a running one waits for the next, since the running one could miss a
+   * response that was answered before the call. Waiting calls resolve a millisecond apart, so that other
+   * requests get their turn. Rejects if the primary fails or does not answer in time.
    */
   async gather(format: W): Promise<Buffer> {
     const running = this.#running.get(format);
@@ -68,7 +68,7 @@ export class RemoteGatherer<W extends Wanted = Wanted> {
     return bytes;
   }
 
-  /** Takes a message of the primary that answers a scrape; one that is too late is ignored. */
+  /** Takes in a message of the primary. One that comes after its scrape's deadline is ignored. */
   receive(message: Answer): void {
     const scrape = this.#pending.get(message.id);
     if (!scrape) return;

@@ -4,32 +4,37 @@ import type { Format } from '../metrics/exposition/gatherer.js';
 import type { Vitals } from './control/vitals.js';
 import { WEAR_LIMITS, type WearLimit } from './supervision/worker-wear.js';
 
-/** What a worker can ask the primary for: the exposition in a format, or how the workers are, as JSON. */
+/**
+ * A document that a worker can ask the primary for: the exposition in a format,
+ * or the workers' state as JSON.
+ */
 export type Wanted = Format | 'workers';
 
 /** A message of a worker to the primary. */
 export type WorkerMessage =
   | { readonly type: 'ready'; readonly address: string; readonly port: number }
-  /** What is at 0 as long as nobody has counted it; comes before the worker is ready. */
+  /** Series to expose at 0 until they are counted; sent before `ready`. */
   | { readonly type: 'foreseen'; readonly series: readonly Foreseen[] }
-  /** Not to be started again as it is; `message` is for the person who starts the service. */
+  /** The boot failed, and would fail again. `message` is for the person who starts the service. */
   | { readonly type: 'boot-failed'; readonly message: string }
-  /** With `vitals` while somebody looks. */
+  /** A sign of life; with `vitals` while somebody looks. */
   | { readonly type: 'heartbeat'; readonly vitals?: Vitals }
-  /** I shall not be heard for so long, and am not hung. */
+  /** The worker will be silent for `ms`, and is not hung. */
   | { readonly type: 'busy'; readonly ms: number }
-  /** I could not write so many more lines of the log. */
+  /** The log could not be written, and this many further lines are lost. */
   | { readonly type: 'lines-lost'; readonly lines: number }
-  /** An exception that nobody caught: replace me; I go on serving until the replacement is ready. */
+  /** An exception that nobody caught. The worker goes on serving until its replacement is ready. */
   | { readonly type: 'failing'; readonly message: string }
-  /** I have reached a limit of my life: replace me when it suits. */
+  /**
+   * The worker has reached a limit of its life, and should be replaced when the service is at full strength.
+   */
   | { readonly type: 'worn'; readonly limit: WearLimit }
-  /** Request counts are in memory from now on: ask me for them at every scrape. */
+  /** The worker counts requests in memory from now on, and must be asked for them at every scrape. */
   | { readonly type: 'ledger-failed' }
   | { readonly type: 'snapshot'; readonly id: number; readonly snapshot: string }
-  /** Send me the exposition of the whole service. */
+  /** A request for a document about the whole service. */
   | { readonly type: 'scrape'; readonly id: number; readonly format: Wanted }
-  /** Comes with a connection, on which nothing is under way: give it to another worker. */
+  /** Accompanies an idle connection that another worker should get. */
   | { readonly type: 'hand-over' }
   /** The final snapshot. The worker exits when it is acknowledged. */
   | { readonly type: 'goodbye'; readonly snapshot: string };
@@ -37,7 +42,7 @@ export type WorkerMessage =
 /** A message of the primary to a worker. */
 export type PrimaryMessage =
   | { readonly type: 'collect'; readonly id: number }
-  /** A part of the exposition; in order. */
+  /** A part of the exposition. Parts come in order. */
   | {
       readonly type: 'exposition';
       readonly id: number;
@@ -46,28 +51,28 @@ export type PrimaryMessage =
       readonly last: boolean;
     }
   | { readonly type: 'exposition-failed'; readonly id: number; readonly message: string }
-  /** The service is about to stop: readiness is 503, everything is still served. */
+  /** The service is about to stop: readiness becomes 503, and everything is still served. */
   | { readonly type: 'unready' }
-  /** `handOver`: others stay, to which connections can go. */
+  /** The worker must finish. With `handOver` it sends its idle connections to other workers. */
   | {
       readonly type: 'drain';
       readonly graceMs: number;
       readonly timeoutMs: number;
       readonly handOver: boolean;
     }
-  /** Somebody looks: let your next heartbeats have vitals. */
+  /** Somebody looks at the workers: the next heartbeats must have vitals. */
   | { readonly type: 'watched' }
   | { readonly type: 'log-level'; readonly level: LogLevel }
-  /** Make a CPU profile, or a snapshot of the heap, and bring it to the control socket under this id. */
+  /** An order for a CPU profile or a heap snapshot, to be delivered to the control socket under this id. */
   | { readonly type: 'profile'; readonly id: number; readonly socket: string; readonly seconds: number }
   | { readonly type: 'heap'; readonly id: number; readonly socket: string }
-  /** Comes with a connection that another worker had. */
+  /** Accompanies a connection that another worker had. */
   | { readonly type: 'adopt' }
   | { readonly type: 'goodbye-ack' };
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Reads what came from a worker: undefined for anything that is no message. Never throws. */
+/** Parses a worker's message; undefined for anything else. Never throws. */
 export function parseWorkerMessage(value: unknown): WorkerMessage | undefined {
   if (!isFields(value)) return undefined;
   const { type } = value;
@@ -122,7 +127,7 @@ export function parseWorkerMessage(value: unknown): WorkerMessage | undefined {
   }
 }
 
-/** Reads what came from the primary: undefined for anything that is no message. Never throws. */
+/** Parses a message of the primary; undefined for anything else. Never throws. */
 export function parsePrimaryMessage(value: unknown): PrimaryMessage | undefined {
   if (!isFields(value)) return undefined;
   const { type } = value;
@@ -169,7 +174,7 @@ export function parsePrimaryMessage(value: unknown): PrimaryMessage | undefined 
   }
 }
 
-/** The longest text that a message may carry for people. */
+/** The most characters of a text for people in a message. */
 const MAX_TEXT = 100_000;
 
 function isForeseen(value: unknown): value is Foreseen {

@@ -1,9 +1,10 @@
-/** How often to look whether the parent is still there. */
+/** Milliseconds between two checks whether the parent is still there. */
 const LOOK_MS = 250;
 
 /**
- * Calls back when npm, which has started this process by a script, is gone: at a SIGTERM npm and its shell end and
- * tell nobody, and the service would live on as an orphan that keeps the port. A script that ends in `&` means that.
+ * Calls back when npm, which has started this process by a script, is gone. At a SIGTERM npm and its
+ * shell end without telling this process, which would live on as an orphan and keep the port. A script
+ * that ends in `&` wants that.
  */
 export function onEndOfNpm(ended: () => void): void {
   const { npm_lifecycle_event: event, npm_lifecycle_script: script = '' } = process.env;

@@ -3,7 +3,10 @@ import { type Koffi, loadKoffi } from '../koffi.js';
 const PR_SET_PDEATHSIG = 1;
 const SIGKILL = 9;
 
-/** Leaves it to the primary what a signal means: a terminal's ^C and PM2's stop reach every process of the group. */
+/**
+ * Ignores signals, which the primary turns into messages: a terminal's ^C and PM2's stop reach every process
+ * of the group. Ends this process with its primary.
+ */
 export function obeyOnlyThePrimary(primary: number): void {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
   process.once('disconnect', () => process.exit(0));
@@ -11,9 +14,9 @@ export function obeyOnlyThePrimary(primary: number): void {
 }
 
 /**
- * Asks Linux to kill this process when its parent is gone (prctl(2), PR_SET_PDEATHSIG). A busy or stopped event loop does not
- * notice the end of the IPC channel, and without this such a worker would outlive its primary. Where koffi or Linux is not
- * there, only the channel tells.
+ * Asks Linux to kill this process when its parent is gone (prctl(2), PR_SET_PDEATHSIG). A busy or stopped
+ * event loop does not notice the end of the IPC channel, and such a worker would outlive its primary. Without
+ * koffi or Linux only the channel tells.
  */
 function dieWithParent(parent: number): void {
   if (process.platform !== 'linux') return;

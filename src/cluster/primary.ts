@@ -29,12 +29,18 @@ import type { Wanted } from './messages.js';
 import { Supervisor, type SupervisorEvent } from './supervision/supervisor.js';
 import { forkWorker } from './worker-channel.js';
 
-/** A ^C comes from the terminal and again from npm: a second signal so soon is the first one. */
+/**
+ * Milliseconds within which a second signal is the first one again: a ^C comes
+ * from the terminal and from npm.
+ */
 const SAME_SIGNAL_MS = 200;
 
 type StopSignal = 'SIGINT' | 'SIGTERM';
 
-/** Runs the primary until a signal ends the service: forks the workers, keeps them alive, gathers their metrics. */
+/**
+ * Runs the primary until a signal ends the service: forks the workers, keeps them
+ * alive, gathers their metrics.
+ */
 export async function runPrimary(settings: Settings): Promise<void> {
   const { config } = settings;
   const opened = openLog(config.logLevel);
@@ -45,7 +51,7 @@ export async function runPrimary(settings: Settings): Promise<void> {
 }
 
 class Primary {
-  /** As at the start; what a reload changes is in `#settings`. */
+  /** The configuration at the start; `#settings` has the changes of reloads. */
   readonly #config: Config;
   readonly #log: Logger;
   readonly #settings: LiveSettings;
@@ -59,7 +65,7 @@ class Primary {
   readonly #warning: string | undefined;
   #metricsServer: MetricsServer | undefined;
   #metricsPort: number | undefined;
-  /** Where it is served, when it is. */
+  /** The address of the service; undefined before it is ready. */
   #address: { readonly url: string; readonly listen: string } | undefined;
   #workersLinesLost = 0;
   #stepping = false;
@@ -113,8 +119,9 @@ class Primary {
       setLogLevel: (level) => this.#setLogLevel(level),
       find: (worker) => this.#supervisor.find(worker),
     });
-    // Node's own round robin would leave a connection open for ever that was handed to a worker which dies before it
-    // takes it. The workers accept by themselves; `advanced` sends long texts three times as cheaply as JSON.
+    // Node's own round robin would leave a connection open for ever that was handed to a worker
+    // which dies before it takes it. The workers accept by themselves; `advanced` sends long texts
+    // three times as cheaply as JSON.
     cluster.schedulingPolicy = cluster.SCHED_NONE;
     cluster.setupPrimary({ exec: this.#program.exec, serialization: 'advanced' });
   }
@@ -131,11 +138,11 @@ class Primary {
     await this.#listenToCommands();
     if (!(await this.#serveMetrics())) return;
     this.#step();
-    // Nobody can scrape before a worker serves, and they boot in the meantime.
+    // This takes time, in which the workers boot: nobody can scrape before one serves.
     if (metricsPort === undefined) this.#registry.takeOver();
   }
 
-  /** Somebody has removed the folder. Workers make their ledgers anew by themselves. */
+  /** Makes the folder anew after somebody has removed it. Workers renew their ledgers by themselves. */
   async #restoreFolder(): Promise<void> {
     const { path } = this.#folder;
     this.#log.warn(
@@ -156,7 +163,10 @@ class Primary {
     }
   }
 
-  /** Where METRICS_PORT is set. Before any fork, so that a port in use costs none. */
+  /**
+   * Listens on METRICS_PORT if it is set, before any worker is forked: a port in use would waste the forks.
+   * Resolves with false if it can't listen.
+   */
   async #serveMetrics(): Promise<boolean> {
     const { metricsPort, metricsHost, metricsToken } = this.#config;
     if (metricsPort === undefined) return true;
@@ -165,7 +175,7 @@ class Primary {
       token: metricsToken,
       gather,
       workers: () => gather('workers'),
-      // The description is for the workers to read.
+      // Only workers read the description.
       objectives: () => [],
     });
     this.#metricsServer = new MetricsServer(
@@ -232,7 +242,7 @@ class Primary {
     for (const worker of this.#supervisor.workers()) worker.process.send({ type: 'log-level', level });
   }
 
-  /** Resolves when it is over: with the reason where not all workers are new. */
+  /** Resolves when the reload is over, with the reason if not all workers are new. */
   async #reload(): Promise<string | undefined> {
     const bad = this.#settings.readAgain();
     if (bad !== undefined) return bad;
@@ -272,7 +282,7 @@ class Primary {
     this.#log.info(
       `Ready on ${url(address, port)} with ${workers}${metrics} (primary pid ${process.pid})${next}`,
     );
-    // PM2's wait_ready, or whoever else has forked us.
+    // PM2's `wait_ready`, or another parent process, waits for this message.
     process.send?.('ready', undefined, {}, () => {});
   }
 
@@ -289,7 +299,9 @@ class Primary {
     }
   }
 
-  /** With a message the service could not start, and the message is for the person who tried. */
+  /**
+   * Ends the service. A `message` says why it could not start, and goes to stderr for the person who tried.
+   */
   async #end(code: number, message?: string): Promise<void> {
     clearTimeout(this.#timer);
     if (message !== undefined) new LineSink(2).write(`${message}\n`);

@@ -8,22 +8,23 @@ export interface Program {
 }
 
 /**
- * Finds the program and the folder of this process by the paths that it was started with, links not resolved: where a link is
- * switched to another release, the workers of a reload run that one.
+ * Finds the program and the folder of this process by the paths that it was started with, without resolving
+ * links: when a link is switched to another release, the workers of a reload run that one.
  */
 export function findProgram(): Program {
-  // A program that is an ES module is no `require.main`.
+  // `require.main` is undefined for a program that is an ES module.
   const main = require.main?.filename ?? process.argv[1] ?? '';
-  // The system knows the current folder without links only; whoever started this process may have named it.
+  // The system tells the current folder with links resolved. The shell or PM2 may have
+  // passed on the path with links.
   const cwd = [process.env['PWD'], process.env['pm_cwd']].find(leadsTo(process.cwd())) ?? process.cwd();
-  // Under PM2 argv is PM2's own, whose wrapper each worker would run again.
+  // Under PM2 argv names PM2's wrapper, which each worker would run again.
   const started = [process.argv[1], process.env['pm_exec_path']].find(leadsTo(main)) ?? main;
-  // Node has made a relative path absolute by the folder without links.
+  // Node resolves a relative path by the folder without links.
   const below = relative(process.cwd(), started);
   return { exec: below.startsWith('..') ? started : join(cwd, below), cwd };
 }
 
-/** What tells this program from others: it, and what it was told to run, as `start app.js`. */
+/** Returns the words that tell this program from others: its file and its arguments, as in `start app.js`. */
 export function programIdentity({ exec, cwd }: Program): readonly string[] {
   const words = process.argv.slice(2).map((word) => {
     const file = resolve(cwd, word);
@@ -32,7 +33,9 @@ export function programIdentity({ exec, cwd }: Program): readonly string[] {
   return [exec, ...words];
 }
 
-/** A folder to fork in. That of a release that was left behind may have been removed, and no process can start there. */
+/**
+ * Returns the folder to fork in. No process can start in a removed folder, such as that of an old release.
+ */
 export function folderFor({ exec, cwd }: Program): string {
   return existsSync(cwd) ? cwd : dirname(exec);
 }

@@ -1,10 +1,10 @@
-/** Tells a worker at its birth what the primary has decided for it. */
+/** The primary's decisions for a new worker, which reach it in an environment variable. */
 export interface WorkerAssignment {
-  /** Unique for the primary's life, unlike a pid. */
+  /** The number of the worker, which the primary gives only once, unlike a pid. */
   readonly generation: number;
   /** The service's folder. */
   readonly folder: string;
-  /** Names its files there. */
+  /** The number in the names of the worker's files there. */
   readonly id: number;
   /** The primary's pid. */
   readonly primary: number;
@@ -12,14 +12,13 @@ export interface WorkerAssignment {
 
 const VARIABLE = 'KOA_CLUSTER_WORKER';
 
-/** The environment that makes a forked process a worker of ours. */
+/** Returns the environment variables that make a forked process a worker of ours. */
 export function assignmentVariables(assignment: WorkerAssignment): Record<string, string> {
   return { [VARIABLE]: JSON.stringify(assignment) };
 }
 
-/** Reads what the primary told this process; undefined when it was not forked by our primary. */
+/** Reads the assignment of this process; undefined when it was not forked by our primary. */
 export function readAssignment(env: NodeJS.ProcessEnv): WorkerAssignment | undefined {
   const text = env[VARIABLE];
-  // Only our primary writes it.
-  return text === undefined ? undefined : (JSON.parse(text) as WorkerAssignment);
+  return text === undefined ? undefined : (JSON.parse(text) as WorkerAssignment); // only our primary writes it
 }

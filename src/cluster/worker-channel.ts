@@ -15,10 +15,10 @@ import { assignmentVariables, type WorkerAssignment } from './worker-assignment.
 type Sent = (err: Error | null) => void;
 
 /**
- * Forks a worker and connects it: its messages about metrics go to the registry, all of them and its end to the supervisor.
- * Nothing that a worker sends can throw here.
- * @param variables what it gets in its environment
- * @param gather makes what it asks for
+ * Forks a worker and connects it: messages about metrics go to the registry, all messages and its end to the
+ * supervisor. Nothing that a worker sends can throw here.
+ * @param variables the worker's environment variables
+ * @param gather makes a document that the worker asks for
  */
 export function forkWorker(
   assignment: WorkerAssignment,
@@ -47,7 +47,8 @@ export function forkWorker(
     if (worker.isConnected()) child.send(message, undefined, {}, sent);
     else sent(new Error('The worker is gone'));
   };
-  // Node forgets those that have yet to be sent when the worker ends: they would stay open, and nobody answer.
+  // When the worker ends, Node forgets connections that were not sent yet. They would stay
+  // open, and nobody would answer.
   const given = new Set<ConnectionHandle>();
   const give = (connection: ConnectionHandle): void => {
     given.add(connection);
@@ -73,14 +74,14 @@ export function forkWorker(
   });
   let inFlight: ReturnType<typeof takeRequestsInFlight> = [];
   const end = once((code: number | null, signal: string | null) => {
-    // Before its files are removed.
+    // This must come before the registry removes the worker's files.
     inFlight = takeRequestsInFlight(assignment.folder, fileId);
     registry.removeWorker(generation);
     for (const connection of given) connection.close();
     given.clear();
     enqueue({ type: 'exit', generation, code, signal });
   });
-  // Not `exit`: a worker's last messages may still be on their way then.
+  // `exit` would be too early: a worker's last messages may still be on their way then.
   child.once('close', end);
   worker.on('error', (err) => {
     log.warn({ worker: generation, err }, 'A worker could not be started, ended or told something');
@@ -96,7 +97,10 @@ export function forkWorker(
   };
 }
 
-/** Most failures to start are reported by an event, but those that Node does not know are thrown: no memory, for one. */
+/**
+ * Forks; undefined if that throws. Node reports most failures by an event, but throws those that it does not
+ * know, such as a lack of memory.
+ */
 function fork(
   assignment: WorkerAssignment,
   variables: Record<string, string>,
@@ -110,7 +114,7 @@ function fork(
   }
 }
 
-/** Acts on what is about metrics; false for a snapshot that is none. */
+/** Acts on a message about metrics. Returns false for a snapshot that can't be parsed. */
 function route(
   generation: number,
   message: WorkerMessage,

@@ -27,18 +27,18 @@ import { WorkerWatch } from './control/worker-watch.js';
 import { watchWear } from './supervision/worker-wear.js';
 
 /**
- * How long the final snapshot may take, and then stay unacknowledged: neither a metric that never comes nor a stuck primary
- * must keep a worker alive.
+ * Milliseconds that the final snapshot may take, and then that it may stay unacknowledged: neither a metric
+ * that never comes nor a stuck primary must keep a worker alive.
  */
 const GOODBYE_MS = 1_000;
 
-/** How long a worker that is open to a debugger may be held. */
+/** Milliseconds that a debugger may hold a worker. */
 const BREAKPOINT_MS = 24 * 3_600_000;
 
-/** How long a snapshot of a large heap may take. */
+/** Milliseconds that a snapshot of a large heap may take. */
 const SNAPSHOT_MS = 600_000;
 
-/** A worker's life: boot, listen, ready, answer, drain, goodbye. */
+/** Runs a worker: boots, listens, tells the primary that it is ready, answers, drains, says goodbye. */
 export async function runWorker(start: Start, config: Config, assignment: WorkerAssignment): Promise<void> {
   const { log, linesLost } = openLog(config.logLevel);
   const worker = new Worker(config, assignment, log.child({ worker: assignment.generation }), linesLost);
@@ -78,7 +78,7 @@ class Worker {
       buckets,
       onError: (err: NodeJS.ErrnoException) => {
         send({ type: 'ledger-failed' });
-        // Where there is no folder the primary has said so.
+        // The primary has already warned if there is no folder.
         log[err.code === 'ENOENT' ? 'debug' : 'warn'](
           { err },
           'Request counts stay in memory: a killed worker would lose them',
@@ -118,7 +118,7 @@ class Worker {
     setInterval(this.#beat, Math.min(config.workerTimeoutMs / 4, 1_000));
   }
 
-  /** Tells why, and exits. */
+  /** Tells the primary why the boot failed, and exits. */
   failBoot(err: unknown): void {
     send({ type: 'boot-failed', message: bootProblem(err, this.#config) }, () => process.exit(1));
   }
@@ -132,10 +132,11 @@ class Worker {
   }
 
   /**
-   * Nobody caught this. Node's advice is to exit, because what threw may have left anything half done. But an exit cuts off
-   * every other request in flight, so that one bad request a second would fail many good ones. Requests share little in
-   * this process, and it is to be replaced at once: so it goes on until its replacement is ready, and then drains.
-   * Whatever else throws during the drain is no reason to cut off what the drain is for.
+   * Has this worker replaced after an exception that nobody caught. Node's advice is to exit, because the
+   * code that threw may have left anything half done. But an exit cuts off every other request in flight, so
+   * that one bad request a second would fail many good ones. Requests share little in this process, and it is
+   * to be replaced at once: so it goes on until its replacement is ready, and then drains. Further exceptions
+   * during the drain do not end it: that would cut off the requests that the drain waits for.
    */
   #fail(err: Error): void {
     if (this.#draining) return this.#log.fatal({ err }, 'An exception that nobody caught, while draining');
@@ -173,7 +174,7 @@ class Worker {
         send({ type: 'busy', ms: SNAPSHOT_MS });
         return void this.#inspect(message, (inspection) => inspection.heapSnapshot());
       case 'adopt':
-        return; // The client has closed it on the way.
+        return; // The client has closed the connection on the way.
       case 'goodbye-ack':
         process.exit(0);
     }
@@ -184,7 +185,7 @@ class Worker {
     if (limit) send({ type: 'worn', limit });
     const vitals = this.#watch.read();
     send({ type: 'heartbeat', ...(vitals && { vitals }) });
-    // Who holds a breakpoint must not have the worker killed as hung.
+    // A worker that a debugger holds at a breakpoint would be killed as hung.
     if (inspectorUrl() !== undefined) send({ type: 'busy', ms: BREAKPOINT_MS });
     this.#sayLinesLost();
   };
@@ -199,20 +200,23 @@ class Worker {
     { socket, id }: { readonly socket: string; readonly id: number },
     make: (from: typeof Inspection) => Promise<Readable>,
   ): Promise<void> {
-    // Few services are ever asked for it.
+    // The module is loaded when it is first needed: few services ever make a profile.
     const inspection = await import('./control/inspection.js');
     await inspection
       .deliver(socket, id, () => make(inspection))
       .catch((err: unknown) => this.#log.warn({ err }, 'What was asked for could not be delivered'));
   }
 
-  /** It is kept before it is told: what was exposed once is there when primary and workers are killed. */
+  /**
+   * Makes a snapshot, and writes it to a file first: values that were once exposed survive when
+   * primary and workers are killed.
+   */
   async #snapshot(): Promise<string> {
     const snapshot = await snapshotText(register, this.#ledger.memoryOnly());
     try {
       writeReport(this.#reportPath, reportText({ state: 'ready', slot: 0, birth: 0 }, snapshot));
     } catch {
-      // The ledger, which is in the same folder, says what is wrong with it.
+      // The ledger in the same folder reports what is wrong with it.
     }
     return snapshot;
   }
@@ -229,7 +233,7 @@ class Worker {
   }
 }
 
-/** Says something to the primary. When it is gone there is nobody to tell: `disconnect` ends this process. */
+/** Sends a message to the primary. If the primary is gone, `disconnect` ends this process. */
 function send(message: WorkerMessage, sent: () => void = () => {}): void {
   if (process.connected) process.send?.(message, undefined, {}, sent);
 }

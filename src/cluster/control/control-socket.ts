@@ -6,15 +6,15 @@ import { LOG_LEVELS, type LogLevel } from '../../config.js';
 import type { PrimaryMessage } from '../messages.js';
 import type { ServiceIdentity, ServiceStatus } from './service-status.js';
 
-/** What can be done through the socket. */
+/** The actions that the socket offers. */
 export interface Controls {
   identity(): ServiceIdentity;
   status(): Promise<ServiceStatus>;
-  /** Resolves when the reload is over: with the reason where it did not happen. */
+  /** Resolves when the reload is over, with the reason if it did not happen. */
   reload(): Promise<string | undefined>;
-  /** Of this process and all its workers, the later ones too. */
+  /** Sets the level of this process and all its workers, later ones included. */
   setLogLevel(level: LogLevel): void;
-  /** A worker that is there, by its number or its pid. */
+  /** Returns a living worker by its number or its pid. */
   find(worker: number): Addressee | undefined;
 }
 
@@ -23,7 +23,7 @@ interface Addressee {
   readonly process: { send(message: PrimaryMessage): void };
 }
 
-/** The socket in the service's folder. */
+/** Returns the path of the socket in the service's folder. */
 export function controlSocketPath(folder: string): string {
   return join(folder, 'control.sock');
 }
@@ -32,16 +32,19 @@ type Order = { readonly type: 'profile'; readonly seconds: number } | { readonly
 
 const MAX_PROFILE_SECONDS = 600;
 
-/** How long the snapshot of a large heap may take; and how much longer than it should a profile. */
+/**
+ * Milliseconds that the snapshot of a large heap may take, and that a profile may take beyond its own time.
+ */
 const HEAP_MS = 600_000;
 const PROFILE_MS = 30_000;
 
-/** What is told to who asked; everything else that is thrown is too, as a failure of the service. */
+/** A request that is refused with 400. Any other error is a failure of the service, and a 500. */
 class Refusal extends Error {}
 
 /**
- * The primary's end of the `koa-cluster-metrics` commands: HTTP over a Unix socket which only the service's user can open.
- * What a worker makes (a profile, a heap snapshot) comes back on a second request, and is passed on as it comes.
+ * The primary's end of the `koa-cluster-metrics` commands: HTTP over a Unix socket that only the service's
+ * user can open. A worker sends its profile or heap snapshot in a request of its own, which is passed on to
+ * the waiting command in parts.
  */
 export class ControlSocket {
   readonly #controls: Controls;
@@ -53,27 +56,31 @@ export class ControlSocket {
   constructor(folder: string, controls: Controls) {
     this.#controls = controls;
     this.#path = controlSocketPath(folder);
-    // A heap snapshot may take its time on its way.
+    // Node's limit of five minutes for a request would cut off a large heap snapshot.
     this.#server = http.createServer({ requestTimeout: 0 }, (req, res) => void this.#answer(req, res));
   }
 
-  /** Resolves when it can be connected to, again where its file was removed. Rejects with the reason why it cannot. */
+  /**
+   * Resolves when clients can connect. Called again, it makes a new socket in place of a
+   * removed one. Rejects if it cannot.
+   */
   listen(): Promise<void> {
     this.#server.close();
-    // A service that was killed has left it: the folder is this one's.
+    // A killed service leaves its socket behind. The folder is claimed, so the socket
+    // belongs to no living service.
     rmSync(this.#path, { force: true });
     return new Promise((resolve, reject) => {
       this.#server.once('error', reject);
       this.#server.listen(this.#path, () => {
         chmodSync(this.#path, 0o600);
-        // Nobody's question is a reason to stay.
+        // An open command must not keep the primary alive.
         this.#server.unref();
         resolve();
       });
     });
   }
 
-  /** To be called when a worker has ended: who waits for what it was to bring is told. */
+  /** Fails the commands that wait for a worker which has ended. */
   workerGone(generation: number): void {
     for (const { from, res } of this.#awaited.values())
       if (from === generation) fail(res, 'The worker has ended.');
@@ -126,7 +133,7 @@ export class ControlSocket {
     return found;
   }
 
-  /** Has a worker make something; who asks for it waits until it is delivered. */
+  /** Sends an order to a worker. The command waits until the worker delivers the result. */
   #order(res: ServerResponse, worker: number | undefined, deadlineMs: number, what: Order): void {
     const { generation, process } = this.#find(worker);
     const id = ++this.#deliveries;
@@ -149,7 +156,7 @@ export class ControlSocket {
 }
 
 function fail(res: ServerResponse, message: string): void {
-  // Half of it was sent: who asked must not take it for the whole.
+  // After half an answer only a cut connection can tell the client that it is not the whole.
   if (res.headersSent) return void res.destroy();
   res.writeHead(500, { 'Content-Type': 'text/plain' });
   res.end(message);

@@ -7,8 +7,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { getHeapSnapshot } from 'node:v8';
 
 /**
- * Brings to the primary's control socket what somebody waits for there.
- * @param make gives the content; where it throws, its message is brought instead
+ * Sends content to a command that waits for it at the primary's control socket.
+ * @param make makes the content; if it throws, the error's message is sent in its place
  */
 export async function deliver(socketPath: string, id: number, make: () => Promise<Readable>): Promise<void> {
   const content = await make().catch((err: unknown) => String(err));
@@ -19,7 +19,7 @@ export async function deliver(socketPath: string, id: number, make: () => Promis
   await Promise.all([pipeline(failed ? Readable.from([content]) : content, put), answered]);
 }
 
-/** Profiles this process for so long. */
+/** Profiles this process for a number of seconds. The profile is JSON, as Chrome DevTools reads it. */
 export async function cpuProfile(seconds: number): Promise<Readable> {
   const session = new Session();
   session.connect();
@@ -34,7 +34,7 @@ export async function cpuProfile(seconds: number): Promise<Readable> {
   }
 }
 
-/** Takes a snapshot of the heap; nothing else happens in this process meanwhile. */
+/** Takes a snapshot of the heap. It blocks this process meanwhile. */
 export async function heapSnapshot(): Promise<Readable> {
   return getHeapSnapshot();
 }

@@ -2,7 +2,9 @@ import { type Config, ConfigError, type LogLevel } from '../../config.js';
 import type { Logger } from '../../log.js';
 import { readSettingsAgain, type Settings } from '../../settings.js';
 
-/** The settings of a service that runs: a reload reads `ENV_FILE` again, and may have to be taken back. */
+/**
+ * The settings of a running service. A reload reads `ENV_FILE` again, and takes the change back if it fails.
+ */
 export class LiveSettings {
   readonly #log: Logger;
   readonly #onChange: (config: Config) => void;
@@ -22,19 +24,22 @@ export class LiveSettings {
     return this.#current.config;
   }
 
-  /** What a worker gets in its environment. It does not read `ENV_FILE` itself: that may have changed since. */
+  /**
+   * The environment variables of a new worker. It does not read `ENV_FILE` itself,
+   * which may have changed since.
+   */
   get variables(): Record<string, string> {
     const level = this.#logLevel === undefined ? {} : { LOG_LEVEL: this.#logLevel };
     return { ...this.#current.variables, ENV_FILE: '', ...level };
   }
 
-  /** Until the settings are read again. */
+  /** Sets the log level until the settings are read again. */
   setLogLevel(level: LogLevel): void {
     this.#logLevel = level;
     this.#log.level = level;
   }
 
-  /** Reads them again. Returns why nothing has changed, where the file is bad. */
+  /** Reads the settings again. Returns the reason if the file is bad; nothing has changed then. */
   readAgain(): string | undefined {
     try {
       const { settings, ignored } = readSettingsAgain(process.env, this.#current);
@@ -51,7 +56,7 @@ export class LiveSettings {
     }
   }
 
-  /** Goes back to what was before the last reading. */
+  /** Restores the settings from before the last `readAgain`. */
   takeBack(): void {
     this.#apply(this.#before);
   }

@@ -6,45 +6,45 @@ import type { WorkerRecord } from '../supervision/worker-record.js';
 
 /** A worker, or an instance, as `koa-cluster-metrics status` shows it. */
 export interface WorkerStatus extends Partial<Vitals> {
-  /** By which the log and the commands name it; never used again. */
+  /** The number by which the log and the commands name the worker; never used again. */
   readonly worker: number;
   readonly pid: number | undefined;
   readonly state: WorkerState;
   readonly ageSeconds: number;
-  /** Since it was last heard; more than a few seconds is a worker that hangs. */
+  /** Seconds since the worker was last heard; after more than a few it probably hangs. */
   readonly silentSeconds: number;
-  /** How many workers had its place before it. */
+  /** The number of workers that had its place before. */
   readonly restarts: number;
 }
 
-/** Which service it is. */
+/** Process and address of a service. */
 export interface ServiceIdentity {
-  /** Of the primary. */
+  /** The pid of the primary. */
   readonly pid: number;
-  /** Where it is served; undefined before it is ready. */
+  /** The URL of the service; undefined before it is ready. */
   readonly url: string | undefined;
-  /** Its port. */
+  /** The port of the service, as text. */
   readonly listen: string;
 }
 
-/** The service as a whole. */
+/** The state of a service and its workers. */
 export interface ServiceStatus extends ServiceIdentity {
   readonly uptimeSeconds: number;
-  /** How many workers there should be. */
+  /** The number of workers that should run. */
   readonly wanted: number;
-  /** How many workers have ended, by reason. */
+  /** Numbers of ended workers, by reason. */
   readonly exits: Readonly<Record<ExitReason, number>>;
   readonly workers: readonly WorkerStatus[];
 }
 
-/** A reading is as good as new for so long: workers make one a second while somebody looks. */
+/** Age up to which a reading is fresh: workers make one a second while somebody looks. */
 const FRESH_MS = 2_000;
 
-/** How long a worker is waited for: one that hangs is shown with what it last said. */
+/** Milliseconds to wait for a worker's reading: one that hangs is shown with its last one. */
 const PATIENCE_MS = 1_500;
 const POLL_MS = 50;
 
-/** Asks the workers to measure themselves, and resolves when those that can have done it. */
+/** Asks the workers to measure themselves, and waits for the readings of those that answer in time. */
 export async function lookAtWorkers(supervisor: Supervisor): Promise<WorkerStatus[]> {
   const asked = performance.now();
   for (const { state, process } of supervisor.workers())

@@ -2,19 +2,19 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { quantile } from '../../metrics/quantile.js';
 import type { RequestMetrics } from '../../metrics/request-metrics.js';
 
-/** How a worker has been doing since the reading before. */
+/** Load and health of a worker since its previous reading. */
 export interface Vitals {
   readonly requestsPerSecond: number;
-  /** Of the answers' latency; undefined where there was none. */
+  /** The 99th percentile of the answers' latency; undefined where there was no answer. */
   readonly p99Seconds?: number;
-  /** 1 is one processor that was always busy. */
+  /** Busy processors; 1 is one that was always busy. */
   readonly cpu: number;
   readonly rssBytes: number;
-  /** The 99th percentile of how late the event loop came to what was due. */
+  /** The 99th percentile of the delay with which the event loop ran due timers. */
   readonly eventLoopDelaySeconds: number;
 }
 
-/** How often the event loop's delay is sampled; it is what a loop without any has, too. */
+/** Sampling interval of the event loop's delay. Node adds it to each sample, so it is subtracted. */
 const RESOLUTION_MS = 10;
 
 /** Measures a worker while somebody looks at it. */

@@ -1,13 +1,13 @@
 import type { RequestMetrics } from '../../metrics/request-metrics.js';
 import { type Vitals, VitalsMeter } from './vitals.js';
 
-/** Whoever looks says so again within this time. */
+/** Milliseconds for which a worker measures itself after a `watched`: a viewer repeats it more often. */
 export const WATCH_MS = 5_000;
 
-/** The first reading comes so soon, and no sooner: a rate needs some time to be one. */
+/** Milliseconds until the first reading: a rate over less time would mean little. */
 const FIRST_READING_MS = 500;
 
-/** A worker's side of being looked at: it measures itself for as long as somebody is, and not otherwise. */
+/** Measures a worker while somebody looks at it, and only then. */
 export class WorkerWatch {
   readonly #metrics: RequestMetrics;
   readonly #tell: () => void;
@@ -20,7 +20,7 @@ export class WorkerWatch {
     this.#tell = tell;
   }
 
-  /** To be called whenever the primary says that somebody looks. */
+  /** Starts measuring, or goes on for another `WATCH_MS`. Called when the primary sends `watched`. */
   watched(): void {
     if (!this.#meter) {
       this.#meter = new VitalsMeter(this.#metrics);
@@ -30,7 +30,7 @@ export class WorkerWatch {
     this.#end = setTimeout(() => this.#stop(), WATCH_MS).unref();
   }
 
-  /** Undefined while nobody looks. */
+  /** Returns a new reading; undefined while nobody looks. */
   read(): Vitals | undefined {
     return this.#meter?.read();
   }

@@ -1,10 +1,13 @@
 import type { Logger } from '../../log.js';
 import type { WorkerRecord } from './worker-record.js';
 
-/** A limit that a worker reaches so soon after its start is too low, and keeps the service busy with replacing. */
+/**
+ * Milliseconds after a worker's start within which reaching a limit means that the limit is too low: it would
+ * keep the service busy with replacing workers.
+ */
 const SOON_MS = 60_000;
 
-/** Workers that reach a limit so soon are replaced so far apart. */
+/** Milliseconds between two replacements of workers that reach a limit too soon. */
 const APART_MS = 60_000;
 
 /** Replaces workers that have reached a limit of their life, one at a time. */
@@ -28,7 +31,8 @@ export class Recycling {
     if (tooSoon) {
       this.#log.warn(
         { worker: generation, limit: wornBy },
-        `${wornBy} is reached within a minute of a worker's start: it is too low. No more than one worker a minute is recycled`,
+        `${wornBy} is reached within a minute of a worker's start: it is too low. ` +
+          'No more than one worker a minute is recycled',
       );
     } else
       this.#log.info({ worker: generation, limit: wornBy }, `A worker has reached ${wornBy} and is recycled`);

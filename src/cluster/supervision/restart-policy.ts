@@ -2,18 +2,21 @@ import type { ExitReason } from '../../metrics/supervision-metrics.js';
 
 export interface Exit {
   readonly reason: ExitReason;
-  /** Monotonic, in milliseconds. */
+  /** Monotonic time in milliseconds. */
   readonly at: number;
-  /** How long it had been ready. */
+  /** Milliseconds for which the worker had been ready. */
   readonly readyForMs: number;
-  /** Whether it had requests in flight, one of which may be to blame. */
+  /** Whether the worker had requests in flight, one of which may have ended it. */
   readonly serving: boolean;
 }
 
 const FIRST_DELAY_MS = 250;
 const MAX_DELAY_MS = 30_000;
 
-/** A rapid exit is forgiven after so long without another: above the longest delay, or a loop would forget itself. */
+/**
+ * Milliseconds after which a rapid exit is forgotten if no other follows: more than the longest delay, or a
+ * crash loop would forget itself.
+ */
 const MEMORY_MS = 60_000;
 
 /** A worker that was ready for less than this made a rapid exit. */
@@ -22,22 +25,26 @@ const STABLE_MS: Readonly<Record<ExitReason, number>> = {
   recycled: 0,
   // A worker that fails by itself so soon is expected to fail again.
   crashed: 2_000,
-  // An end from outside tells nothing about the next worker; and to be found silent takes its time.
+  // An end from outside says nothing about the next worker, and a hung one is only found after a while.
   killed: 0,
   hung: 0,
   boot_failed: Infinity,
 };
 
-/** How long the one new worker must have been ready, after a rapid exit, before the next is forked. */
+/**
+ * Milliseconds that the one new worker must have been ready, after a rapid exit, before the next is forked.
+ */
 const PROBATION_MS = 1_000;
 
 /**
- * When the next worker may be forked: at once while workers live long or die of a request; after rapid exits an
- * exponential backoff, and then one at a time. A request that ends its worker, sent again and again, must not keep the others
- * from being served. It is global, not per worker, because the workers of one service die of the same cause: four
- * that loop are not four times as many forks. A worker that dies at once is forked at most 6 times in 10 s.
+ * Returns when the next worker may be forked: at once while workers live long or die of a request; after
+ * rapid exits with an exponential backoff, and then one at a time. A request that ends its worker, sent again
+ * and again, must not keep the others from being served. The backoff is global, not per worker, because the
+ * workers of one service die of the same cause: four that loop are not four times as many forks. A worker
+ * that dies at once is forked at most 6 times in 10 s.
  * @param exits the history, oldest first
- * @param youngest the worker forked last: when it got ready, Infinity before, undefined when there is none
+ * @param youngest the time at which the worker forked last was ready; Infinity before, undefined when there
+ *   is none
  * @param jitter 0 to 1, drawn once per exit: spreads the forks of many hosts, always towards later
  * @returns the monotonic time; Infinity while it depends on a worker that is still starting
  */
@@ -53,7 +60,10 @@ export function forkNotBefore(
   return Math.max(last + delay, youngest === undefined ? 0 : youngest + PROBATION_MS);
 }
 
-/** The number of rapid exits that followed each other closely, up to now. */
+/**
+ * Returns the number of rapid exits that followed each other closely, up to now,
+ * and the time of the last one.
+ */
 function rapidStreak(exits: readonly Exit[], now: number): { streak: number; last: number } {
   const rapid = exits.filter(isRapid);
   const last = rapid.at(-1)?.at ?? -Infinity;
@@ -71,7 +81,7 @@ function isRapid({ reason, readyForMs, serving }: Exit): boolean {
   return readyForMs < STABLE_MS[reason] && !serving;
 }
 
-/** Exits that are remembered: more than a backoff ever looks at. */
+/** The number of exits to remember: more than a backoff ever looks at. */
 const REMEMBERED = 50;
 
 /** The exits of the past, as `forkNotBefore` needs them. */

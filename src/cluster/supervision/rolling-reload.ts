@@ -1,13 +1,13 @@
 import type { Logger } from '../../log.js';
 import type { WorkerRecord } from './worker-record.js';
 
-/** Called when a reload is over: with the reason where not all workers are new. */
+/** Takes the end of a reload, with the reason if not all workers are new. */
 export type ReloadDone = (problem?: string) => void;
 
 /** Replaces the workers one at a time: the next when the one before is gone and its replacement is ready. */
 export class RollingReload {
   readonly #log: Logger;
-  /** Workers below this generation are to be replaced; undefined when no reload is going on. */
+  /** Workers below this generation are replaced; undefined while there is no reload. */
   #below: number | undefined;
   #again = false;
   #done: ReloadDone[] = [];
@@ -17,7 +17,7 @@ export class RollingReload {
     this.#log = log;
   }
 
-  /** During a reload: one more when that is done, however often it is asked for. */
+  /** Starts a reload. During a reload it asks for one more after it, however often it is called. */
   start(nextGeneration: number, done?: ReloadDone): void {
     if (this.#below !== undefined) {
       this.#again = true;
@@ -46,7 +46,7 @@ export class RollingReload {
     this.#again = false;
   }
 
-  /** A new worker did not get ready: the old ones stay. */
+  /** Ends the reload because a new worker did not get ready. The old workers stay. */
   failed(generation: number, workers: readonly WorkerRecord[]): void {
     if (this.#below === undefined || generation < this.#below) return;
     this.#log.error('Reload stopped: a new worker did not get ready; the old workers stay');
@@ -56,7 +56,7 @@ export class RollingReload {
     }
   }
 
-  /** Ends the reload that is going on, and the one that was to follow, if there are any. */
+  /** Ends the running reload, and the one that was to follow, if there are any. */
   abandon(problem: string): void {
     this.#below = undefined;
     this.#again = false;

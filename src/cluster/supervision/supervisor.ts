@@ -15,11 +15,11 @@ export type SupervisorEvent =
       readonly code: number | null;
       readonly signal: string | null;
     }
-  /** Replace every worker, one at a time. */
+  /** Demands that every worker is replaced, one at a time. */
   | { readonly type: 'reload'; readonly done?: ReloadDone }
   | { readonly type: 'stop' };
 
-/** What a reload can change. */
+/** The options that a reload can change. */
 export interface SupervisorSettings {
   readonly concurrency: number;
   readonly workerTimeoutMs: number;
@@ -28,33 +28,37 @@ export interface SupervisorSettings {
 }
 
 export interface SupervisorOptions extends SupervisorSettings {
-  /** How many workers may boot at a time: more would starve each other. */
+  /** The most workers that may boot at a time: more would starve each other. */
   readonly bootsAtOnce: number;
   readonly log: Logger;
-  /** Starts a worker. Its end is reported by an `exit` event, also when it could not be started. */
+  /** Forks a worker. Its end is reported by an `exit` event, also if it could not start. */
   readonly fork: (generation: number) => WorkerHandle;
-  /** All workers are ready, for the first time. */
+  /** Called once, when all workers are ready for the first time. */
   readonly onReady: (address: string, port: number) => void;
   readonly onExit: (reason: ExitReason) => void;
-  /** A worker could not write so many more lines of its log. */
+  /** Called when a worker has lost lines of its log. */
   readonly onLinesLost: (lines: number) => void;
-  /** Nothing is left to do; `message` says why the service could not start. */
+  /** Called when nothing is left to do; `message` says why the service could not start. */
   readonly onEnd: (code: number, message?: string) => void;
 }
 
-/** How long an idle connection may stay when its worker drains, so that a request on its way is answered. */
+/**
+ * Milliseconds that an idle connection may stay when its worker drains, so that a
+ * request on its way is answered.
+ */
 const RELOAD_GRACE_MS = 2_000;
 const STOP_GRACE_MS = 1_000;
 
-/** How long a draining worker has, after its own deadline, for its last words. */
+/** Milliseconds that a draining worker has for its goodbye, after its own deadline. */
 const GOODBYE_MS = 2_000;
 
-/** The longest time between two looks at the workers. */
+/** The most milliseconds between two checks of the workers. */
 const CHECK_MS = 250;
 
 /**
- * Keeps the wanted number of workers alive. Events are only noted; `step` takes them in and then moves what is there
- * one step towards what is wanted. It has no clock: all times are monotonic milliseconds, passed in.
+ * Keeps the wanted number of workers alive. `enqueue` only notes events; `step` takes them in,
+ * and then moves the workers one step towards what is wanted. It has no clock: all times are
+ * monotonic milliseconds, passed in.
  */
 export class Supervisor {
   #options: SupervisorOptions;
@@ -63,7 +67,7 @@ export class Supervisor {
   readonly #events: SupervisorEvent[] = [];
   readonly #reload: RollingReload;
   readonly #recycling: Recycling;
-  /** By place. */
+  /** The number of forks so far, by place. */
   readonly #forks = new Map<number, number>();
   readonly #history = new RestartHistory();
   #generation = 0;
@@ -82,7 +86,7 @@ export class Supervisor {
     this.#recycling = new Recycling(options.log);
   }
 
-  /** Changes what it goes by from the next step on. */
+  /** Changes the settings from the next step on. */
   configure({ concurrency, workerTimeoutMs, shutdownDelayMs, shutdownTimeoutMs }: SupervisorSettings): void {
     this.#options = { ...this.#options, concurrency, workerTimeoutMs, shutdownDelayMs, shutdownTimeoutMs };
   }
@@ -92,24 +96,24 @@ export class Supervisor {
     this.#events.push(event);
   }
 
-  /** The workers that there are, oldest first. */
+  /** Returns the workers, oldest first. */
   workers(): WorkerRecord[] {
     return [...this.#workers.values()];
   }
 
-  /** A worker by its generation, or else its pid. */
+  /** Returns a worker by its generation, or else by its pid. */
   find(number: number): WorkerRecord | undefined {
     return this.#workers.get(number) ?? this.workers().find(({ process }) => process.pid === number);
   }
 
-  /** How many workers are in each state. */
+  /** Counts the workers by state. */
   count(): Record<WorkerState, number> {
     const counts = { starting: 0, ready: 0, draining: 0 };
     for (const { state } of this.#workers.values()) counts[state]++;
     return counts;
   }
 
-  /** The worker that is to get the next connection which another one leaves; undefined when there is none. */
+  /** Chooses the worker for the next connection that another worker leaves; undefined when there is none. */
   nextHeir(): WorkerHandle | undefined {
     const heirs = this.workers().filter(({ state, staying }) => state === 'ready' && staying);
     return heirs[this.#inherited++ % heirs.length]?.process;
@@ -121,11 +125,12 @@ export class Supervisor {
   }
 
   /**
-   * Takes in the events and acts on what is there.
-   * @returns the time at which to call it again if no event comes before
+   * Takes in the events, and then starts, replaces and ends workers.
+   * @returns the time of the next call if no event comes before
    */
   step(now: number): number {
-    // While this process is itself stopped or starved, nobody is heard; a stop of the whole host may end here first.
+    // While this process is stopped or starved it hears nobody. Without this, it would kill all workers
+    // after a stop of the whole host.
     const late = now - this.#wakeAt;
     if (late > 0) for (const worker of this.#workers.values()) worker.excuse(late);
     this.#wakeAt = now + Math.min(this.#options.workerTimeoutMs / 4, CHECK_MS);
@@ -181,7 +186,7 @@ export class Supervisor {
       this.#log.warn({ worker: generation, cause: message.message }, 'A worker fails and is being replaced');
       this.#remember('crashed', worker, now);
     }
-    // A worker that boots is not given more time for talking.
+    // A worker that boots gets no more time for its messages.
     if (worker.state !== 'starting') worker.lastHeard = message.type === 'busy' ? now + message.ms : now;
   }
 
@@ -209,7 +214,7 @@ export class Supervisor {
       },
       'A worker ended',
     );
-    // A failing one was remembered when it failed.
+    // A failing worker was remembered when it failed.
     if (worker.retiring !== 'failing') this.#remember(reason, worker, now, inFlight.length > 0);
     this.#options.onExit(reason);
     if (reason !== 'boot_failed') return;
@@ -217,7 +222,7 @@ export class Supervisor {
     this.#reload.failed(generation, this.workers());
   }
 
-  /** The first worker never got ready: more forks would not help. */
+  /** Ends the service because its first worker never got ready: more forks would not help. */
   #giveUp({ bootError }: WorkerRecord, code: number | null, signal: string | null): void {
     this.#stopAt = -Infinity;
     this.#options.onEnd(1, bootError ?? silentBootProblem(code, signal, this.#options.workerTimeoutMs));
@@ -228,7 +233,7 @@ export class Supervisor {
     this.#history.remember({ reason, at: now, readyForMs, serving });
   }
 
-  /** The one place that forks. */
+  /** Forks missing workers. No other place forks. */
   #fork(now: number): void {
     const wanted = this.#up ? this.#options.concurrency : 1;
     const staying = this.workers().filter((worker) => worker.staying).length;
@@ -263,7 +268,7 @@ export class Supervisor {
     );
   }
 
-  /** Lets those go whose replacement is ready. */
+  /** Drains the retiring workers whose replacement is ready. */
   #retire(now: number): void {
     const ready = this.workers().filter(({ state }) => state === 'ready');
     const spare = ready.length - this.#options.concurrency;
@@ -274,7 +279,7 @@ export class Supervisor {
     }
   }
 
-  /** Ends what does not respond. */
+  /** Kills the workers that do not respond. */
   #endOverdue(now: number): void {
     for (const worker of this.#workers.values()) {
       if (worker.state === 'starting') worker.excuseStarvation();
@@ -307,7 +312,10 @@ export class Supervisor {
     }
   }
 
-  /** Has no effect for a time that has passed, or waiting for an exit would be a busy loop. */
+  /**
+   * Makes the next step come by this time. A time that has passed has no effect, or waiting for
+   * an exit would be a busy loop.
+   */
   #wakeBy(time: number, now: number): void {
     if (time > now) this.#wakeAt = Math.min(this.#wakeAt, time);
   }

@@ -5,21 +5,24 @@ import type { ExitReason, WorkerState } from '../../metrics/supervision-metrics.
 import type { Vitals } from '../control/vitals.js';
 import type { WearLimit } from './worker-wear.js';
 
-/** A forked process, as far as the supervisor is concerned. */
+/** A forked process, with the actions that the supervisor needs. */
 export interface WorkerHandle {
   readonly pid: number | undefined;
-  /** Milliseconds that it was ready to run and had no processor; never falls. */
+  /** Returns the milliseconds that the process has waited for a processor; never falls. */
   waitedForProcessor(): number;
-  /** The requests that it had not answered when it ended. */
+  /** Returns the requests that the process had not answered when it ended. */
   inFlight(): readonly RequestInFlight[];
   send(message: PrimaryMessage): void;
-  /** Gives it a connection to serve. */
+  /** Gives the process a connection to serve. */
   give(connection: ConnectionHandle): void;
-  /** Ends it at once (SIGKILL). */
+  /** Ends the process at once (SIGKILL). */
   kill(): void;
 }
 
-/** Signals by which a process ends itself: abort, which is also Node's end when the heap is full, and illegal operations. */
+/**
+ * Signals by which a process ends itself: abort, which Node also sends when the heap is
+ * full, and illegal operations.
+ */
 const OWN_SIGNALS: ReadonlySet<string> = new Set([
   'SIGABRT',
   'SIGSEGV',
@@ -29,19 +32,19 @@ const OWN_SIGNALS: ReadonlySet<string> = new Set([
   'SIGTRAP',
 ]);
 
-/** Holds what the supervisor knows of one worker. All times are monotonic milliseconds. */
+/** The supervisor's record of one worker. All times are monotonic milliseconds. */
 export class WorkerRecord {
   state: WorkerState = 'starting';
-  /** Infinity before it is ready. */
+  /** The time at which the worker was ready; Infinity before. */
   readyAt = Infinity;
   lastHeard: number;
-  /** Why it is to go; it serves on until its replacement is ready. */
+  /** The reason why the worker is being replaced. It serves on until its replacement is ready. */
   retiring: 'reloaded' | 'failing' | 'recycled' | undefined;
-  /** The limit of its life that it has reached, and when. */
+  /** The first limit of its life that the worker has reached, and when. */
   wornBy: WearLimit | undefined;
   wornAt = Infinity;
   bootError: string | undefined;
-  /** As it last said, while somebody looks. */
+  /** The last reading, made while somebody looked. */
   vitals: { readonly at: number; readonly values: Vitals } | undefined;
   #waited = 0;
   #drainBy = Infinity;
@@ -51,23 +54,26 @@ export class WorkerRecord {
     readonly generation: number,
     readonly forkedAt: number,
     readonly process: WorkerHandle,
-    /** Which one of the wanted workers it is, from 1: a replacement takes the place of the one that goes. */
+    /**
+     * The number of its place among the wanted workers, from 1. A replacement takes the
+     * place of the worker that goes.
+     */
     readonly place: number,
-    /** How many were in this place before. */
+    /** The number of workers that had this place before. */
     readonly restarts: number,
   ) {
     this.lastHeard = forkedAt;
   }
 
-  /** Moves its deadlines by the time in which it could not have been heard, whatever it did. */
+  /** Moves the deadlines by a time in which the worker could not have been heard, whatever it did. */
   excuse(ms: number): void {
     this.lastHeard += ms;
     this.#drainBy += ms;
   }
 
   /**
-   * Excuses the time in which it waited for a processor while it boots. Many that boot on a host with few processors
-   * starve each other, and would be killed in turn for it.
+   * Excuses the time for which the booting worker waited for a processor. Many that boot on a host with few
+   * processors starve each other, and would be killed in turn for it.
    */
   excuseStarvation(): void {
     const waited = this.process.waitedForProcessor();
@@ -75,15 +81,18 @@ export class WorkerRecord {
     this.#waited = waited;
   }
 
-  /** Whether it needs no replacement. One that has been ended does when its exit is known: that may have to wait for a backoff. */
+  /**
+   * Whether the worker needs no replacement. One that was killed counts as staying until its exit is known:
+   * its replacement may have to wait for a backoff.
+   */
   get staying(): boolean {
     return this.state !== 'draining' && this.retiring === undefined;
   }
 
   /**
-   * Asks it to finish what it has and to go.
-   * @param drainBy when it is ended if it has not gone
-   * @param handOver whether others stay, to which its connections can go
+   * Asks the worker to finish its requests and to exit.
+   * @param drainBy the time at which it is killed if it has not exited
+   * @param handOver whether other workers stay, to which its connections can go
    */
   drain(graceMs: number, timeoutMs: number, drainBy: number, handOver: boolean): void {
     this.state = 'draining';
@@ -96,22 +105,22 @@ export class WorkerRecord {
     this.#drainBy = Math.min(this.#drainBy, drainBy);
   }
 
-  /** Ends it; the reason is what its exit is counted as. */
+  /** Kills the worker. Its exit is counted under this reason. */
   end(reason: ExitReason): void {
     this.#ended ??= reason;
     this.process.kill();
   }
 
-  /** Why it has to be ended now, if it has to. */
+  /** Returns the reason for which the worker must be killed now; undefined if there is none. */
   overdue(now: number, workerTimeoutMs: number): ExitReason | undefined {
     if (this.#ended !== undefined) return undefined;
     const silent = now - this.lastHeard > workerTimeoutMs;
     if (this.state === 'starting') return silent ? 'boot_failed' : undefined;
-    // A worker keeps its own, earlier deadline for draining: it missed that because its event loop is stuck.
+    // A worker keeps its own, earlier deadline for draining: one that misses it has a stuck event loop.
     return silent || now > this.#drainBy ? 'hung' : undefined;
   }
 
-  /** Classifies its exit. */
+  /** Returns the reason under which an exit is counted. */
   exitReason(code: number | null, signal: string | null): ExitReason {
     if (this.state === 'starting') return 'boot_failed';
     if (this.retiring === 'failing') return 'crashed';

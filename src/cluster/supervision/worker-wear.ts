@@ -4,12 +4,16 @@ import type { Config } from '../../config.js';
 export const WEAR_LIMITS = ['WORKER_MAX_REQUESTS', 'WORKER_MAX_RSS', 'WORKER_MAX_AGE'] as const;
 export type WearLimit = (typeof WEAR_LIMITS)[number];
 
-/** By how much a worker's own limits are below those of the service, at most: workers that started together are not to go together. */
+/**
+ * The share by which a worker's own limits may be below those of the service: workers that start
+ * together must not go together.
+ */
 const JITTER = 0.1;
 
 /**
- * Makes a function that says which limit this worker has reached, if it has. Undefined where no limit is set.
- * @param requests how many requests this worker has answered
+ * Makes a function that returns the limit that this worker has reached, if any. Undefined where no limit is
+ * set.
+ * @param requests returns the number of requests that this worker has answered
  * @param random 0 to 1
  */
 export function watchWear(
