@@ -24,6 +24,7 @@ import { processorsAllowed } from './supervision/processors.js';
 import { findProgram, folderFor, type Program, programIdentity } from './program.js';
 import { ControlSocket } from './control/control-socket.js';
 import { LiveSettings } from './control/live-settings.js';
+import { ServiceManager } from './control/service-manager.js';
 import { lookAtWorkers, type ServiceIdentity, type ServiceStatus } from './control/service-status.js';
 import type { Wanted } from './messages.js';
 import { Supervisor, type SupervisorEvent } from './supervision/supervisor.js';
@@ -61,6 +62,7 @@ class Primary {
   readonly #registry: ClusterRegistry;
   readonly #supervisor: Supervisor;
   readonly #control: ControlSocket;
+  readonly #manager: ServiceManager;
   readonly #program: Program;
   readonly #warning: string | undefined;
   #metricsServer: MetricsServer | undefined;
@@ -76,6 +78,7 @@ class Primary {
     const { config } = settings;
     this.#config = config;
     this.#log = log;
+    this.#manager = new ServiceManager(process.env, log);
     this.#settings = new LiveSettings(settings, log, (changed) => this.#supervisor.configure(changed));
     this.#program = program;
     this.#folder = claimed.folder;
@@ -244,6 +247,13 @@ class Primary {
 
   /** Resolves when the reload is over, with the reason if not all workers are new. */
   async #reload(): Promise<string | undefined> {
+    this.#manager.reloads();
+    const problem = await this.#replaceWorkers();
+    this.#manager.reloaded(problem ?? 'Reloaded: all workers are new');
+    return problem;
+  }
+
+  async #replaceWorkers(): Promise<string | undefined> {
     const bad = this.#settings.readAgain();
     if (bad !== undefined) return bad;
     const problem = await new Promise<string | undefined>((resolve) =>
@@ -266,6 +276,7 @@ class Primary {
     clearTimeout(this.#timer);
     const now = performance.now();
     this.#timer = setTimeout(() => this.#step(), this.#supervisor.step(now) - now);
+    this.#manager.lives(now);
   }
 
   #announce(address: string, port: number): void {
@@ -279,9 +290,9 @@ class Primary {
     const workers = concurrency === 1 ? '1 worker' : `${concurrency} workers`;
     const metrics = metricsPort === undefined ? '' : `, /metrics on ${url(metricsHost, metricsPort)}`;
     const next = docs ? '; the documentation of the API is on /docs' : '';
-    this.#log.info(
-      `Ready on ${url(address, port)} with ${workers}${metrics} (primary pid ${process.pid})${next}`,
-    );
+    const where = `Ready on ${url(address, port)} with ${workers}${metrics}`;
+    this.#log.info(`${where} (primary pid ${process.pid})${next}`);
+    this.#manager.serves(where);
     // PM2's `wait_ready`, or another parent process, waits for this message.
     process.send?.('ready', undefined, {}, () => {});
   }
@@ -290,6 +301,7 @@ class Primary {
     const now = performance.now();
     if (this.#stoppedAt === undefined) {
       this.#stoppedAt = now;
+      this.#manager.stops();
       this.#log.info({ signal }, `${why}Stopping: finishing what is in flight; a second signal ends at once`);
       this.#enqueue({ type: 'stop' });
     } else if (now - this.#stoppedAt > SAME_SIGNAL_MS) {

@@ -120,3 +120,13 @@ test('PM2 and systemd give a stop more time than the service takes for it', () =
   for (const ms of [apps[0]?.kill_timeout, Number(seconds) * 1000])
     expect(ms).toBeGreaterThan(shutdownTimeoutMs + 1_000);
 });
+
+test('systemd waits until the service serves and until a reload is over, by the command of the package', () => {
+  const unit = read('systemd/koa-cluster-metrics.service');
+  const setting = (name: string) => new RegExp(`^${name}=(.*)$`, 'm').exec(unit)?.[1];
+  expect(setting('Type')).toBe('notify');
+  const { bin } = require('../../package.json') as { bin: Record<string, string> };
+  expect(setting('ExecReload')).toBe(`/usr/bin/node ${bin['koa-cluster-metrics']} reload`);
+  // A primary looks at its workers several times a second.
+  expect(Number(setting('WatchdogSec'))).toBeGreaterThanOrEqual(10);
+});

@@ -25,7 +25,7 @@ describe('deploy/systemd', () => {
     unit = join(folder, 'koa-cluster-metrics.service');
     const text = readFileSync(join(DEPLOY, 'systemd/koa-cluster-metrics.service'), 'utf8');
     // systemd looks whether the program is there; where that is differs between hosts.
-    writeFileSync(unit, text.replace('/usr/bin/node', process.execPath));
+    writeFileSync(unit, text.replaceAll('/usr/bin/node', process.execPath));
   });
 
   afterAll(() => rmSync(folder, { recursive: true }));
