@@ -25,6 +25,17 @@ export function openLog(level: Level | 'silent'): Log {
   return { log, linesLost: () => sink.lost };
 }
 
+/** Makes the service's log on a standard stream that somebody else, such as PM2, has taken over: lines are lost where that fails. */
+export function openLogOn(stream: NodeJS.WritableStream, level: Level | 'silent'): Log {
+  let lost = 0;
+  const written = (err?: Error | null) => {
+    if (err) lost += 1;
+  };
+  // PM2's own function wants all three.
+  const write = (line: string) => void stream.write(line, 'utf8', written);
+  return { log: createLog(level, { write }), linesLost: () => lost };
+}
+
 /** Makes a logger whose lines, one JSON object each, go to a stream. */
 export function createLog(level: Level | 'silent', stream: DestinationStream): Logger {
   const options = {

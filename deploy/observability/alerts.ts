@@ -66,6 +66,8 @@ export function workerAlerts({
   workerExits,
   scrapeWorkersMissing,
   ledgerErrors,
+  logLinesLost,
+  requestCount,
 }: MetricNames): AlertRule[] {
   const exits = (reasons: string) =>
     `sum by (job, instance) (increase(${workerExits}{reason=~"${reasons}"}[15m]))`;
@@ -78,6 +80,17 @@ export function workerAlerts({
       summary: '{{ $labels.instance }} has no worker that serves',
       description:
         'The primary of {{ $labels.instance }} answers scrapes, but for 1 minute none of its workers was ready.',
+    },
+    {
+      alert: 'ReadyCheckFailing',
+      expr:
+        `sum by (job, instance) (rate(${requestCount}{endpoint="/readyz",http_status="503"}[5m]))\n` +
+        `/ sum by (job, instance) (rate(${requestCount}{endpoint="/readyz"}[5m])) > 0.5`,
+      for: '5m',
+      severity: 'page',
+      summary: '{{ $labels.instance }} says that it is not ready',
+      description:
+        'For 5 minutes {{ $value | humanizePercentage }} of the questions to /readyz of {{ $labels.instance }} were answered with a 503: it gets no requests from who asks.',
     },
     {
       alert: 'WorkersMissing',
@@ -105,6 +118,17 @@ export function workerAlerts({
         'Within 15 minutes a worker of {{ $labels.instance }} was silent for WORKER_TIMEOUT_MS. Requests in flight on it were lost.',
     },
     {
+      alert: 'WorkersRecycledTooOften',
+      expr:
+        `sum by (job, instance) (increase(${workerExits}{reason="recycled"}[1h]))\n` +
+        `/ sum by (job, instance) (avg_over_time(${workers}{state="ready"}[1h])) > 2`,
+      for: '10m',
+      severity: 'ticket',
+      summary: 'Workers of {{ $labels.instance }} are recycled every half an hour, or sooner',
+      description:
+        'Each worker of {{ $labels.instance }} was replaced {{ printf "%.1f" $value }} times within an hour, because it had reached a WORKER_MAX_… limit.',
+    },
+    {
       alert: 'WorkersNotAnswering',
       expr: `${scrapeWorkersMissing} > 0`,
       for: '2m',
@@ -121,17 +145,36 @@ export function workerAlerts({
       description:
         'Counts that are only in memory are lost when a worker is killed. The service goes on serving.',
     },
+    {
+      alert: 'LogLinesLost',
+      expr: `increase(${logLinesLost}[15m]) > 0`,
+      severity: 'ticket',
+      summary: '{{ $labels.instance }} cannot write its log',
+      description:
+        'About {{ printf "%.0f" $value }} lines of the log of {{ $labels.instance }} were lost within 15 minutes. The service goes on serving.',
+    },
   ];
 }
 
 const MEMORY = 'job_instance:process_resident_memory_bytes:per_worker';
 
 /** Processes are about to be in trouble. */
-export function saturationAlerts(): AlertRule[] {
+export function saturationAlerts({ requestCount, requestsShed }: MetricNames): AlertRule[] {
   // The lowest of an hour, so that garbage which is yet to be collected does not count.
   const lowest = `min_over_time(${MEMORY}[1h])`;
   const before = `min_over_time(${MEMORY}[1h] offset 6h)`;
   return [
+    {
+      alert: 'RequestsShed',
+      expr:
+        `sum by (job, instance) (rate(${requestsShed}[5m]))\n` +
+        `/ sum by (job, instance) (rate(${requestCount}[5m])) > 0.01`,
+      for: '5m',
+      severity: 'ticket',
+      summary: '{{ $labels.instance }} refuses {{ $value | humanizePercentage }} of its requests',
+      description:
+        'For 5 minutes {{ $labels.instance }} has answered more than 1 % with a 503, because its workers are further behind than MAX_EVENT_LOOP_DELAY_MS.',
+    },
     {
       alert: 'EventLoopLag',
       expr: `max by (job, instance, worker) (nodejs_eventloop_lag_p99_seconds{job="${JOB}"}) > 0.1`,

@@ -8,7 +8,7 @@ const BY_WORKER = 'by (instance, worker)';
 const WORKER = '{{instance}} {{worker}}';
 
 /** How much of what a process can take is taken. */
-export function saturationRow({ requestsInProgress }: MetricNames): Row {
+export function saturationRow({ requestsInProgress, requestsShed }: MetricNames): Row {
   const byWorker = (aggregation: string, metric: string) =>
     `${aggregation} ${BY_WORKER} (${metric}{${INSTANCES}})`;
   const panels = [
@@ -53,12 +53,20 @@ export function saturationRow({ requestsInProgress }: MetricNames): Row {
       unit: 'short',
       queries: { '{{instance}}': `sum by (instance) (${requestsInProgress}{${INSTANCES}})` },
     }),
+    graph({
+      title: 'Requests refused for overload',
+      description: 'A second: workers were further behind than MAX_EVENT_LOOP_DELAY_MS. Clients got a 503.',
+      unit: 'reqps',
+      queries: {
+        '{{instance}}': `sum by (instance) (rate(${requestsShed}{${INSTANCES}}[$__rate_interval]))`,
+      },
+    }),
   ];
   return { title: 'Saturation', panels };
 }
 
 /** The lives of the worker processes. */
-export function workersRow({ workers, workerExits }: MetricNames): Row {
+export function workersRow({ workers, workerExits, requestCount }: MetricNames): Row {
   return {
     title: 'Workers',
     panels: [
@@ -71,9 +79,21 @@ export function workersRow({ workers, workerExits }: MetricNames): Row {
       }),
       graph({
         title: 'Exits by reason',
-        description: 'Workers that ended within 5 minutes. Only "drained" is what somebody asked for.',
+        description:
+          'Workers that ended within 5 minutes. "drained" and "recycled" are what somebody asked for.',
         unit: 'short',
         queries: { '{{reason}}': `sum by (reason) (increase(${workerExits}{${INSTANCES}}[5m]))` },
+      }),
+      graph({
+        title: 'Not ready',
+        description:
+          'Share of the questions to /readyz that got a 503: a check of the service fails, or it drains.',
+        unit: 'percentunit',
+        queries: {
+          '{{instance}}':
+            `sum by (instance) (rate(${requestCount}{${INSTANCES},endpoint="/readyz",http_status="503"}[$__rate_interval]))` +
+            ` / sum by (instance) (rate(${requestCount}{${INSTANCES},endpoint="/readyz"}[$__rate_interval]))`,
+        },
       }),
       graph({
         title: 'Open file descriptors',
@@ -86,7 +106,7 @@ export function workersRow({ workers, workerExits }: MetricNames): Row {
 }
 
 /** Can the other figures be believed? */
-export function scrapeRow({ scrapeWorkersMissing, ledgerErrors }: MetricNames): Row {
+export function scrapeRow({ scrapeWorkersMissing, ledgerErrors, logLinesLost }: MetricNames): Row {
   return {
     title: 'Scrape health',
     panels: [
@@ -111,6 +131,12 @@ export function scrapeRow({ scrapeWorkersMissing, ledgerErrors }: MetricNames): 
           '{{instance}} workers missing': `sum by (instance) (${scrapeWorkersMissing}{${INSTANCES}})`,
           '{{instance}} ledger errors': `sum by (instance) (increase(${ledgerErrors}{${INSTANCES}}[5m]))`,
         },
+      }),
+      graph({
+        title: 'Lost lines of the log',
+        description: 'Within 5 minutes: the disk of the log was full, or its reader was stuck or gone.',
+        unit: 'short',
+        queries: { '{{instance}}': `sum by (instance) (increase(${logLinesLost}{${INSTANCES}}[5m]))` },
       }),
     ],
   };

@@ -16,7 +16,7 @@ export function rulesFile(objectives: readonly Objective[], prefix: string): str
     ...burnAlerts(objectives),
     ...requestAlerts(names, objectives),
     ...workerAlerts(names),
-    ...saturationAlerts(),
+    ...saturationAlerts(names),
   ];
   const groups = [
     { name: 'requests', rules: requestRules(names) },

@@ -5,7 +5,7 @@ import type { Config } from '../config.js';
 import { createMetricsListener } from '../http/own-operations/metrics-route.js';
 import type { Start, StartedService } from '../http/start-service.js';
 import { Server } from '../server/http-server.js';
-import { createLog, type Logger } from '../log.js';
+import { type Log, type Logger, openLogOn } from '../log.js';
 import { Ledger } from '../metrics/ledger/ledger.js';
 import type { Format } from '../metrics/exposition/gatherer.js';
 import { processGatherer } from '../metrics/exposition/process-gatherer.js';
@@ -15,6 +15,7 @@ import { snapshotText } from '../metrics/snapshot/take-snapshot.js';
 import {
   REDEFINED,
   registerLedgerErrors,
+  registerLogLinesLost,
   registerRequestsInProgress,
   registerRequestsShed,
 } from '../metrics/metric-catalogue.js';
@@ -33,8 +34,9 @@ const GRACE_MS = 2_000;
  */
 export async function runInstance(start: Start, config: Config): Promise<void> {
   // PM2 takes the log from process.stdout.
-  const log = createLog(config.logLevel, process.stdout).child({ instance: slot() });
-  const instance = new Instance(config, log);
+  const opened = openLogOn(process.stdout, config.logLevel);
+  const log = opened.log.child({ instance: slot() });
+  const instance = new Instance(config, { ...opened, log });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => instance.stop());
   // It would end all instances at once, with what they have in flight.
   process.on('SIGHUP', () =>
@@ -62,6 +64,7 @@ function slot(): number {
 class Instance {
   readonly #config: Config;
   readonly #log: Logger;
+  readonly #linesLost: () => number;
   #ledger: Ledger | undefined;
   #siblings: Siblings | undefined;
   #service: StartedService | undefined;
@@ -69,9 +72,10 @@ class Instance {
   #metricsServer: MetricsServer | undefined;
   #stopping = false;
 
-  constructor(config: Config, log: Logger) {
+  constructor(config: Config, { log, linesLost }: Log) {
     this.#config = config;
     this.#log = log;
+    this.#linesLost = linesLost;
   }
 
   /** Resolves when it serves. Rejects with the reason why it cannot. */
@@ -121,6 +125,7 @@ class Instance {
     registerRequestsInProgress(register, metricsPrefix, () => metrics.inProgress);
     registerRequestsShed(register, metricsPrefix, () => metrics.shed);
     registerLedgerErrors(register, metricsPrefix, () => this.#ledger?.errors ?? 0);
+    registerLogLinesLost(register, metricsPrefix, this.#linesLost);
     return metrics;
   }
 

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -117,6 +118,23 @@ describe('PM2 in cluster mode', () => {
     expect(files.filter((name) => name.endsWith('.ledger'))).toHaveLength(INSTANCES);
     expect(files.filter((name) => name.startsWith('archive'))).toHaveLength(1);
   }, 600_000);
+
+  test('lines that PM2 cannot write to its log are counted', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'pm2-config-'));
+    const config = join(folder, 'full.config.js');
+    const original = join(process.cwd(), 'ecosystem.cluster.config.js');
+    writeFileSync(
+      config,
+      `const { apps: [app] } = require(${JSON.stringify(original)});
+      module.exports = { apps: [{ ...app, out_file: '/dev/full' }] };`,
+    );
+    const app = await start(config);
+    rmSync(folder, { recursive: true });
+    // Each instance has said at least that it is ready.
+    await eventually('both have told of it', 10_000, async () => {
+      return total(await app.scrape(), 'flask_app_log_lines_lost_total') >= INSTANCES;
+    });
+  });
 
   test('what an instance has counted outlives its SIGKILL, on the port of the metrics too', async () => {
     const metricsPort = await freePort();

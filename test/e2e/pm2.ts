@@ -41,7 +41,7 @@ export class Pm2 {
   /** Starts the app of an ecosystem file; resolves when PM2 says that it is online. */
   static async start(config: string, env: Record<string, string>): Promise<Pm2> {
     const pm2 = new Pm2(await freePort(), env);
-    await pm2.run('start', join(ROOT, config));
+    await pm2.run('start', resolve(ROOT, config));
     return pm2;
   }
 
