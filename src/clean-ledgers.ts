@@ -1,7 +1,7 @@
 import { readConfig } from './config.js';
 import { removeLeftovers } from './metrics/service-folder/leftovers.js';
 
-/** Removes at once what services that no longer run have left of their counts; without it that is kept for a day. */
+/** Removes the counts of services that no longer run at once; by default they are kept for a day. */
 async function cleanLedgers(): Promise<void> {
   const { ledgerDir } = readConfig(process.env);
   const removed = await removeLeftovers(ledgerDir, 0);

@@ -12,77 +12,92 @@ const DEFAULT_BUCKETS: readonly number[] = Object.freeze([
   0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 ]);
 
-/** The one table: field of `Config`, variable, what it takes, default. */
+/** Reads all settings: field of `Config`, variable, kind of value, default. */
 function table(read: Reader) {
   const shutdownTimeoutMs = read('SHUTDOWN_TIMEOUT_MS', whole(1, 3_600_000), 10_000);
   return {
-    /** 0 lets the system choose a free port. */
+    /** The port of the service; 0 lets the system choose a free one. */
     port: read('PORT', whole(0, 65_535), 8080),
-    /** Unset: all interfaces, IPv6 included. */
+    /** The address to listen on. Unset: all interfaces, IPv6 included. */
     host: read('HOST', HOST, undefined),
-    /** Number of workers. */
+    /** The number of workers. */
     concurrency: read('WEB_CONCURRENCY', whole(1, 512), availableParallelism()),
-    /** Unset: `/metrics` is on `PORT`. */
+    /** A port of its own for `/metrics`. Unset: it is on `PORT`. */
     metricsPort: read('METRICS_PORT', whole(0, 65_535), undefined),
     metricsHost: read('METRICS_HOST', HOST, '127.0.0.1'),
     metricsToken: read('METRICS_TOKEN', TOKEN, undefined),
     metricsPrefix: read('METRICS_PREFIX', PREFIX, 'flask_app_'),
     /** Upper bounds of the latency histogram in seconds, without +Inf. */
     metricsBuckets: read('METRICS_BUCKETS', BUCKETS, DEFAULT_BUCKETS),
-    /** Of an app without a description: how many different endpoints are counted by name; all others are `overflow`. */
+    /**
+     * The most endpoints of an app without a description that are counted by name; all others are `overflow`.
+     */
     metricsMaxEndpoints: read('METRICS_MAX_ENDPOINTS', whole(1, 100_000), 1_000),
     /** Adds a `worker` label to the default metrics instead of merging them. */
     metricsPerWorker: read('METRICS_PER_WORKER', SWITCH, false),
     /** Shows what the API description foresees at 0 before anybody has counted it. */
     metricsZeros: read('METRICS_ZEROS', SWITCH, true),
-    /** From the signal to the exit, the delay below included. */
+    /** Milliseconds from the signal to the exit, the delay below included. */
     shutdownTimeoutMs,
-    /** Readiness is 503 and everything is still served, for load balancers to notice. */
+    /**
+     * Milliseconds for which readiness is 503 and everything is still served, so that load balancers notice.
+     */
     shutdownDelayMs: read('SHUTDOWN_DELAY_MS', whole(0, 3_600_000), Math.min(500, shutdownTimeoutMs / 4)),
-    /** A worker that is silent for so long, or not ready after so long, is killed. */
+    /** Milliseconds after which a worker that is silent, or not ready, is killed. */
     workerTimeoutMs: read('WORKER_TIMEOUT_MS', whole(200, 3_600_000), 30_000),
-    /** A worker that has answered so many requests is replaced. Unset, as the two below: never. */
+    /** The number of answered requests after which a worker is replaced. Unset, like the two below: never. */
     workerMaxRequests: read('WORKER_MAX_REQUESTS', whole(1, 1e12), undefined),
-    /** A worker whose resident memory has reached so many bytes is replaced. */
+    /** The bytes of resident memory at which a worker is replaced. */
     workerMaxRss: read('WORKER_MAX_RSS', size('tb'), undefined),
-    /** A worker that is so old is replaced. */
+    /** The milliseconds after which a worker is replaced. */
     workerMaxAgeMs: read('WORKER_MAX_AGE', DURATION, undefined),
-    /** A worker whose event loop is so late refuses new requests. Unset: never. */
+    /** The delay of the event loop above which a worker refuses new requests. Unset: never. */
     maxEventLoopDelayMs: read('MAX_EVENT_LOOP_DELAY_MS', whole(20, 60_000), undefined),
-    /** From the first byte of a request until its last one has arrived. */
+    /** Milliseconds from the first byte of a request until its last one has arrived. */
     requestTimeoutMs: read('REQUEST_TIMEOUT_MS', whole(100, 86_400_000), 30_000),
     /**
-     * Above the 60 s after which common load balancers give up an idle connection: whoever closes first must not be us, or the
-     * balancer's next request meets a closed connection.
+     * Milliseconds for which an idle connection stays open. Common load balancers give one up after 60 s; the
+     * service must not close it first, or the balancer's next request meets a closed connection.
      */
     keepAliveTimeoutMs: read('KEEP_ALIVE_TIMEOUT_MS', whole(1, 86_400_000), 65_000),
-    /** In bytes, of a request's header. Unset: Node's own (`--max-http-header-size`, 16 KiB). */
+    /** The most bytes of a request's header. Unset: Node's own limit (`--max-http-header-size`, 16 KiB). */
     maxHeaderSize: read('MAX_HEADER_SIZE', size('gb'), undefined),
-    /** In bytes, of the inflated body. */
+    /** The most bytes of an inflated body. */
     bodyLimit: read('BODY_LIMIT', size('gb'), 100 * 1024),
     logLevel: read('LOG_LEVEL', LEVEL, 'info'),
-    /** Which answered requests get a line: none, those with 500 and above or slower than their objective, a part of all, all. */
+    /**
+     * The answered requests that are logged: none, those with 500 and above or slower than their
+     * objective, a share of all, or all.
+     */
     accessLog: read('ACCESS_LOG', ACCESS_LOG, 'errors'),
     docs: read('DOCS', SWITCH, true),
-    /** `/status`, where `/metrics` is. */
+    /** Whether there is a `/status` page, on the port of `/metrics`. */
     statusPage: read('STATUS_PAGE', SWITCH, true),
-    /** How many proxies in front of this service add to `X-Forwarded-*`; 0: what such a header says is not believed. */
+    /**
+     * The number of proxies in front of this service that add to `X-Forwarded-*`; 0 ignores these headers.
+     */
     trustProxy: read('TRUST_PROXY', HOPS, 0),
-    /** What happens to an answer that contradicts the description: a 500, a line in the log, nothing. */
+    /** The fate of an answer that contradicts the description: a 500, a line in the log, or nothing. */
     validateResponses: read('VALIDATE_RESPONSES', oneOf(['on', 'report', 'off']), 'on'),
-    /** Is a query parameter that the description does not have a 400? */
+    /** Whether a query parameter that the description does not have is a 400. */
     strictQuery: read('STRICT_QUERY', oneOf(['on', 'off']), 'off') === 'on',
     pushgatewayUrl: read('PUSHGATEWAY_URL', WEB_ADDRESS, undefined),
     /** Whether counts go on after a restart of the service. */
     metricsKeep: read('METRICS_KEEP', SWITCH, true),
-    /** What a later start of this service is known by. Unset: program, `HOST`, `PORT` and `METRICS_PREFIX`. */
+    /**
+     * The name by which a later start of this service finds its counts. Unset: program, `HOST`,
+     * `PORT` and `METRICS_PREFIX`.
+     */
     serviceName: read('SERVICE_NAME', SERVICE, undefined),
-    /** Memory-backed where there is such a folder: the workers' counts are written there. */
+    /** The folder for the workers' counts: in memory where there is such a folder. */
     ledgerDir: read('LEDGER_DIR', FOLDER, writable('/dev/shm') ? '/dev/shm' : tmpdir()),
   };
 }
 
-/** What a reload cannot change: where the service listens, and what all its processes have to agree on. */
+/**
+ * Variables that a reload cannot change: where the service listens, and settings on which all
+ * its processes have to agree.
+ */
 export const NEEDS_RESTART = [
   'PORT',
   'HOST',
@@ -98,7 +113,7 @@ export const NEEDS_RESTART = [
 /** The service's configuration, frozen. */
 export type Config = Readonly<ReturnType<typeof table>>;
 
-/** Bad configuration: `problems` has one line per bad variable, with what was expected and what was got. */
+/** Bad configuration. `problems` has one line per bad variable, with the expected and the given value. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 
@@ -167,7 +182,7 @@ function matching(expected: string, pattern: RegExp, secret = false): Kind<strin
 
 const PREFIX = matching('letters, digits, _ and :, not starting with a digit', /^[A-Za-z_:][\w:]*$/);
 
-/** What an Authorization header can carry. */
+/** A token that an Authorization header can carry. */
 const TOKEN = matching('visible ASCII characters without spaces', /^[\x21-\x7e]+$/, true);
 
 const FOLDER = matching('an absolute path of a folder', /^(?:\/|[A-Za-z]:[\\/])[^\0]*$/);
@@ -216,7 +231,7 @@ const BYTES: Readonly<Record<string, number>> = {
   tb: 1024 ** 4,
 };
 
-/** Up to one of the largest unit. */
+/** Reads a size in bytes, up to one of the largest unit. */
 function size(largest: 'gb' | 'tb'): Kind<number> {
   const max = BYTES[largest] ?? 0;
   const units = Object.keys(BYTES).filter((unit) => (BYTES[unit] ?? 0) <= max);
@@ -239,7 +254,10 @@ const DURATION: Kind<number> = {
   },
 };
 
-/** NaN where it is no whole number with one of the units, or without one where there is no default. */
+/**
+ * Parses an amount with a unit; NaN if it is no whole number with a known unit, or has
+ * none and there is no default.
+ */
 function amountIn(text: string, units: Readonly<Record<string, number>>, defaultUnit = ''): number {
   const [, amount = '', unit = ''] = /^(\d{1,15})([a-z]*)$/i.exec(text) ?? [];
   return Number(amount === '' ? NaN : amount) * (units[unit.toLowerCase() || defaultUnit] ?? NaN);
@@ -256,7 +274,7 @@ const BUCKETS: Kind<readonly number[]> = {
   },
 };
 
-/** May carry a password, so it is not quoted. */
+/** A URL, which may have a password, so it is not quoted. */
 const WEB_ADDRESS: Kind<string> = {
   expected: 'an http or https URL',
   parse: (text) => (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol) ? text : undefined),

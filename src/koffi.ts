@@ -1,10 +1,13 @@
-/** The part of koffi that is used: C functions of this program, pointers as addresses. */
+/** The part of koffi that is used: C functions of this program, and views of memory at an address. */
 export interface Koffi {
   load(library: null): { func(definition: string): (...args: unknown[]) => unknown };
   view(address: bigint, bytes: number): ArrayBuffer;
 }
 
-/** Loads koffi, which is an optional dependency. Throws where it is not installed, or has nothing for this platform. */
+/**
+ * Loads koffi, which is an optional dependency. Throws where it is not installed, or
+ * has nothing for this platform.
+ */
 export function loadKoffi(): Koffi {
   return require('koffi') as Koffi; // Its own types are wider and say `any`.
 }

@@ -1,18 +1,18 @@
 import { constants, fstatSync, openSync, writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
 
-/** How many bytes wait for a reader that does not keep up, and how long until it is tried again. */
+/** The most bytes that wait for a slow reader, and the milliseconds until the next try. */
 const MAX_WAITING = 256 * 1024;
 const RETRY_MS = 50;
 
-/** How long a process that ends tries to get rid of what waits. */
+/** Milliseconds for which a process that ends tries to write the waiting lines. */
 const LAST_TRY_MS = 200;
 
 const AGAIN = new Set(['EAGAIN', 'EINTR']);
 
 /**
- * Writes lines to stdout or stderr, at once and in order, and never waits for who reads them: a pipe that nobody empties, a
- * full disk and a closed pipe cost lines, which are counted, and nothing else.
+ * Writes lines to stdout or stderr, at once and in order, and never waits for their reader: a pipe that
+ * nobody empties, a full disk and a closed pipe cost only lines, which are counted.
  */
 export class LineSink {
   /** The number of lines that could not be written. */
@@ -20,7 +20,7 @@ export class LineSink {
   readonly #fd: number;
   #waiting: Buffer[] = [];
   #waitingBytes = 0;
-  /** Whether the last thing that was written is a part of a line. */
+  /** Whether the last write ended in the middle of a line. */
   #midLine = false;
   #brokenOff = false;
   #timer: NodeJS.Timeout | undefined;
@@ -39,7 +39,7 @@ export class LineSink {
     }
     this.#waiting.push(bytes);
     this.#waitingBytes += bytes.length;
-    // While some wait, the timer is the one that tries.
+    // While earlier lines wait, the timer does the next try.
     if (this.#waiting.length === 1) this.#flush();
   }
 
@@ -57,7 +57,7 @@ export class LineSink {
     }
   }
 
-  /** How many bytes have been dealt with: written, or given up with their line. */
+  /** Writes bytes. Returns how many are done with: written, or given up with their line. */
   #writeSome(bytes: Buffer): number {
     try {
       // A line that was given up half-way must not run into the next one.
@@ -83,16 +83,18 @@ export class LineSink {
   }
 }
 
-/** A descriptor on which a write that would have to wait fails instead. */
+/** Opens a file descriptor on which a write fails if it would have to wait. */
 function neverWaiting(standard: 1 | 2): number {
   const { O_WRONLY, O_APPEND, O_NONBLOCK, O_NOCTTY } = constants;
   const stat = fstatSync(standard);
   if (!stat.isFIFO() && !stat.isSocket() && !isatty(standard)) return standard;
   try {
-    // Opened once more, it is nobody else's: other programs that write to the same pipe or terminal go on as they did.
+    // The pipe or terminal is opened once more: on the shared descriptor, O_NONBLOCK would change the
+    // writes of other programs too.
     return openSync(`/proc/self/fd/${standard}`, O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY);
   } catch {
-    // A socket, or a pipe of another user: Node's own stream, once it is made, lets nobody wait who shares it.
+    // A socket, or a pipe of another user, cannot be opened. Node's own stream, once it is
+    // made, sets it to non-blocking.
     return standard === 1 ? process.stdout.fd : process.stderr.fd;
   }
 }

@@ -8,17 +8,17 @@ const STDOUT = 1;
 
 export interface Log {
   readonly log: Logger;
-  /** How many lines could not be written so far. */
+  /** Returns the number of lines that could not be written so far. */
   readonly linesLost: () => number;
 }
 
 /**
- * Makes the service's log on stdout: for a person where that is a terminal, else one JSON object per line. Lines are written
- * at once, so that none is lost at an exit; but nothing waits for a reader that is stuck, and no error comes of a disk
- * that is full.
+ * Makes the service's log on stdout: for a person if that is a terminal, else one JSON object per line.
+ * Lines are written at once, so that none is lost at an exit; but the service never waits for a stuck
+ * reader, and a full disk causes no error.
  */
 export function openLog(level: Level | 'silent'): Log {
-  // Handlers write to these by themselves: that nobody reads any more must not end the process either.
+  // Handlers may write to these streams. A closed reader must not end the process there either.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
   const sink = new LineSink(STDOUT);
   const log = createLog(level, isatty(STDOUT) ? forPeople(sink) : sink);
@@ -47,7 +47,8 @@ export function createLog(level: Level | 'silent', stream: DestinationStream): L
 }
 
 function forPeople(sink: LineSink): DestinationStream {
-  // Loaded where it is wanted only, which is not where a service runs. `require`, because this is no time to wait.
+  // The module is loaded only for a terminal, where no service runs. `require`,
+  // because this function cannot wait.
   const { prettyFactory, isColorSupported } = require('pino-pretty') as typeof import('pino-pretty');
   const pretty = prettyFactory({
     colorize: isColorSupported,

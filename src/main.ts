@@ -1,4 +1,4 @@
-// First, so that nothing is loaded before it has seen which build this is.
+// This import is the first, so that it sees which build this is before any other module is loaded.
 import { assertOneBuild } from './one-build.js';
 import cluster from 'node:cluster';
 import { obeyOnlyThePrimary } from './cluster/primary-bond.js';
@@ -23,8 +23,9 @@ export type { ServiceOperation } from './http/own-operations/service-operations.
 const BAD_CONFIGURATION = 78;
 
 /**
- * Runs a service, or what a function loads, with one worker per core. The program that calls it is also the
- * program of the workers: each runs it again from the start. In a cluster that is not ours, such as PM2's, it is one instance.
+ * Runs a service, or one that a function loads, with one worker per core. The program that calls it is
+ * also the program of the workers: each runs it again from the start. In another cluster, such as
+ * PM2's, it runs one instance.
  */
 export function run(source: ServiceSource): Promise<void> {
   return launch(async (host) => {
@@ -34,27 +35,30 @@ export function run(source: ServiceSource): Promise<void> {
 }
 
 /**
- * Runs an app that has no description: Koa's, any request listener, or what a function makes of what `start` gave. Otherwise it is
- * as `run`.
+ * Runs an app without a description: a Koa app, any request listener, or a function that makes one from the
+ * result of `start`. Everything else is as in `run`.
  */
 export function serve<Started = undefined>(
   app: AppSource<Started>,
   options: ServeOptions<Started> = {},
 ): Promise<void> {
   const start: Start = async (host) => (await import('./foreign/start-app.js')).startApp(app, options, host);
-  // There is no description that could be documented.
+  // Without a description there is nothing to document.
   return launch(start, { docs: false });
 }
 
-/** Reads an API description, and checks that these handlers can serve it. Throws ContractError, which names file, place and cause. */
+/**
+ * Reads an API description, and checks that these handlers can serve it. Throws ContractError, which
+ * names file, place and cause.
+ */
 export const loadContract: typeof import('./http/routing/contract.js').loadContract = (options) => {
-  // A primary has no use for it.
+  // The module is loaded late: a primary does not need it.
   const contract = require('./http/routing/contract.js') as typeof import('./http/routing/contract.js'); // this very module
   return contract.loadContract(options);
 };
 
 async function launch(start: Start, fixed: Partial<Config> = {}): Promise<void> {
-  // Before anything else is loaded: a SIGHUP that comes before there is anything to reload would end the service.
+  // This comes before anything else is loaded: a SIGHUP would otherwise end the service before it can reload.
   process.on('SIGHUP', () => {});
   const { config: read, variables } = configuration();
   const config = { ...read, ...fixed };
@@ -83,7 +87,7 @@ function configuration() {
   } catch (err) {
     if (!(err instanceof ConfigError)) throw err;
     process.stderr.write(`${err.message}\n`);
-    // Not only the exit code: under PM2 a channel is open, which would keep this process alive.
+    // Setting the exit code alone would not do: PM2's channel would keep this process alive.
     return process.exit(BAD_CONFIGURATION);
   }
 }

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 
-/** A build puts a new folder in the place of this one. */
+/** The folder of the program. A build puts a new folder in its place. */
 const folder = dirname(require.main?.filename ?? __filename);
 const identity = identify();
 
@@ -10,8 +10,8 @@ function identify(): number | undefined {
 }
 
 /**
- * To be called when all is loaded and nothing is served yet. Throws where the program was built anew meanwhile: this process
- * has loaded a part of it before and a part after that, and there is no telling what such a mixture would do.
+ * Throws if the program was built anew while this process was loading: it has modules of both builds, and
+ * nobody can say what such a mixture would do. Called when all is loaded, before anything is served.
  */
 export function assertOneBuild(): void {
   if (identify() !== identity) throw new BuildReplaced();

@@ -18,16 +18,22 @@ interface Serverless {
   readonly push: () => Promise<void>;
 }
 
-/** AWS Lambda behind API Gateway (REST and HTTP APIs), a function URL or an ALB. What is counted is pushed before it resolves. */
+/**
+ * Handles AWS Lambda events of API Gateway (REST and HTTP APIs), a function URL or an ALB. Metrics
+ * are pushed before it resolves.
+ */
 export const handler: LambdaHandler = async (event, context) => {
   const { answerEvent, push } = await lambda();
   const result = await answerEvent(event, context);
-  // From here on this process may be frozen, for ever.
+  // When this handler has resolved, the process may be frozen for ever.
   await push();
   return result;
 };
 
-/** For platforms that call a Node request listener. The metrics are pushed after each answer, which does not wait for it. */
+/**
+ * Handles requests on platforms that call a Node request listener. Metrics are pushed after each answer,
+ * which does not wait for the push.
+ */
 export const listener: RequestListener = (req, res) => void answer(req, res);
 
 async function answer(...[req, res]: Parameters<RequestListener>): Promise<void> {
@@ -36,7 +42,7 @@ async function answer(...[req, res]: Parameters<RequestListener>): Promise<void>
     res.once('close', () => void push());
     started.listener(unread(req), res);
   } catch (error) {
-    // Nobody else is there to see it.
+    // The platform logs stderr, and shows the error nowhere else.
     process.stderr.write(`${String(error)}\n`);
     res.writeHead(500).end();
   }
@@ -49,15 +55,15 @@ const lambda = once(async () => {
   return { answerEvent: lambdaHandler(started.app), push };
 });
 
-// The processor is not throttled while a function is loaded, unlike later.
+// AWS throttles the processor after a function is loaded, so the service starts during the load.
 if (process.env['AWS_LAMBDA_FUNCTION_NAME'] !== undefined) {
-  configuration(); // what is wrong with it ends the loading
-  lambda().catch(() => undefined); // what else is wrong is told at the first event
+  configuration(); // a bad configuration ends the load
+  lambda().catch(() => undefined); // other errors are reported at the first event
 }
 
 /**
- * The one port that there is belongs to the platform, whatever it calls it (a named pipe, on Windows): none is opened here, and the
- * metrics are on it.
+ * Reads the configuration without ports. The platform has the only port, whatever its PORT says (a named
+ * pipe, on Windows), and the metrics are on it too.
  */
 function configuration(): ReturnType<typeof readConfig> {
   return readConfig({ ...process.env, PORT: undefined, METRICS_PORT: undefined });
@@ -87,12 +93,12 @@ async function start(): Promise<Serverless> {
   return { started, push };
 }
 
-/** A platform that says when a process is to end does it by this signal. */
+/** Stops the service at SIGTERM, by which some platforms announce the end of a process. */
 function stopAtTheEnd(started: StartedService, timeoutMs: number): void {
   process.once('SIGTERM', () => void started.stop(timeoutMs).then(() => process.exit(0)));
 }
 
-/** Where it rejects it is called again the next time. */
+/** Makes a function that calls `make` once, or again if the last call has rejected. */
 function once<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | undefined;
   return () =>

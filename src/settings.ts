@@ -5,16 +5,16 @@ import { type Config, ConfigError, NEEDS_RESTART, readConfig } from './config.js
 type Env = Readonly<Record<string, string | undefined>>;
 type Variables = Readonly<Record<string, string>>;
 
-/** What a service runs with. */
+/** The configuration of a service, and the variables that come from its file. */
 export interface Settings {
   readonly config: Config;
-  /** What `ENV_FILE` adds to the environment: for handlers and for processes that are forked. */
+  /** Variables that `ENV_FILE` adds to the environment, for handlers and for forked processes. */
   readonly variables: Variables;
 }
 
 /**
- * Reads the configuration from the environment and, where `ENV_FILE` names one, from a file of `NAME=value` lines (as Node's
- * `--env-file` has them). What the environment sets goes before what the file says.
+ * Reads the configuration from the environment and, if `ENV_FILE` names one, from a file of `NAME=value`
+ * lines (in the format of Node's `--env-file`). The environment overrides the file.
  * @throws ConfigError that names every bad variable at once, or the file that cannot be read
  */
 export function readSettings(env: Env): Settings {
@@ -23,8 +23,8 @@ export function readSettings(env: Env): Settings {
 }
 
 /**
- * Reads them again, for a reload.
- * @returns also what the file has changed that only a restart can; that is left as it was
+ * Reads the settings again, for a reload.
+ * @returns also the changed variables that need a restart; they keep their old values
  * @throws ConfigError as `readSettings`
  */
 export function readSettingsAgain(
@@ -32,7 +32,7 @@ export function readSettingsAgain(
   before: Settings,
 ): { readonly settings: Settings; readonly ignored: readonly string[] } {
   const variables = { ...variablesOfFile(env) };
-  // Checked as it is written: a bad value is to be told, also where it would be ignored.
+  // The file is checked as it is written: a bad value is reported even if it would be ignored.
   readConfig({ ...env, ...variables });
   const ignored = NEEDS_RESTART.filter((name) => variables[name] !== before.variables[name]);
   for (const name of ignored) {

@@ -1,4 +1,4 @@
-/** A command cannot be done: `message` is one line for the person who gave it. */
+/** A command that cannot be done; `message` is one line for the person who gave it. */
 export class CommandError extends Error {
   override readonly name = 'CommandError';
 }

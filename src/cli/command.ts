@@ -1,6 +1,6 @@
-/** What a command gets. */
+/** The input of a command. */
 export interface CommandInput {
-  /** The words after its name. */
+  /** The words after the command's name. */
   readonly words: readonly string[];
   readonly options: CommandOptions;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -13,9 +13,9 @@ export interface CommandOptions {
   readonly seconds: string | undefined;
   readonly watch: boolean;
   readonly json: boolean;
-  /** Of `build`: nothing is done where dist/ is of these very sources. */
+  /** For `build`: do nothing if dist/ was built from these very sources. */
   readonly ifNeeded: boolean;
-  /** Of `generate`: nothing is done where the development tools are missing. */
+  /** For `generate`: do nothing if the development tools are missing. */
   readonly ifPossible: boolean;
 }
 

@@ -4,8 +4,8 @@ import { text } from 'node:stream/consumers';
 import { CommandError } from './command-error.js';
 
 /**
- * Asks a service at its control socket. Resolves when its answer begins.
- * @throws CommandError with what the service says against it
+ * Sends a request to a service's control socket. Resolves when its answer begins.
+ * @throws CommandError with the reason if the service refuses
  */
 export async function ask(
   socketPath: string,

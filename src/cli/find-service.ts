@@ -6,7 +6,7 @@ import { type FoundFolder, serviceFolders } from '../metrics/service-folder/left
 import { CommandError } from './command-error.js';
 import { ask } from './control-client.js';
 
-/** A service that answers. */
+/** A running service. */
 export interface FoundService extends ServiceIdentity {
   readonly socket: string;
 }
@@ -14,9 +14,10 @@ export interface FoundService extends ServiceIdentity {
 type Env = Readonly<Record<string, string | undefined>>;
 
 /**
- * Finds the service of this user that listens on `port`; without one, the only one that there is. Root sees those of all users.
- * @param env where `PORT` and `LEDGER_DIR` are, as the service itself has them
- * @throws CommandError when there is none, or more than one
+ * Finds the service of this user that listens on `port`; without a port, the only one that runs. Root
+ * sees the services of all users.
+ * @param env the environment with the service's own `PORT` and `LEDGER_DIR`
+ * @throws CommandError if there is none, or more than one
  */
 export async function findService(port: string | undefined, env: Env): Promise<FoundService> {
   const wanted = port ?? (env['PORT'] || undefined);
@@ -37,7 +38,10 @@ export async function findService(port: string | undefined, env: Env): Promise<F
   );
 }
 
-/** Undefined where nobody answers: the service has been killed and its folder is left over. */
+/**
+ * Asks a service for its identity; undefined if it does not answer, because it was killed
+ * and its folder is left over.
+ */
 async function identify(socket: string): Promise<FoundService | undefined> {
   try {
     const identity = (await json(await ask(socket, 'GET', '/service'))) as ServiceIdentity; // only the service can listen there

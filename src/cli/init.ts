@@ -6,7 +6,7 @@ import { fromThePackage } from './package-imports.js';
 
 const PACKAGE = resolve(__dirname, '../..');
 
-/** What a project has of this package's own service, as it is here. */
+/** Files of this package's own service that are copied into a project. */
 const SHARED = [
   'swagger',
   'src/handlers',
@@ -20,7 +20,7 @@ const SHARED = [
   'tsconfig.build.json',
 ];
 
-/** Development tools that a project is built and tested with, in the versions that this package is. */
+/** Development tools of a project, in the versions that this package uses. */
 const TOOLS = ['@swc/core', '@swc/jest', '@types/jest', '@types/node', 'jest', 'typescript'] as const;
 
 interface Manifest {
@@ -32,7 +32,7 @@ interface Manifest {
   readonly scarfSettings: object;
 }
 
-/** Makes a new project of this package's own service. */
+/** Makes a new project, a copy of this package's own service. */
 export function init({ words, out }: CommandInput): Promise<void> {
   const [name, ...rest] = words;
   if (name === undefined || rest.length > 0) throw new CommandError('init wants the name of a new folder.');
@@ -44,7 +44,7 @@ export function init({ words, out }: CommandInput): Promise<void> {
   return Promise.resolve();
 }
 
-/** What npm takes for a name, made of the folder's. */
+/** Makes a package name that npm accepts from the folder's name. */
 function packageName(folder: string): string {
   const name = basename(folder)
     .toLowerCase()
@@ -72,7 +72,10 @@ function filesBelow(folder: string): string[] {
     .map(({ parentPath, name }) => join(parentPath, name));
 }
 
-/** What is in the same folder here comes from the package there, and the service has the project's name. */
+/**
+ * Adapts a copied file: imports of files that the project does not have come from the package, and the
+ * service gets the project's name.
+ */
 function adapt(file: string, folder: string, name: string): void {
   const text = readFileSync(file, 'utf8');
   const adapted = file.endsWith('.ts')

@@ -3,7 +3,7 @@ import type { CommandInput } from './command.js';
 import { ask } from './control-client.js';
 import { findService } from './find-service.js';
 
-/** Sets what is logged, by one worker or by the service, until the next reload. */
+/** Sets the log level of one worker or of the service, until the next reload. */
 export async function logLevel({ words: [level = ''], options, env, out }: CommandInput): Promise<void> {
   const { socket } = await findService(options.port, env);
   const query = new URLSearchParams({

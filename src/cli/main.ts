@@ -91,7 +91,7 @@ export async function main(args: string[]): Promise<number> {
 
 function explain(err: unknown): number {
   const { message, stack, code = '' } = err as NodeJS.ErrnoException; // nothing else is thrown
-  // Who reads our output has seen enough.
+  // The reader of our output, such as `head`, has seen enough.
   if (code === 'EPIPE') return 0;
   const isPlain =
     err instanceof CommandError || err instanceof ConfigError || code.startsWith('ERR_PARSE_ARGS');

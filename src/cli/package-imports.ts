@@ -4,8 +4,9 @@ import { join, relative } from 'node:path';
 const SPECIFIER = /(from |import\(|declare module )'(\.{1,2}\/[^']*)'/g;
 
 /**
- * The text of a module of this package for a project that has the package as its dependency: what it imports of its neighbours and is not
- * in the project comes from the package. `folder` is the one that the module lies in, `project` the root.
+ * Rewrites a module of this package for a project that depends on the package: imports of files
+ * that the project does not have come from the package. `folder` is the module's folder,
+ * `project` the root of the project.
  */
 export function fromThePackage(text: string, folder: string, project: string): string {
   return text.replaceAll(SPECIFIER, (found, before: string, specifier: string) => {
@@ -13,7 +14,7 @@ export function fromThePackage(text: string, folder: string, project: string): s
     const source = target.replace(/\.js$/, '');
     if (relative(join(project, 'src'), target).startsWith('generated')) return found;
     if ([target, `${source}.ts`].some((file) => existsSync(file))) return found;
-    // What handlers are given can be added to, and that takes the module in which it is declared.
+    // A project augments the types of handlers, which takes the very module that declares them.
     return `${before}'koa-cluster-metrics${target.endsWith('/http/handler.js') ? '/handler' : ''}'`;
   });
 }

@@ -9,14 +9,14 @@ export function build({ options }: CommandInput): Promise<void> {
   return run('build.mjs', options.ifNeeded ? ['--if-needed'] : []);
 }
 
-/** Writes what is made of the API description of the project in the current folder. */
+/** Writes the files that are generated from the API description of the project in the current folder. */
 export async function generate({ options }: CommandInput): Promise<void> {
-  // npm runs this after an installation for production too.
+  // npm runs this also after an installation for production, which has no compiler.
   if (options.ifPossible && !existsSync(join(process.cwd(), 'node_modules/typescript'))) return;
   await run('generate.mjs', []);
 }
 
-/** Lists what is wrong with an API description, that of the project unless a file is named. */
+/** Lists the mistakes in an API description: the project's, unless a file is named. */
 export function check({ words }: CommandInput): Promise<void> {
   return run('check.mjs', words);
 }
@@ -31,13 +31,13 @@ export function dev(): Promise<void> {
   return run('dev.mjs', []);
 }
 
-/** Runs a script of the package. The compiler, and what else of development tools it needs, is the project's. */
+/** Runs a script of the package. It uses the compiler and other development tools of the project. */
 async function run(script: string, args: readonly string[]): Promise<void> {
   const child = spawn(process.execPath, [join(__dirname, '../../scripts', script), ...args], {
     stdio: 'inherit',
   });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal));
   const [code]: unknown[] = await once(child, 'exit');
-  // The script has said what is wrong.
+  // The script has printed the reason.
   if (code !== 0) process.exit(typeof code === 'number' ? code : 1);
 }

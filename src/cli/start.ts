@@ -6,7 +6,9 @@ import { serve } from '../main.js';
 import type { CommandInput } from './command.js';
 import { CommandError } from './command-error.js';
 
-/** Runs the app that a module exports: as its default, or as `module.exports`. The primary does not load it. */
+/**
+ * Runs the app that a module exports, as its default or as `module.exports`. The primary does not load it.
+ */
 export async function start({ words }: CommandInput): Promise<void> {
   const [file, ...rest] = words;
   if (file === undefined || rest.length > 0)
@@ -16,7 +18,10 @@ export async function start({ words }: CommandInput): Promise<void> {
   await serve(() => load(path));
 }
 
-/** CommonJS, also compiled from an ES module; an ES module; TypeScript where Node strips types. */
+/**
+ * Loads an app from CommonJS, also compiled from an ES module; from an ES module; or from
+ * TypeScript where Node strips types.
+ */
 async function load(path: string): Promise<ForeignApp> {
   const { default: exported }: { default?: unknown } = await import(pathToFileURL(path).href);
   const app =

@@ -1,6 +1,6 @@
 import type { ServiceStatus, WorkerStatus } from '../cluster/control/service-status.js';
 
-/** A worker that was not heard for so long is shown as silent: it says something every second. */
+/** Seconds without a message after which a worker is shown as silent: it sends one every second. */
 const SILENT_SECONDS = 3;
 
 type Paint = (text: string, colour: keyof typeof COLOURS) => string;
@@ -29,7 +29,7 @@ const COLUMNS: readonly Column[] = [
   { title: 'RESTARTS', width: 9, text: ({ restarts }) => String(restarts) },
 ];
 
-/** The service and its workers as lines of at most 80 columns. */
+/** Shows the service and its workers as lines of at most 80 columns. */
 export function statusTable(status: ServiceStatus, coloured: boolean): string {
   const paint: Paint = (text, colour) => (coloured ? `\x1b[${COLOURS[colour]}m${text}\x1b[0m` : text);
   const { url, pid, uptimeSeconds, wanted, workers, exits } = status;
@@ -75,7 +75,7 @@ function seconds(value: number): string {
   return `${(1_000 * value).toFixed(value < 0.1 ? 1 : 0)}ms`;
 }
 
-/** In the two largest units. */
+/** Writes a number of seconds in its two largest units. */
 export function duration(total: number): string {
   const [s, m, h, d] = [total % 60, (total / 60) % 60, (total / 3_600) % 24, total / 86_400].map(Math.floor);
   if (d) return `${d}d${h}h`;

@@ -1,7 +1,7 @@
 import type { Endpoint, RequestMetrics } from '../metrics/request-metrics.js';
 import { LateEndpoint } from './late-endpoint.js';
 
-/** The endpoint label of what no route matched. */
+/** The endpoint label of requests that no route matched. */
 const UNMATCHED = 'unmatched';
 const OVERFLOW = 'overflow';
 
@@ -10,15 +10,15 @@ const MAX_LENGTH = 512;
 
 interface Options {
   readonly metrics: RequestMetrics;
-  /** How many different labels there may be; all others are `overflow`. */
+  /** The most different labels; all others become `overflow`. */
   readonly max: number;
-  /** Called for the first label that is one too many. */
+  /** Called for the first label above the limit. */
   readonly onOverflow: (label: string) => void;
-  /** Called for the first request whose label could not be told. */
+  /** Called for the first request whose label function has thrown. */
   readonly onError: (err: unknown) => void;
 }
 
-/** The endpoints of an app that says itself what its requests are counted under: however many it says, they are bounded. */
+/** The endpoints of an app that names them itself. Their number is bounded. */
 export class EndpointLabels {
   readonly #options: Options;
   readonly #endpoints = new Map<string, Endpoint>();
@@ -31,7 +31,7 @@ export class EndpointLabels {
     this.#unmatched = options.metrics.endpoint(UNMATCHED);
   }
 
-  /** What a request is counted under whose label is asked for when it is counted. */
+  /** Makes an endpoint whose label is asked for when the request is counted. */
   late(label: () => string | undefined): LateEndpoint {
     return new LateEndpoint(this.#unmatched, () => this.endpoint(this.#ask(label)));
   }

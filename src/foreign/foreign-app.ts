@@ -1,7 +1,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { ServiceError } from '../http/define-service.js';
 
-/** The part of a Koa app, of whatever version, that is used. */
+/** The part of a Koa app, of any version, that is used. */
 export interface KoaApp {
   readonly middleware: readonly unknown[];
   callback(): (req: IncomingMessage, res: ServerResponse) => unknown;
@@ -9,15 +9,20 @@ export interface KoaApp {
   on(event: 'error', listener: (err: Error) => void): unknown;
 }
 
-/** An app that was written without this package: Koa's, or any request listener, such as Express'. */
+/**
+ * An app that was written without this package: a Koa app, or any request listener, such as an Express app.
+ */
 export type ForeignApp = KoaApp | RequestListener;
 
-/** An app, or a function that makes one of what `start` gave. A function with less than two parameters is taken for such a one. */
+/**
+ * An app, or a function that makes one from the result of `start`. A function with less than two
+ * parameters counts as such a maker.
+ */
 export type AppSource<Started> = ForeignApp | ((resources: Started) => ForeignApp | Promise<ForeignApp>);
 
-/** The app itself. Throws ServiceError where there is none. */
+/** Returns the app itself. Throws ServiceError if there is none. */
 export async function appOf(source: unknown, resources: unknown): Promise<ForeignApp> {
-  // What is loaded may be a maker again.
+  // A loaded module may export a maker again.
   if (isMaker(source)) return appOf(await source(resources), resources);
   if (isKoa(source) || isListener(source)) return source;
   const got = source === null ? 'null' : typeof source;

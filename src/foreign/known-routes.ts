@@ -1,6 +1,6 @@
 import type { Foreseen } from '../metrics/foreseen.js';
 
-/** What @koa/router leaves on the middleware that it makes. */
+/** The property that @koa/router puts on its middleware. */
 interface RouterMiddleware {
   readonly router?: { readonly stack?: readonly Layer[] };
 }
@@ -10,10 +10,15 @@ interface Layer {
   readonly methods: readonly string[];
 }
 
-/** Nobody has said which statuses a route has: these are what success and alerts are made of. */
+/**
+ * The statuses to expect of every route, since nobody has declared any: success rates and alerts need these.
+ */
 const STATUSES = [200, 500, 503];
 
-/** The routes of the routers that are mounted in a Koa app itself, with their prefixes and those of routers within routers. */
+/**
+ * Returns the routes of the routers that are mounted in a Koa app, with their prefixes
+ * and those of nested routers.
+ */
 export function knownRoutes(middleware: readonly unknown[]): Foreseen[] {
   return middleware.flatMap((layer) => (layer as RouterMiddleware).router?.stack ?? []).flatMap(foreseen); // a function may have any property
 }

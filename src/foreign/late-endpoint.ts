@@ -1,6 +1,6 @@
 import type { CountedAs, Endpoint } from '../metrics/request-metrics.js';
 
-/** An endpoint that is known when the answer is counted, and not before: until then it has the name of another. */
+/** An endpoint that is looked up when the answer is counted. Until then it has the name of another one. */
 export class LateEndpoint implements CountedAs {
   readonly template: string;
   readonly #find: () => Endpoint;

@@ -6,7 +6,10 @@ import type { EndpointLabels } from './endpoint-labels.js';
 import { type ForeignApp, isKoa, type KoaApp } from './foreign-app.js';
 import { expressRoute, koaRoute } from './matched-route.js';
 
-/** Says what a request is counted under, asked when its answer is ready: by a Koa app's context, or the request of any other. */
+/**
+ * Returns the endpoint label of a request. It is called when the answer is ready, with a Koa app's context,
+ * or with the request of any other app.
+ */
 export type EndpointOf = (request: Context & IncomingMessage) => string | undefined;
 
 interface ListenerOptions {
@@ -15,16 +18,16 @@ interface ListenerOptions {
   readonly endpoint?: EndpointOf | undefined;
 }
 
-/** The listener of an app, which counts each request under the route that serves it. */
+/** Makes the listener of an app, which counts each request under the route that serves it. */
 export function listenerOf(app: ForeignApp, options: ListenerOptions): RequestListener {
   return isKoa(app) ? koaListener(app, options) : plainListener(app, options);
 }
 
-/** What the types of Koa leave open: it makes each context by this method of the app. */
+/** The method by which Koa makes each context; its types leave the method out. */
 type ContextMaker = { createContext(req: IncomingMessage, res: ServerResponse): Context & IncomingMessage };
 
 function koaListener(app: KoaApp, { labels, log, endpoint = koaRoute }: ListenerOptions): RequestListener {
-  // Without a listener Koa writes errors to the console.
+  // Koa writes errors to the console if there is no listener.
   if (app.listenerCount('error') === 0) app.on('error', (err) => logUnexpected(log, err));
   const maker = app as KoaApp & ContextMaker; // every version has it
   const createContext = maker.createContext.bind(app);
@@ -37,7 +40,10 @@ function koaListener(app: KoaApp, { labels, log, endpoint = koaRoute }: Listener
   return (req, res) => void handle(req, res);
 }
 
-/** Koa's own rule: what a client is shown, or asked for in vain, is no error of the app. */
+/**
+ * Logs an error, unless Koa's own rule says that it is none of the app's: a 404, or one whose
+ * message the client is shown.
+ */
 function logUnexpected(log: Logger, err: unknown): void {
   const { status, expose } = typeof err === 'object' && err !== null ? (err as Partial<HttpError>) : {}; // of http-errors or not
   if (status !== 404 && expose !== true) log.error({ err }, 'A request failed');
@@ -65,7 +71,7 @@ function plainListener(
   };
 }
 
-/** Without this a client would wait for ever, and the worker be replaced. */
+/** Answers an error with a 500: without it the client would wait for ever, and the worker be replaced. */
 function fail(res: ServerResponse, err: unknown, log: Logger): void {
   log.error({ err }, 'A request failed');
   if (res.headersSent) return void res.destroy();

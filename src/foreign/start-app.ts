@@ -10,25 +10,32 @@ import { appOf, type AppSource, isKoa } from './foreign-app.js';
 import { knownRoutes } from './known-routes.js';
 import { type EndpointOf, listenerOf } from './listener.js';
 
-/** What an app that is served may need beside itself. Each is optional. */
+/** The options of an app. Each is optional. */
 export interface ServeOptions<Started> {
   /**
-   * What a request is counted under, asked when its answer is ready; it is given Koa's context, or the request where the app is none of
-   * Koa's. Default: the path of the @koa/router route, or of the Express route, that matched; else `unmatched`.
+   * Returns the endpoint label of a request, from Koa's context, or from the request if the app is no Koa
+   * app. It is called when the answer is ready. Default: the path of the @koa/router route, or of the Express
+   * route, that matched; `unmatched` if none did.
    */
   readonly endpoint?: EndpointOf;
-  /** Makes what the app needs, such as a pool, in each worker before it is ready. Where it throws, the service does not start. */
+  /**
+   * Makes the app's resources, such as a pool, in each worker before it is ready. If it
+   * throws, the service does not start.
+   */
   readonly start?: (tools: StartTools) => Started | Promise<Started>;
   /** Named checks of `/readyz`, which fail by throwing, by giving `false`, or by taking longer than 2 s. */
   readonly ready?: Readonly<Record<string, (resources: Started) => unknown>>;
-  /** Ends what `start` made, after the last answer and within SHUTDOWN_TIMEOUT_MS. */
+  /** Ends the resources that `start` made, after the last answer and within SHUTDOWN_TIMEOUT_MS. */
   readonly stop?: (resources: Started) => unknown;
 }
 
-/** Nothing is described: of the service there are only its own operations. */
+/** A contract without operations: the service adds only its own. */
 const NOTHING: Contract = { operations: [], handlers: {}, text: '', document: {} };
 
-/** Starts an app that has no description, in this process. Throws ServiceError, whose message is for the person who wrote it. */
+/**
+ * Starts an app without a description in this process. Throws ServiceError, whose message
+ * is for the author of the app.
+ */
 export function startApp<Started>(
   source: AppSource<Started>,
   options: ServeOptions<Started>,
@@ -63,7 +70,7 @@ function labelsOf({ config, metrics, log }: Host): EndpointLabels {
   });
 }
 
-/** The paths that the service answers itself. One that the app has a route for is the app's. */
+/** Returns the paths that the service answers itself. A path for which the app has a route is the app's. */
 function ownPaths(routes: readonly Foreseen[], { config }: Host): Set<string> {
   const { metrics, livez, readyz } = SERVICE_OPERATIONS;
   const taken = new Set(routes.map(({ endpoint }) => endpoint));

@@ -1,11 +1,11 @@
 const VARIABLE = 'KOA_CLUSTER_METRICS_FOLDER';
 
-/** Tells the workers that are forked from now on where the ledgers are. */
+/** Passes the folder of the ledgers to all workers that are forked from now on. */
 export function announceFolder(folder: string): void {
   process.env[VARIABLE] = folder;
 }
 
-/** Where the primary has said that ledgers are. */
+/** Returns the folder of the ledgers, as the primary has passed it on. */
 export function announcedFolder(): string {
   const folder = process.env[VARIABLE];
   if (folder !== undefined) return folder;

@@ -12,28 +12,36 @@ import { PrimaryMetrics } from './primary-metrics.js';
 import { WorkerMetrics } from './worker-metrics.js';
 
 export interface MetricsOptions {
-  /** Start of the names of the request metrics. Default `flask_app_`. */
+  /** Prefix of the names of the request metrics. Default `flask_app_`. */
   readonly prefix?: string;
   /** Upper bounds of the latency histogram in seconds, ascending, without +Inf. Default prom-client's. */
   readonly buckets?: readonly number[];
-  /** Where it is set, a scrape must bring it as a bearer token. */
+  /** The bearer token that a scrape must send. Default: none is required. */
   readonly token?: string;
 }
 
 export interface MeasureOptions {
-  /** What a request is counted under, asked when its answer is ready. Default: the path of the @koa/router route that matched. */
+  /**
+   * Returns the endpoint label of a request, when its answer is ready. Default: the path of the
+   * @koa/router route that matched.
+   */
   readonly endpoint?: (ctx: Context) => string | undefined;
-  /** How many different endpoints there may be; all others are `overflow`. Default 1000. */
+  /** The most different endpoints; all others are `overflow`. Default 1000. */
   readonly maxEndpoints?: number;
 }
 
 /** The metrics of all workers of a cluster that is the app's own. */
 export interface ClusterMetrics {
-  /** What this process counts. */
+  /** The counts of this process. */
   readonly requests: RequestMetrics;
-  /** Koa middleware that answers a scrape for all workers, in the format that it accepts: for a route of the app. */
+  /**
+   * Koa middleware that answers a scrape for all workers, in the format that it
+   * accepts: for a route of the app.
+   */
   readonly scrape: Middleware;
-  /** The same for a server of its own, such as one of the primary: `/metrics` and nothing else. */
+  /**
+   * The same as a listener for a server of its own, such as one of the primary: `/metrics` and nothing else.
+   */
   readonly listener: RequestListener;
 }
 
@@ -44,8 +52,8 @@ const DEFAULTS = {
 };
 
 /**
- * Makes the metrics of this process: in the primary before it forks, and in each worker, with the same options. Request counts of
- * a worker that is killed stay, as do those of its ordinary end.
+ * Makes the metrics of this process. Call it in the primary before it forks, and in each worker, with the
+ * same options. The request counts of a worker stay after its end, even if it was killed.
  */
 export function clusterMetrics(options: MetricsOptions = {}): ClusterMetrics {
   const complete = { ...DEFAULTS, ...options };
@@ -61,8 +69,9 @@ export function clusterMetrics(options: MetricsOptions = {}): ClusterMetrics {
 }
 
 /**
- * Koa middleware that measures every request; to be mounted first. A request is counted when its answer is ended, before the last byte
- * leaves; a streamed one when the stream has ended, which may be just after.
+ * Makes the Koa middleware that measures every request; it must be mounted first. A request is
+ * counted when its answer is ended, before the last byte leaves; a streamed one when the stream has
+ * ended, which may be just after.
  */
 export function measure({ requests }: ClusterMetrics, options: MeasureOptions = {}): Middleware {
   const { endpoint = koaRoute, maxEndpoints: max = 1_000 } = options;

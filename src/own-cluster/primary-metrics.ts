@@ -12,10 +12,10 @@ import { snapshotText } from '../metrics/snapshot/take-snapshot.js';
 import { announceFolder } from './ledger-place.js';
 import { type FromPrimary, type FromWorker, fromWorker, wrapped } from './messages.js';
 
-/** The name of the primary itself where it serves too: Node numbers workers from 1. */
+/** The id of the primary itself, if it serves too: Node numbers workers from 1. */
 const OWN = 0;
 
-/** Gathers what all workers have counted that this process forks. */
+/** Gathers the metrics of all workers that this process forks. */
 export class PrimaryMetrics {
   readonly requests: RequestMetrics;
   readonly #registry: ClusterRegistry;
@@ -55,7 +55,10 @@ export class PrimaryMetrics {
     return (await this.#registry.gather(format)).bytes;
   }
 
-  /** An app that is not clustered, or whose primary serves as well, is one of its own workers. */
+  /**
+   * Answers for the primary as one of its own workers, where the app is not clustered
+   * or its primary serves as well.
+   */
   async #answerOwn(id: number): Promise<void> {
     this.#registry.receiveSnapshot(OWN, id, await snapshotText(register, this.requests.rows));
   }
@@ -83,7 +86,7 @@ export class PrimaryMetrics {
   }
 }
 
-/** Whether there was anybody to tell. */
+/** Sends a message to a worker. Returns false if the worker is gone. */
 function tell(worker: Worker, message: FromPrimary, taken: (err: Error | null) => void = () => {}): boolean {
   return worker.isConnected() && worker.send(wrapped(message), undefined, taken);
 }

@@ -8,7 +8,7 @@ import { snapshotText } from '../metrics/snapshot/take-snapshot.js';
 import { announcedFolder } from './ledger-place.js';
 import { type FromPrimary, type FromWorker, fromPrimary, wrapped } from './messages.js';
 
-/** Counts what this worker answers, and tells the primary what it is asked for. */
+/** Counts the requests of this worker, and answers the primary's questions. */
 export class WorkerMetrics {
   readonly requests: RequestMetrics;
   readonly #ledger: Ledger;
@@ -28,7 +28,10 @@ export class WorkerMetrics {
     });
   }
 
-  /** Rejects when the primary has no metrics, or does not answer within two seconds. */
+  /**
+   * Gets the exposition of all workers. Rejects if the primary has no metrics, or does
+   * not answer within two seconds.
+   */
   gather(format: Format): Promise<Buffer> {
     return this.#gatherer.gather(format);
   }

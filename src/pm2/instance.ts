@@ -25,11 +25,14 @@ import { removeLeftovers } from '../metrics/service-folder/leftovers.js';
 import { ServiceFolder } from '../metrics/service-folder/service-folder.js';
 import { Siblings } from './siblings.js';
 
-/** How long an idle connection may stay while this instance drains, so that a request on its way is answered. */
+/**
+ * Milliseconds that an idle connection may stay while this instance drains, so that a
+ * request on its way is answered.
+ */
 const GRACE_MS = 2_000;
 
 /**
- * Runs one instance of the service in somebody else's cluster: PM2's cluster mode, where PM2 is the primary. It serves, and
+ * Runs one instance of the service in PM2's cluster mode, where PM2 is the primary. It serves requests, and
  * answers /metrics for all instances of the app.
  */
 export async function runInstance(start: Start, config: Config): Promise<void> {
@@ -38,7 +41,7 @@ export async function runInstance(start: Start, config: Config): Promise<void> {
   const log = opened.log.child({ instance: slot() });
   const instance = new Instance(config, { ...opened, log });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => instance.stop());
-  // It would end all instances at once, with what they have in flight.
+  // By default SIGHUP would end all instances at once, with their requests in flight.
   process.on('SIGHUP', () =>
     log.warn('SIGHUP is ignored: in cluster mode `pm2 reload` replaces the instances'),
   );
@@ -56,7 +59,7 @@ export async function runInstance(start: Start, config: Config): Promise<void> {
 
 type Gather = (format: Format) => Promise<Buffer>;
 
-/** PM2 numbers the instances of an app from 0. */
+/** Returns the number of this instance, from 1; PM2 counts from 0. */
 function slot(): number {
   return Number(process.env['NODE_APP_INSTANCE'] ?? 0) + 1;
 }
@@ -78,7 +81,7 @@ class Instance {
     this.#linesLost = linesLost;
   }
 
-  /** Resolves when it serves. Rejects with the reason why it cannot. */
+  /** Starts the instance. Resolves when it serves. Rejects if it cannot. */
   async start(start: Start): Promise<void> {
     const { port, host } = this.#config;
     const metrics = await this.#count();
@@ -104,14 +107,20 @@ class Instance {
     process.send?.('ready');
   }
 
-  /** Finishes what is in flight, leaves its counts to the others and exits. A second call exits at once. */
+  /**
+   * Finishes the requests in flight, leaves the counts to the other instances, and exits.
+   * A second call exits at once.
+   */
   stop(): void {
     if (this.#stopping) process.exit(1);
     this.#log.info('Stopping: finishing what is in flight');
     void this.#drain('drained', 0);
   }
 
-  /** Nobody caught this. What is in flight is finished, and PM2 starts another instance when this one has ended. */
+  /**
+   * Ends this instance after an exception that nobody caught. It finishes the requests in flight; PM2 starts
+   * another instance when this one has ended.
+   */
   fail(err: Error): void {
     this.#log.fatal({ err }, 'An exception that nobody caught: this instance is going to end');
     if (!this.#stopping) void this.#drain('crashed', 1);
@@ -129,7 +138,7 @@ class Instance {
     return metrics;
   }
 
-  /** Where the instances cannot meet, each answers for itself. */
+  /** Joins the other instances. If they cannot meet, each answers for itself. */
   async #join(): Promise<void> {
     const { ledgerDir: base, metricsBuckets: buckets, metricsPrefix, port, serviceName } = this.#config;
     const { PM2_HOME = '', name = '', pm_exec_path: program = '' } = process.env;
@@ -197,9 +206,10 @@ class Instance {
 }
 
 /**
- * The primary hands out connections, and may have sent some before it was told that this process takes no more. They are
- * refused when they arrive, and go to a sibling; without this the process could be gone by then, and they with it. What the
- * primary has sent arrives in order: when it has answered a later question all of them have arrived.
+ * Waits for the connections that the primary has sent before it knew that this process takes no more.
+ * They are refused when they arrive, and go to a sibling; without this the process could be gone by
+ * then, and they with it. The primary's messages arrive in order: when it has answered this later
+ * question, all of them have arrived.
  */
 async function returnConnections(): Promise<void> {
   const question = createServer().listen(0, '127.0.0.1');

@@ -38,41 +38,44 @@ import type { ServiceFolder } from '../metrics/service-folder/service-folder.js'
 export interface SiblingsOptions {
   readonly folder: ServiceFolder;
   readonly config: Pick<Config, 'metricsPrefix' | 'metricsBuckets' | 'metricsPerWorker' | 'metricsKeep'>;
-  /** Which one of the app's instances this is, from 1. */
+  /** The number of this instance among the app's, from 1. */
   readonly slot: number;
-  /** The `snapshotText` of all that this instance has to say and its ledger has not. */
+  /** Makes the `snapshotText` of all values of this instance that are not in its ledger. */
   readonly snapshot: () => Promise<string>;
-  /** What goes wrong with the folder; scrapes go on with what they have. */
+  /** Called with an error of the folder. Scrapes go on with the values that they have. */
   readonly onError: (err: Error) => void;
-  /** Called with the name of a metric that begins anew, because a younger instance has another definition of it. */
+  /**
+   * Called with the name of a metric that begins anew, because a younger instance
+   * has another definition of it.
+   */
   readonly onRedefined: (name: string) => void;
   /** Called when somebody has removed the folder; it is made anew. */
   readonly onRemoved: () => void;
-  /** Called with what has to begin anew, and why. */
+  /** Called with a message about counts that have to begin anew. */
   readonly onLoss: (message: string) => void;
-  /** How long a sibling may take to answer a scrape. Default 500. */
+  /** Milliseconds that a sibling may take to answer a scrape. Default 500. */
   readonly timeoutMs?: number;
 }
 
-/** What a gathering found. */
+/** The result of asking all instances. */
 interface Found {
-  /** Every instance that is there, whether or not it is alive. */
+  /** The ids of all instances with files in the folder, alive or not. */
   readonly ids: readonly number[];
   readonly gone: readonly number[];
   readonly answered: ReadonlyMap<number, Report>;
 }
 
-/** What this instance knows of one of them. */
+/** The state that this instance keeps of another one. */
 interface Sibling {
   readonly reader: ReportReader;
-  /** From when it has first said something, or has a ledger. */
+  /** The source of its counts, made when its first report or ledger is read. */
   source?: LedgerSource;
 }
 
 /**
- * The instances of an app of which none is the primary, because a process manager is. Any of them can be asked for the
- * metrics of all: request counts come from the ledgers, all other metrics from what each says of itself, and the counts of those
- * that are gone from an archive, to which whoever notices adds them.
+ * The instances of an app in PM2's cluster mode, where none of them is the primary. Each can answer a scrape
+ * for all: request counts come from the ledgers, all other metrics from the report of each instance, and the
+ * counts of ended instances from an archive. The first one to notice an end adds the counts to the archive.
  */
 export class Siblings implements Gatherer {
   state: WorkerState = 'starting';
@@ -82,17 +85,17 @@ export class Siblings implements Gatherer {
   readonly #birth = Date.now();
   #exit: ExitReason | undefined;
   #foreseen: readonly Foreseen[] = [];
-  /** One after the other: a report that is kept later than another must not be older. */
+  /** Reports are made one after the other: a report must not replace a newer one. */
   readonly #speak = oneAtATime(() => this.#report());
   readonly #aggregation: Aggregation;
   readonly #siblings = new Map<number, Sibling>();
   readonly #shared: SharedGatherer;
-  /** Which archive's counts are in the aggregation. */
+  /** The archive whose counts are in the aggregation. */
   #archived: Archive | undefined;
 
   /**
-   * Becomes one of them: from now on the others can ask, and count on what this one leaves. The first one to come, when
-   * none of them is alive, begins a new archive. Rejects when the folder cannot be used.
+   * Joins the instances: from now on the others can ask this one, and will read the files that it leaves. The
+   * first one to come, when no other is alive, begins a new archive. Rejects when the folder cannot be used.
    */
   static async join(options: SiblingsOptions): Promise<Siblings> {
     const siblings = new Siblings(options);
@@ -104,7 +107,7 @@ export class Siblings implements Gatherer {
 
   private constructor(options: SiblingsOptions) {
     this.#options = options;
-    // A ledger has 32 bits for it. Never used again, unlike a pid.
+    // A ledger has 32 bits for the id, which is never used again, unlike a pid.
     this.id = randomInt(1, 2 ** 32);
     const { metricsPrefix: prefix, metricsBuckets: buckets } = options.config;
     this.#archive = new CountArchive({ folder: options.folder, buckets, onLoss: options.onLoss });
@@ -114,23 +117,23 @@ export class Siblings implements Gatherer {
     this.#shared = new SharedGatherer({ prefix, buckets }, (detailed) => this.#collect(detailed));
   }
 
-  /** The exposition of all instances, complete as of the call. */
+  /** Makes the exposition of all instances, complete as of the call. */
   gather(format?: Format): Promise<Exposition> {
     return this.#shared.gather(format);
   }
 
-  /** To be told what this instance foresees, before it serves. */
+  /** Sets the series that this instance foresees. Called before it serves. */
   foresee(series: readonly Foreseen[]): void {
     this.#foreseen = series;
   }
 
-  /** Changes the state, and leaves word of it. */
+  /** Changes the state, and writes a report of it. */
   async announce(state: WorkerState): Promise<void> {
     this.state = state;
     await this.#speak();
   }
 
-  /** Leaves the last word; nothing may be counted after it, and this process has to end. */
+  /** Writes the last report. Nothing may be counted after it, and this process has to end. */
   async leave(exit: ExitReason): Promise<void> {
     this.#exit = exit;
     await this.#speak();
@@ -140,7 +143,10 @@ export class Siblings implements Gatherer {
     return answerAt(this.#options.folder.socket(this.id), () => this.#speak());
   }
 
-  /** Somebody has removed the folder, which is there again. The ledger is made anew by itself. */
+  /**
+   * Writes the files anew after somebody has removed the folder, which is there
+   * again. The ledger renews itself.
+   */
   async #restore(): Promise<void> {
     this.#options.onRemoved();
     try {
@@ -160,7 +166,10 @@ export class Siblings implements Gatherer {
     else this.#archive.reset(before, gone);
   }
 
-  /** Every report is kept before it is given: what was exposed once is there when this process is late, or gone. */
+  /**
+   * Makes a report, and writes it to a file first: values that were once exposed survive when
+   * this process is late, or gone.
+   */
   async #report(): Promise<string> {
     const { folder, slot, snapshot } = this.#options;
     const about = { state: this.state, slot, birth: this.#birth, ...(this.#exit && { exit: this.#exit }) };
@@ -183,11 +192,11 @@ export class Siblings implements Gatherer {
     }
     const slices = await Slices.begin();
     const archive = this.#readArchive();
-    // Any other instance says the same.
+    // All instances foresee the same series, so those of this one are enough.
     this.#aggregation.foresee(this.#foreseen, archive.since ?? Date.now());
     this.#foreseen = [];
     for (const id of found.ids) {
-      // Whoever was folded in the meantime is in the archive.
+      // The archive already has the counts of an instance that was folded in the meantime.
       if (!archive.folded.includes(id)) await this.#read(id, found, slices, detailed);
     }
     const requests = await this.#aggregation.requests(slices, detailed);
@@ -198,7 +207,7 @@ export class Siblings implements Gatherer {
     return { asOf, requests, others };
   }
 
-  /** Replaces the counts of those that are gone by what the archive has of them. */
+  /** Replaces the counts of ended instances by the archive, if it has changed. */
   #readArchive(): Archive {
     const archive = this.#archive.read();
     if (archive === this.#archived) return archive;
@@ -219,7 +228,8 @@ export class Siblings implements Gatherer {
     const report = answered.get(id) ?? readReport(this.#options.folder.report(id), sibling.reader);
     const source = (sibling.source ??= this.#source(id, report));
     await source.readLedger(this.#aggregation, slices, detailed);
-    // Before it is ready it keeps no report: what was shown of it would be gone when it does not answer the next scrape.
+    // An instance writes no report before it is ready: values that were shown now would be missing if it
+    // did not answer the next scrape.
     if (report && report.state !== 'starting') this.#aggregation.read(source, report.snapshot);
   }
 
@@ -259,13 +269,13 @@ export class Siblings implements Gatherer {
     return [missing, ...(await this.#aggregation.families(live, slices))];
   }
 
-  /** What the primary counts where there is one. */
+  /** Makes the metrics about workers, which the primary has where there is one. */
   #serviceMetrics({ exits }: Archive, reports: readonly Report[]): Registry {
     const registry = new Registry();
     const { metricsPrefix } = this.#options.config;
     const counts = { starting: 0, ready: 0, draining: 0 };
     for (const { state } of reports) counts[state] += 1;
-    // How many there should be is for PM2 to know, which can be told another number at any time.
+    // Only PM2 knows how many instances are wanted; the number can change at any time.
     registerWorkers(
       registry,
       metricsPrefix,

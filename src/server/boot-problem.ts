@@ -1,8 +1,8 @@
 import type { Config } from '../config.js';
 
 /**
- * Says in one line why an address can't be listened on, and what to do.
- * @param variable of the environment that the port comes from
+ * Tells a person in one line why an address can't be listened on, and what to do.
+ * @param variable the environment variable that the port comes from
  * @returns undefined for an error that is not about listening
  */
 export function listenProblem(

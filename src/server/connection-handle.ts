@@ -1,11 +1,14 @@
 import { readSync } from 'node:fs';
 import net, { type Socket } from 'node:net';
 
-/** libuv's side of an open connection, which `process.send` can hand to another process. Node has no public name for it. */
+/**
+ * libuv's side of an open connection, which `process.send` can hand to another process.
+ * Node has no public name for it.
+ */
 export interface ConnectionHandle {
-  /** The system's descriptor; none, or -1, on Windows. */
+  /** The system's file descriptor; undefined or -1 on Windows. */
   readonly fd?: number;
-  /** Whether the socket has made it read. */
+  /** Whether a socket has started reading from it. */
   reading: boolean;
   readStop(): void;
   close(): void;
@@ -19,8 +22,8 @@ export function isConnectionHandle(value: unknown): value is ConnectionHandle {
 }
 
 /**
- * Takes the connection away from its socket, which is closed for everybody else in this process. What the client sends
- * from now on waits in the kernel for whoever reads next. Undefined when the connection is gone already.
+ * Takes the connection away from its socket, which is closed for everybody else in this process. Later bytes
+ * of the client wait in the kernel for the next reader. Returns undefined if the connection is gone already.
  */
 export function detach(socket: Socket): ConnectionHandle | undefined {
   const handled = socket as unknown as Handled; // Node's types leave the field out
@@ -33,10 +36,13 @@ export function detach(socket: Socket): ConnectionHandle | undefined {
   return handle;
 }
 
-/** How much Node reads at a time. */
+/** Bytes that Node reads at a time. */
 const READ_SIZE = 64 * 1024;
 
-/** Reads what has arrived since the last poll for input, and gives it to the HTTP parser. False when there is nothing. */
+/**
+ * Reads the bytes that have arrived since the last poll for input, and gives them to the HTTP parser.
+ * Returns false if there are none.
+ */
 export function readNow(socket: Socket): boolean {
   const fd = (socket as unknown as Handled)._handle?.fd ?? -1; // Node's types leave the field out
   if (fd < 0) return false;
@@ -45,17 +51,17 @@ export function readNow(socket: Socket): boolean {
   try {
     length = readSync(fd, bytes);
   } catch {
-    return false; // EAGAIN: nothing has.
+    return false; // EAGAIN: no bytes have arrived
   }
   if (length === 0 || socket.listenerCount('data') === 0) return false;
-  // An exception of a listener reaches nobody here, as when Node reads.
+  // `nextTick` keeps an exception of a listener away from the caller, as when Node reads.
   process.nextTick(() => socket.emit('data', bytes.subarray(0, length)));
   return true;
 }
 
 /** Makes a socket for a connection that was detached, here or in another process. */
 export function attach(handle: ConnectionHandle): Socket {
-  // Node's own cluster module does so; its types do not declare `handle`.
+  // Node's cluster module passes `handle` as well; its types do not declare the option.
   const options = { handle, readable: true, writable: true };
   return new net.Socket(options);
 }

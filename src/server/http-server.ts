@@ -13,7 +13,7 @@ import {
   refuseUnfinished,
 } from './refusals.js';
 
-/** A header is small: one that takes longer is an attack, or a broken client. */
+/** Milliseconds for a header. It is small: one that takes longer is an attack, or a broken client. */
 const HEADERS_TIMEOUT_MS = 10_000;
 
 const FIXED = {
@@ -32,20 +32,20 @@ export interface ServerLimits {
   readonly maxHeaderSize: number | undefined;
 }
 
-/** How often a draining server looks for connections that have become idle. */
+/** Milliseconds between two looks of a draining server for connections that have become idle. */
 const SWEEP_MS = 50;
 
 /** How many connections are detached per batch; a request on the last one waits for the batch. */
 const HAND_OVER_AT_ONCE = 100;
 
 export interface DrainOptions {
-  /** When what is still open is cut off. */
+  /** Milliseconds after which all open connections are cut off. */
   readonly timeoutMs: number;
-  /** How long a connection on which nothing happens stays open, so that a request that is on its way is answered. */
+  /** Milliseconds that an idle connection stays open, so that a request on its way is answered. */
   readonly graceMs: number;
   /**
-   * Sends a connection on which nothing is under way to another process, and resolves when it is on its way: its client
-   * notices nothing. Without it such connections are closed after the grace.
+   * Sends an idle connection to another process, and resolves when it is on its way: its client notices
+   * nothing. Without this function idle connections are closed after the grace.
    */
   readonly handOver?: (connection: ConnectionHandle) => Promise<void>;
 }
@@ -58,7 +58,7 @@ export class Server {
   /** Adopted sockets, with their `bytesRead` at adoption, or `USED`. */
   readonly #adopted = new WeakMap<Socket, number>();
   readonly #keepAliveTimeoutMs: number;
-  /** The next answer on each connection is to be its last. */
+  /** Whether the next answer on each connection is its last. */
   #closing = false;
 
   constructor(handler: RequestListener, metrics: RequestMetrics, limits: ServerLimits) {
@@ -83,7 +83,7 @@ export class Server {
     });
     this.http.on('connect', (_req: http.IncomingMessage, socket: Socket) => refuseConnect(socket, metrics));
     this.http.on('clientError', (error, duplex) => {
-      const socket = duplex as Socket; // of a plain server
+      const socket = duplex as Socket; // a plain server has no other streams
       if (isTimeout(error) && this.#adopted.has(socket) && this.#isUnused(socket)) return;
       refuseClientError(error, socket, metrics, this.http.headersTimeout);
     });
@@ -105,7 +105,8 @@ export class Server {
   adopt(connection: ConnectionHandle): void {
     const socket = attach(connection);
     this.#adopted.set(socket, socket.bytesRead);
-    // Node takes it for a new connection, whose first request has to come soon. It may stay as long as any idle one.
+    // To Node this is a new connection, whose first request has to come soon. It may
+    // stay as long as any idle one.
     const idle = setTimeout(() => {
       if (this.#isUnused(socket)) socket.destroy();
     }, this.#keepAliveTimeoutMs);
@@ -114,15 +115,15 @@ export class Server {
   }
 
   /**
-   * Stops accepting, answers what is in flight and gives up every connection: quiet ones go to another process or are closed
-   * after the grace, those that are busy for longer are closed with their response. What is left at the deadline is cut off,
-   * and a request of which a part has arrived is refused then. Resolves when no connection is left.
+   * Stops accepting, finishes the requests in flight and gives up every connection: idle ones go to another
+   * process or are closed after the grace, busy ones are closed with their response. At the deadline the rest
+   * is cut off, and a request that has arrived only in part is refused. Resolves when no connection is left.
    */
   async drain({ timeoutMs, graceMs, handOver }: DrainOptions): Promise<void> {
     this.#closing = !handOver;
     const graceEnds = performance.now() + graceMs;
     const deadline = setTimeout(() => this.#cutOff(), timeoutMs);
-    // Not http.Server's own close: that one destroys idle connections at once, and races their next request.
+    // http.Server's own close would destroy idle connections at once, and race their next request.
     net.Server.prototype.close.call(this.http);
     const watched: Watched = new Map();
     while (this.#sockets.size > 0) {
@@ -148,7 +149,7 @@ export class Server {
   /** Idle sockets. Only Node knows which hold half a request. */
   #idle(): Socket[] {
     const idle: Socket[] = [...this.#sockets].filter((socket) => this.#isUnused(socket));
-    // Node has no way to ask for them, but destroys them when it is told to.
+    // Node offers no list of idle connections, but destroys them when it is told to.
     for (const socket of this.#sockets) socket.destroy = () => (idle.push(socket), socket);
     this.http.closeIdleConnections();
     for (const socket of this.#sockets) Reflect.deleteProperty(socket, 'destroy'); // the method of the class is back
@@ -156,10 +157,10 @@ export class Server {
   }
 
   /**
-   * Closes each idle connection on which nothing has happened for the grace. One at a time, and each right after a poll for
-   * input: what Node does, all at once from a timer, takes so long with hundreds of connections that requests arrive
-   * on those whose turn is yet to come, and are cut off unread. What else the poll brought has been dealt with since, so there
-   * is a last look.
+   * Closes each idle connection on which nothing has happened for the grace, one at a time and each right
+   * after a poll for input. Node closes all at once from a timer, which takes so long with hundreds of
+   * connections that requests arrive on the later ones, and are cut off unread. Other input of that poll has
+   * been handled since, so there is a last look.
    */
   async #closeQuiet(watched: Watched, graceMs: number): Promise<void> {
     for (const socket of this.#idle()) {
@@ -174,14 +175,17 @@ export class Server {
           socket.destroy();
           continue;
         }
-        // Node's `bytesRead` does not count what was read now.
+        // Node's `bytesRead` does not count the bytes of this last look.
         watched.delete(socket);
         this.#adopted.set(socket, USED);
       }
     }
   }
 
-  /** Ends what is left. The client is not to blame for what it does not get: 503, unless a status has been sent. */
+  /**
+   * Cuts off all connections. An unfinished answer is counted as 503, unless a status has been
+   * sent: the client is not to blame.
+   */
   #cutOff(): void {
     const idle = new Set(this.#idle());
     for (const socket of this.#sockets) {
@@ -193,14 +197,15 @@ export class Server {
     }
   }
 
-  /** Whether nothing has come on this connection yet. */
+  /** Tells whether no byte has come on this connection yet. */
   #isUnused(socket: Socket): boolean {
     return socket.bytesRead === (this.#adopted.get(socket) ?? 0);
   }
 
   #track(socket: Socket): void {
     this.#sockets.add(socket);
-    // Node takes its own listeners off a socket that it hands out (CONNECT): the reset of one would end this process.
+    // Node takes its own listeners off a socket that it hands out (CONNECT). Without this one, a
+    // reset would end this process.
     socket.on('error', () => {});
     socket.once('close', () => {
       this.#sockets.delete(socket);
@@ -216,20 +221,20 @@ function optionsOf({
 }: ServerLimits): http.ServerOptions {
   return {
     requestTimeout: requestTimeoutMs,
-    // Node refuses one that is above the whole request's.
+    // Node throws if this is above the timeout of the whole request.
     headersTimeout: Math.min(HEADERS_TIMEOUT_MS, requestTimeoutMs),
     keepAliveTimeout: keepAliveTimeoutMs,
-    // Where it is left out, Node's own option holds.
+    // Without this option, Node's `--max-http-header-size` holds.
     ...(maxHeaderSize !== undefined && { maxHeaderSize }),
   };
 }
 
-/** How much had been read of each connection when something last happened on it, and when that was. */
+/** The bytes read from each connection when something last happened on it, and the time of that. */
 type Watched = Map<Socket, { readonly bytes: number; readonly since: number }>;
 
 /**
- * Sends the 100 that the client waits for when somebody begins to read the body, whoever that is: a body that is
- * refused by its header is never sent.
+ * Sends the 100 that the client waits for when the body is first read, by anybody: a body that is refused
+ * by its header is never sent.
  */
 function continueWhenRead(req: http.IncomingMessage, res: http.ServerResponse): void {
   const read = req._read.bind(req);
@@ -244,7 +249,7 @@ function isTimeout(error: NodeJS.ErrnoException): boolean {
   return error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
 }
 
-/** Whether a request is being handled, or its answer is still on its way to the client. */
+/** Tells whether a request is being handled, or its answer is still on its way to the client. */
 function isBusy(socket: Socket): boolean {
   return socket.writableLength > 0 || MeasuredResponse.pending(socket).length > 0;
 }

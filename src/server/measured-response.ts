@@ -4,7 +4,7 @@ import { closePatiently } from './lingering-close.js';
 import type { Endpoint, RequestMetrics } from '../metrics/request-metrics.js';
 import { Measurement } from './measurement.js';
 
-/** The endpoint label of what was refused before it reached the app. */
+/** The endpoint label of requests that were refused before they reached the app. */
 export const MALFORMED = 'malformed';
 
 /** The status of a request whose client left before the answer was ready or, for a stream, complete. */
@@ -12,38 +12,41 @@ export const CLIENT_LEFT = 499;
 
 const LATEST = Symbol('the response to the latest request of a connection');
 const EARLIER = Symbol('the uncounted responses before the latest one, in the order of their requests');
-/** Few clients pipeline: most connections never have an earlier one. */
+/**
+ * A socket with its uncounted responses. Few clients pipeline: most connections never have an earlier one.
+ */
 type Connection = Socket & { [LATEST]?: MeasuredResponse; [EARLIER]?: Set<MeasuredResponse> };
 
 type WriteCallback = (error: Error | null | undefined) => void;
 
 /** A body that is written in parts. */
 interface Stream {
-  /** Bytes that are still to come before its Content-Length is reached; NaN without one. */
+  /** Bytes that are still missing to its Content-Length; NaN without one. */
   expected: number;
   /** Parts that the socket has not taken yet. */
   unflushed: number;
-  /** Its last steps, which wait for those. */
+  /** The last steps, which wait for those parts. */
   readonly held: (() => void)[];
 }
 
 /**
- * A response that counts itself, once, with the status that the client was sent: a buffered body before its only
- * write, a stream before its last one, what never gets that far when its connection closes. Node makes one for all
- * that its parser accepts, so the answers that Node gives by itself (no Host, 417) are counted too.
+ * A response that counts itself, once, with the status that the client was sent: a buffered body before
+ * its only write, a stream before its last one, an answer that never gets that far when its connection
+ * closes. Node makes one for all requests that its parser accepts, so the answers that Node gives by
+ * itself (no Host, 417) are counted too.
  *
- * A count is always made before the last byte is handed to the socket: a client that has the whole answer finds
- * it in the next scrape, even if this process is killed in between.
+ * A count is always made before the last byte is handed to the socket: a client that has the whole answer
+ * finds it in the next scrape, even if this process is killed in between.
  */
 export class MeasuredResponse extends ServerResponse {
-  /** It stands under `malformed` until the request reaches the app. */
+  /** The account of the request; its endpoint is `malformed` until the request reaches the app. */
   readonly measurement: Measurement;
-  /** Node's own mark, by which streams know that an answer is closed. */
+  /** Node's own flag by which streams know that an answer is closed. */
   declare _closed: boolean;
   #brokenOff = false;
-  /** Whether it has ended while an earlier answer was on its way: it is counted when its turn comes. */
+  /** Whether this answer has ended while an earlier one was on its way. It is counted when its turn comes. */
   #awaitsTurn = false;
-  /** The headers that `writeHead` was given; `getHeader` does not know of them. */
+  /** The headers that `writeHead` was given, which `getHeader` does not know. */
   #given: unknown;
   #stream: Stream | undefined;
 
@@ -70,38 +73,43 @@ export class MeasuredResponse extends ServerResponse {
   }
 
   /**
-   * Counts the whole answer, which is about to be handed to the socket: now, or when the answers to earlier requests of the
-   * connection have been sent. Its client may leave before that.
+   * Counts the whole answer, which is about to be handed to the socket: now, or when the earlier answers of
+   * the connection have been sent. Its client may leave before that.
    */
   #countAtItsTurn(): void {
     if (this.socket) this.count(this.statusCode);
     else this.#awaitsTurn = true;
   }
 
-  /** Node calls it when the turn of this answer has come. */
+  /** Counts and sends an answer whose turn has come. Called by Node. */
   override assignSocket(socket: Socket): void {
     if (this.#awaitsTurn) this.count(this.statusCode);
     super.assignSocket(socket);
     if (this.#stream) this.#release(this.#stream);
   }
 
-  /** Node calls it when this answer has been sent, and closes the connection then if it is the last one. */
+  /**
+   * Prepares the close of a connection whose answer has been sent. Called by Node, which closes
+   * it if the answer is the last.
+   */
   override detachSocket(socket: Socket): void {
     super.detachSocket(socket);
     if (!this.req.complete) closePatiently(socket);
   }
 
-  /** The status that a client whose connection is cut off has seen, or the one that it would have got. */
+  /**
+   * Counts an answer that is cut off, with the status that its client has seen, or else with the given one.
+   */
   cutOff(status: number): void {
     this.count(this.socket && this.headersSent ? this.statusCode : status);
   }
 
-  /** The response to the latest request of a connection. */
+  /** Returns the response to the latest request of a connection. */
   static latest(connection: Connection): MeasuredResponse | undefined {
     return connection[LATEST];
   }
 
-  /** The uncounted responses of a connection, in the order of their requests. */
+  /** Returns the uncounted responses of a connection, in the order of their requests. */
   static pending(connection: Connection): readonly MeasuredResponse[] {
     const earlier = connection[EARLIER] ?? [];
     const latest = connection[LATEST];
@@ -109,8 +117,8 @@ export class MeasuredResponse extends ServerResponse {
   }
 
   /**
-   * Counts what a closed connection leaves behind: 499, or the status that was sent where it was not the client
-   * that broke the answer off.
+   * Counts the responses that a closed connection leaves behind: as 499, or with the status that was sent if
+   * this side broke the answer off.
    */
   static closed(connection: Connection): void {
     for (const response of MeasuredResponse.pending(connection)) {
@@ -121,8 +129,8 @@ export class MeasuredResponse extends ServerResponse {
   }
 
   /**
-   * Tells whoever writes to this answer that it will never be sent. Node does so for the one that has the socket only:
-   * what is to be streamed by those behind it would stay open for the life of the process.
+   * Tells the writer of this answer that it will never be sent. Node tells only the answer that has the
+   * socket: streams of the answers behind it would stay open for the life of the process.
    */
   #abandon(): void {
     this.destroyed = true;
@@ -130,21 +138,22 @@ export class MeasuredResponse extends ServerResponse {
     this.emit('close');
   }
 
-  /** Whether the latest answer of each connection is to be its last. */
+  /** Tells whether the latest answer of each connection is its last. */
   protected closing(): boolean {
     return false;
   }
 
   override writeHead(statusCode: number, reason?: unknown, headers?: unknown): this {
     const connection: Connection = this.req.socket;
-    // An earlier answer that closed the connection would take those of the pipelined requests behind it along.
+    // An earlier answer that closed the connection would cut off those of the pipelined requests behind it.
     if (this.closing() && connection[LATEST] === this) this.shouldKeepAlive = false;
     this.#given = headers ?? reason;
     return super.writeHead(statusCode, reason as string, headers as OutgoingHttpHeaders); // all overloads are one function
   }
 
   override destroy(error?: Error): this {
-    // A client that left has destroyed the socket; whoever pipes into this response destroys it only then.
+    // A client that left has destroyed the socket before a `pipe` destroys this response; an app
+    // destroys the response first.
     this.#brokenOff ||= !this.req.socket.destroyed;
     return super.destroy(error);
   }
@@ -180,17 +189,17 @@ export class MeasuredResponse extends ServerResponse {
   }
 
   /**
-   * Ends an answer whose Content-Length is set. Node's `end` with a text hands the socket two pieces, the second one empty,
-   * which takes a slower system call; here header and text leave as one, and nothing is left for `end`.
+   * Ends an answer whose Content-Length is set, and sends header and text as one piece. Node's `end` with a
+   * text hands the socket two pieces, the second one empty, which takes a slower system call.
    */
   #endWhole(text: string, socket: Socket): this {
     super.write(text);
-    // Node has held it back for a piece that may follow.
+    // Node holds the text back for a piece that may follow.
     socket.uncork();
     return super.end();
   }
 
-  /** Passes on a write of a stream, and keeps account of what the socket has not taken yet. */
+  /** Passes on a write of a stream, and counts the parts that the socket has not taken yet. */
   #send(
     stream: Stream,
     chunk: unknown,
@@ -207,8 +216,8 @@ export class MeasuredResponse extends ServerResponse {
   }
 
   /**
-   * Does the last step of a stream. While the socket still has earlier parts to send it waits for them: the client
-   * may leave before, which makes it a 499.
+   * Does the last step of a stream. It waits while the socket still has earlier parts to send: the client may
+   * leave before, which makes it a 499.
    */
   #last(stream: Stream, step: () => unknown): boolean {
     stream.held.push(step);
@@ -240,8 +249,8 @@ function byteLength(chunk: unknown, encoding: unknown): number {
 }
 
 /**
- * The class to give to `http.createServer` as `ServerResponse`.
- * @param closing whether the latest answer of each connection is to be its last
+ * Makes the class to give to `http.createServer` as `ServerResponse`.
+ * @param closing tells whether the latest answer of each connection is its last
  */
 export function measuredResponse(
   metrics: RequestMetrics,

@@ -3,7 +3,7 @@ import { performance } from 'node:perf_hooks';
 import type { CountedAs, RequestMetrics } from '../metrics/request-metrics.js';
 import { type Trace, traceOf } from './trace-context.js';
 
-/** Is told of a request when it is counted. */
+/** Called when a request is counted. */
 export type Observer = (measurement: Measurement, status: number, seconds: number) => void;
 
 /** The account of one request: it is in progress from its arrival until it is counted, once. */
@@ -16,7 +16,7 @@ export class Measurement {
   readonly #res: ServerResponse;
   readonly #metrics: RequestMetrics;
   readonly #arrived = performance.now();
-  /** Where the request is noted among those in flight. */
+  /** The place of the request in the list of those in flight; -1 without one. */
   readonly #slot: number;
   #endpoint: CountedAs;
   #inProgress = true;
@@ -32,7 +32,7 @@ export class Measurement {
     metrics.inProgress += 1;
   }
 
-  /** What the request is counted under. */
+  /** The endpoint under which the request is counted. */
   get endpoint(): CountedAs {
     return this.#endpoint;
   }
@@ -42,13 +42,13 @@ export class Measurement {
     this.#metrics.inFlight?.route(this.#slot, endpoint.template);
   }
 
-  /** Notes the id of the request, by which a log tells of it should this process die. */
+  /** Sets the id of the request, by which the log names it should this process die. */
   identify(requestId: string): void {
     this.requestId = requestId;
     this.#metrics.inFlight?.identify(this.#slot, requestId);
   }
 
-  /** Bytes of the body: as its Content-Length says, else those that have been sent. */
+  /** The bytes of the body: its Content-Length, or else the bytes sent so far. */
   get bytes(): number {
     const length = this.#res.getHeader('Content-Length');
     return length === undefined ? this.streamed : Number(length);
@@ -58,7 +58,7 @@ export class Measurement {
     return this.#counted;
   }
 
-  /** The trace of the request. Nothing is parsed or made before somebody asks for it. */
+  /** The trace of the request. It is parsed or made when it is first asked for. */
   get trace(): Trace {
     return (this.#trace ??= traceOf(this.req));
   }
@@ -74,7 +74,10 @@ export class Measurement {
     this.observer?.(this, status, seconds);
   }
 
-  /** Only a caller has sampled it: there is nothing to look up of a trace that begins here. */
+  /**
+   * Returns the trace if the caller has sampled it. A trace that begins here is sampled by nobody, so
+   * there is nothing to look up.
+   */
   #sampledTrace(): Trace | undefined {
     if (this.req.headers['traceparent'] === undefined) return undefined;
     return this.trace.sampled ? this.trace : undefined;

@@ -1,7 +1,7 @@
 import http, { type RequestListener } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 
-/** A scraper needs little; whatever else comes must not hold the primary up. */
+/** Limits of the server: a scraper needs little, and other clients must not hold the primary up. */
 const LIMITS = {
   headersTimeout: 5_000,
   requestTimeout: 5_000,
@@ -12,15 +12,15 @@ const LIMITS = {
 
 const MAX_CONNECTIONS = 100;
 
-/** How long the last scrape may take when the service ends. */
+/** Milliseconds that the last scrape may take when the service ends. */
 const LAST_SCRAPE_MS = 100;
 
-/** The primary's own server for `/metrics`, where METRICS_PORT is set. */
+/** The primary's server for `/metrics`, where METRICS_PORT is set. */
 export class MetricsServer {
   readonly #server: http.Server;
-  /** Connections that have asked for nothing yet, or for what they did not get; the oldest first. */
+  /** Connections without a request yet, or whose latest request did not get a 200; the oldest first. */
   readonly #strangers = new Set<Socket>();
-  /** Connections whose latest request got a 200, or is being answered; the one that was used last at the end. */
+  /** Connections whose latest request got a 200, or is being answered; the latest used last. */
   readonly #scrapers = new Set<Socket>();
 
   constructor(listener: RequestListener) {
@@ -44,7 +44,7 @@ export class MetricsServer {
     });
   }
 
-  /** Lets a scrape that is under way finish, briefly. */
+  /** Closes the server. A running scrape may still finish, briefly. */
   close(): Promise<void> {
     return new Promise((resolve) => {
       this.#server.close(() => resolve());
@@ -53,8 +53,8 @@ export class MetricsServer {
   }
 
   /**
-   * Makes room for a new connection where there are too many. To refuse it would let anybody who holds connections open, and
-   * needs no token for that, keep the scrapers out.
+   * Closes the oldest connection if there are too many. To refuse the new one would let anybody who holds
+   * connections open, for which no token is needed, keep the scrapers out.
    */
   #admit(socket: Socket): void {
     const [oldest] = [...this.#strangers, ...this.#scrapers];

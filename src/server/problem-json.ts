@@ -9,7 +9,7 @@ interface ProblemDetails {
   readonly requestId?: string | undefined;
 }
 
-/** The text of a problem (RFC 9457). */
+/** Writes the JSON of a problem (RFC 9457). */
 export function problemJson({ status, detail, errors, requestId }: ProblemDetails): string {
   return JSON.stringify({
     type: 'about:blank',

@@ -21,8 +21,8 @@ const VERSION_NOT_SUPPORTED: Refusal = {
 };
 
 /**
- * Answers what Node's HTTP parser refused, counts it once, and ends the connection.
- * @param headersTimeoutMs how long a header may take
+ * Answers a request that Node's HTTP parser refused, counts it once, and ends the connection.
+ * @param headersTimeoutMs milliseconds that a header may take
  */
 export function refuseClientError(
   error: Error,
@@ -31,7 +31,7 @@ export function refuseClientError(
   headersTimeoutMs: number,
 ): void {
   const connection: Connection = socket;
-  // Node can report one broken connection several times, and goes on to parse what comes after the fault.
+  // Node can report one broken connection several times, since it goes on to parse the bytes after the fault.
   if (connection[refused]) return;
   connection[refused] = true;
   if (!socket.writable) return void socket.destroy();
@@ -45,7 +45,7 @@ export function refuseClientError(
   refuseInTurn(socket, metrics, 'OTHER', refusal, secondsSpent(refusal, headersTimeoutMs));
 }
 
-/** The fault is in the body of a request that the app has already got. */
+/** Refuses a request with a fault in its body, which the app has already got. */
 function refuseBody(
   response: MeasuredResponse,
   error: Error,
@@ -55,27 +55,30 @@ function refuseBody(
   // A client that ended in the middle of the body has left, and is counted when the connection is closed.
   if (isEnd(error)) return void response.req.destroy();
   if (response.counted || response.headersSent) return void response.destroy();
-  // A body that is late is no fault of the parser's: it keeps the endpoint that it was for.
+  // A late body is no parser error: the request keeps its endpoint.
   if (refusal.status !== 408) response.measurement.endpoint = metrics.endpoint(MALFORMED);
   refuseRequest(response, refusal);
 }
 
-/** CONNECT reaches no app: this is an origin server, no proxy (RFC 9110 section 9.3.6). */
+/** Refuses CONNECT, which reaches no app: this is an origin server, no proxy (RFC 9110 section 9.3.6). */
 export function refuseConnect(socket: Socket, metrics: RequestMetrics): void {
-  // Node has taken its listeners off the socket, and reads no more: while the answer to an earlier request is on its way
-  // nobody would see the client leave, and a stream would wait for ever.
+  // Node has taken its listeners off the socket, and reads no more: while the answer to an earlier request is
+  // on its way nobody would see the client leave, and a stream would wait for ever.
   socket.on('drain', () => MeasuredResponse.pending(socket)[0]?.emit('drain'));
   socket.once('end', () => socket.destroy()).resume();
   refuseInTurn(socket, metrics, 'CONNECT', { status: 501, detail: 'CONNECT is not supported.' }, 0);
 }
 
-/** Refuses what has begun to arrive when the service ends, and is no request yet. */
+/** Refuses a request that has arrived only in part when the service ends. */
 export function refuseUnfinished(socket: Socket, metrics: RequestMetrics): void {
   refuseInTurn(socket, metrics, 'OTHER', { status: 503, detail: 'The service is stopping.' }, 0);
   socket.destroySoon();
 }
 
-/** Refuses and counts a request that has no response when the answers to earlier ones have been sent, if the client is still there. */
+/**
+ * Refuses and counts a request that has no response, when the answers to earlier ones have been sent and
+ * if the client is still there.
+ */
 function refuseInTurn(
   socket: Socket,
   metrics: RequestMetrics,
@@ -99,7 +102,10 @@ function refuseInTurn(
   socket.once('close', leave);
 }
 
-/** Finds what Node's parser lets through and an HTTP/1.1 server must not. */
+/**
+ * Returns why an HTTP/1.1 server must refuse a request that Node's parser has
+ * accepted; undefined if it need not.
+ */
 export function refusalOfRequest(req: IncomingMessage): Refusal | undefined {
   if (req.rawHeaders.length > 2 * MAX_HEADER_FIELDS) {
     return { status: 431, detail: `The request has more than ${MAX_HEADER_FIELDS} header fields.` };
@@ -120,11 +126,14 @@ export function refusalOfRequest(req: IncomingMessage): Refusal | undefined {
   return undefined;
 }
 
-/** RFC 3986 section 3.2.2, with an optional port. Two Host fields were joined with a comma and a space. */
+/**
+ * A host with an optional port (RFC 3986 section 3.2.2). Two Host fields, joined with a
+ * comma and a space, do not match.
+ */
 const HOST = /^(?:\[[0-9a-f:.]+\]|[\w.~!$&'()*+;=%-]*)(?::\d*)?$/i;
 let latestValidHost = '';
 
-/** Whether it can be what a Host header says. */
+/** Tells whether a text is valid as a Host header. */
 export function isHost(host: string): boolean {
   if (host === latestValidHost) return true;
   if (!HOST.test(host)) return false;
@@ -143,7 +152,7 @@ export function refuseRequest(res: ServerResponse, refusal: Refusal): void {
   res.end(body);
 }
 
-/** A whole answer, for a socket. */
+/** Writes a whole answer, for a socket. */
 function message(refusal: Refusal): string {
   const body = problemJson(refusal);
   return (
@@ -153,7 +162,10 @@ function message(refusal: Refusal): string {
   );
 }
 
-/** A request that is too slow to have a start is known to have lasted as long as it was allowed to. */
+/**
+ * Returns the duration to count. A request whose header never arrived has lasted
+ * as long as it was allowed to.
+ */
 function secondsSpent(refusal: Refusal, headersTimeoutMs: number): number {
   return refusal.status === 408 ? headersTimeoutMs / 1000 : 0;
 }
@@ -167,7 +179,7 @@ function isEnd({ code }: ParserError): boolean {
   return code === 'HPE_INVALID_EOF_STATE';
 }
 
-/** Undefined where there is nobody left to answer. */
+/** Returns the answer to an error of the parser; undefined where nobody is left to answer. */
 function refusalOf(error: ParserError): Refusal | undefined {
   switch (error.code) {
     case 'ECONNRESET':
@@ -197,7 +209,7 @@ function refusalOfLine(error: ParserError): Refusal {
   return { status: 400, detail: 'The request is not valid HTTP.' };
 }
 
-/** The line in which the parser stopped, and what follows it. */
+/** Returns the line in which the parser stopped, and the text that follows it. */
 function faultyLine({ rawPacket, bytesParsed = 0 }: ParserError): string {
   const text = rawPacket?.toString('latin1') ?? '';
   return text.slice(bytesParsed > 0 ? text.lastIndexOf('\n', bytesParsed - 1) + 1 : 0);

@@ -1,7 +1,10 @@
 import { randomFillSync } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 
-/** Where a request stands in a trace (W3C Trace Context): ids in lower-case hexadecimal, 32 and 16 digits. */
+/**
+ * The place of a request in a trace (W3C Trace Context), with ids in lower-case
+ * hexadecimal, 32 and 16 digits.
+ */
 export interface Trace {
   readonly traceId: string;
   /** The span of this service: its log lines and exemplars carry it. */
@@ -11,13 +14,16 @@ export interface Trace {
   readonly sampled: boolean;
 }
 
-/** Version, trace id, parent id, flags, and what a later version may have added. */
+/** A `traceparent`: version, trace id, parent id, flags, and the additions of a later version. */
 const TRACEPARENT = /^([\da-f]{2})-([\da-f]{32})-([\da-f]{16})-([\da-f]{2})(-.*)?$/;
 
-/** An id of nothing but zeros is invalid. */
+/** An invalid id: only zeros. */
 const ZEROS = /^0+$/;
 
-/** The trace that `traceparent` continues, with a new span; a new and unsampled one where it is missing or invalid. */
+/**
+ * Returns the trace that `traceparent` continues, with a new span; a new and unsampled one
+ * if it is missing or invalid.
+ */
 export function traceOf({ headers }: IncomingMessage): Trace {
   const given = headers['traceparent'];
   const [, version, traceId = '', parentId = '', flags = '', more] =
@@ -32,7 +38,7 @@ export function traceOf({ headers }: IncomingMessage): Trace {
 const POOL = Buffer.alloc(4096);
 let used = POOL.length;
 
-/** A system call for each id would cost more than all else here. */
+/** Returns random hex from a pool: a system call for each id would cost more than all else here. */
 function randomHex(bytes: number): string {
   if (used + bytes > POOL.length) {
     randomFillSync(POOL);

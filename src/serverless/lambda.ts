@@ -2,21 +2,21 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type Koa from 'koa';
 import serverless from 'serverless-http';
 
-/** The part that is read of an event from API Gateway (payload 1.0 and 2.0), a function URL or an ALB. */
+/** The used part of an event from API Gateway (payload 1.0 and 2.0), a function URL or an ALB. */
 interface LambdaEvent {
   readonly requestContext?: { readonly elb?: unknown; readonly stage?: string };
   readonly version?: string;
   readonly multiValueHeaders?: Readonly<Record<string, readonly string[]>> | null;
-  /** The template of the path that a REST API has matched, `/{proxy+}` for one. */
+  /** The path template that a REST API has matched, such as `/{proxy+}`. */
   readonly resource?: string;
-  /** The same for an HTTP API, after the method; `$default` for all that is not listed. */
+  /** The method and path template that an HTTP API has matched; `$default` for a path that is not listed. */
   readonly routeKey?: string;
   readonly pathParameters?: Readonly<Record<string, string>> | null;
 }
 
 export type LambdaHandler = (event: object, context: object) => Promise<object>;
 
-/** An AWS Lambda handler for the app. */
+/** Makes an AWS Lambda handler for the app. */
 export function lambdaHandler(app: Koa): LambdaHandler {
   return serverless(app, {
     request: (req: IncomingMessage, event: LambdaEvent) => {
@@ -31,12 +31,13 @@ export function lambdaHandler(app: Koa): LambdaHandler {
 }
 
 /**
- * The request target as it was before the gateway touched it (RFC 9112, 3.2.1). HTTP APIs decode the path, the others do not, and
- * nothing tells which it was: what cannot stand in a target is encoded, which leaves an undecoded one as it is.
- * HTTP APIs put the stage in front of the path, unless it is the default one.
+ * Returns the request target as the client sent it (RFC 9112, 3.2.1). HTTP APIs decode the path, the
+ * other gateways do not, and no field tells which. So characters that cannot stand in a target are
+ * encoded, which leaves an undecoded one as it is. HTTP APIs put the stage in front of the path,
+ * unless it is the default one.
  */
 function originForm(url: string, { version, requestContext }: LambdaEvent): string {
-  // Half a surrogate pair, which JSON can carry, would throw; as UTF-8 it becomes U+FFFD.
+  // Half a surrogate pair, which JSON can have, would throw; as UTF-8 it becomes U+FFFD.
   const wellFormed = Buffer.from(url).toString();
   const encoded = wellFormed.replace(/[^\w\-.~:/?[\]@!$&'()*+,;=%]|%(?![\dA-Fa-f]{2})/gu, encodeURIComponent);
   const stage = `/${requestContext?.stage ?? ''}`;
@@ -47,8 +48,8 @@ function originForm(url: string, { version, requestContext }: LambdaEvent): stri
 }
 
 /**
- * The request target without the base path that a custom domain maps to the API. Gateways leave it in the path, and
- * nothing names it; but they tell what they have matched, which is the rest.
+ * Removes the base path that a custom domain maps to the API from the request target. Gateways leave it in
+ * the path, and no field names it; but they tell the template that they have matched, and its parameters.
  */
 function withoutBasePath(url: string, { resource, routeKey = '', pathParameters }: LambdaEvent): string {
   const template = resource ?? /^\S+ (\/.*)$/.exec(routeKey)?.[1];
@@ -62,7 +63,7 @@ function withoutBasePath(url: string, { resource, routeKey = '', pathParameters 
   return decoded(rest) === decoded(matched) ? `${rest}${slash}${query}` : url;
 }
 
-/** Whether the parameters are decoded depends on the gateway. */
+/** Decodes a path for a comparison: some gateways decode the parameters, and some do not. */
 function decoded(path: string): string {
   try {
     return decodeURIComponent(path);
@@ -80,8 +81,9 @@ function joinRepeated({ headers }: IncomingMessage, { multiValueHeaders }: Lambd
 }
 
 /**
- * An ALB without multi-value headers takes one value per name; names that differ in case are different to it, and the
- * same to the client (RFC 9110, 5.1). Without this all cookies but none would be lost.
+ * Spells the name of each Set-Cookie header in another mix of cases. An ALB without multi-value headers
+ * takes one value per name: it tells such names apart, and the client does not (RFC 9110, 5.1). Without this
+ * only one cookie would arrive.
  */
 function spellCookiesApart(res: ServerResponse & { headers: Record<string, string> }): void {
   const cookies = res.getHeader('set-cookie');
@@ -92,7 +94,7 @@ function spellCookiesApart(res: ServerResponse & { headers: Record<string, strin
   });
 }
 
-/** Whether a body has to travel as base64: everything that is not known to be text. */
+/** Tells whether a body must be sent as base64: it must unless it is known to be text. */
 function isBinary(headers: Record<string, string | undefined>): boolean {
   const type = headers['content-type'] ?? 'text/plain';
   return (

@@ -3,21 +3,24 @@ import https from 'node:https';
 import { oneAtATime } from '../metrics/exposition/one-at-a-time.js';
 
 export interface PushgatewayOptions {
-  /** Where it is, with a path and credentials where it wants them. */
+  /** The URL of the gateway, with a path and credentials if it needs them. */
   readonly url: string;
   readonly job: string;
-  /** Tells this process from all others, for ever: a push replaces what was pushed under the same two. */
+  /**
+   * The id that tells this process from all others, for ever: a push replaces the metrics that
+   * were pushed under the same two.
+   */
   readonly instance: string;
   readonly gather: () => Promise<Buffer>;
-  /** Called for the first of any run of failures. */
+  /** Called for the first failure after a success. */
   readonly onError: (err: Error) => void;
-  /** How long a push may take in all. Default 500. */
+  /** Milliseconds that a push may take in all. Default 500. */
   readonly timeoutMs?: number;
-  /** How long a gateway that failed is left alone. Default 10000. */
+  /** Milliseconds without a push after a failure. Default 10000. */
   readonly restMs?: number;
 }
 
-/** Pushes a process' metrics to a Prometheus Pushgateway, for where nobody can scrape it. */
+/** Pushes the metrics of a process to a Prometheus Pushgateway, where nobody can scrape it. */
 export class Pushgateway {
   readonly #options: PushgatewayOptions;
   readonly #address: URL;
@@ -31,8 +34,9 @@ export class Pushgateway {
   }
 
   /**
-   * Resolves when everything that was counted before the call is pushed, or that has failed or taken too long. Never
-   * rejects. While the gateway is down most calls return at once: counts only grow, so a later push makes up for them.
+   * Resolves when everything that was counted before the call is pushed, or that has failed or taken too
+   * long. Never rejects. While the gateway is down most calls return at once: counts only grow, so a
+   * later push makes up for them.
    */
   readonly push = oneAtATime(() => this.#push());
 
@@ -48,13 +52,16 @@ export class Pushgateway {
     }
   }
 
-  /** PUT replaces all metrics of the group (Pushgateway's API); its timestamps are the scrape's. */
+  /**
+   * Sends the exposition by PUT, which replaces all metrics of the group (Pushgateway's API). Their
+   * timestamps are the scrape's.
+   */
   #put(exposition: Buffer): Promise<void> {
     const { request } = this.#address.protocol === 'https:' ? https : http;
     return new Promise((resolve, reject) => {
       const sent = request(this.#address, {
         method: 'PUT',
-        // A connection that is kept would be dead after the platform has frozen and thawed this process.
+        // A kept connection would be dead after the platform has frozen and thawed this process.
         agent: false,
         headers: { 'content-type': 'text/plain; version=0.0.4', 'content-length': exposition.length },
       });

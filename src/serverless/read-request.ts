@@ -1,11 +1,12 @@
 import { IncomingMessage } from 'node:http';
 
-/** A request as some platforms give it: they have read the body, and left it in one or both of these. */
+/** A request of a platform that has read the body, and left it in one or both of these fields. */
 export type ReadRequest = IncomingMessage & { readonly rawBody?: unknown; readonly body?: unknown };
 
 /**
- * A request whose body can be read once more, where the platform has read it already (Cloud Functions, Firebase, an Express
- * with a body parser). Without this the service would wait for ever for a body that has come and gone.
+ * Makes the body of a request readable once more, if the platform has read it already (Cloud
+ * Functions, Firebase, an Express with a body parser). Without this the service would wait for ever
+ * for a body that has come and gone.
  */
 export function unread(req: ReadRequest): IncomingMessage {
   if (!req.readableDidRead) return req;
@@ -14,7 +15,7 @@ export function unread(req: ReadRequest): IncomingMessage {
   const again = new IncomingMessage(req.socket);
   const headers = { ...req.headers, 'content-length': String(bytes.length) };
   delete headers['transfer-encoding'];
-  // Who has read it has also inflated it, as a rule.
+  // Most platforms inflate the body that they read.
   if (headers['content-encoding'] !== 'gzip' || !isGzip(bytes)) delete headers['content-encoding'];
   Object.assign(again, {
     method,
@@ -40,7 +41,7 @@ function bodyOf({ rawBody, body, headers }: ReadRequest): Buffer {
   return Buffer.from(isForm ? formText(body) : JSON.stringify(body));
 }
 
-/** Fields with several values are lists in a parsed form. */
+/** Encodes a parsed form, in which a field with several values is a list. */
 function formText(body: unknown): string {
   const fields = Object.entries(body ?? {}).flatMap(([name, value]) =>
     [value].flat().map((one): [string, string] => [name, String(one)]),
