@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Context } from 'koa';
 import type { RequestMetrics } from '../metrics/request-metrics.js';
-import { CLIENT_LEFT, MeasuredResponse } from '../server/measured-response.js';
+import { CLIENT_LEFT, type MeasuredResponse } from '../server/measured-response.js';
 import { Measurement } from '../server/measurement.js';
 
 /** The endpoint label of what no path template matched. */
@@ -20,7 +20,8 @@ export function measuring(metrics: RequestMetrics): (ctx: Pick<Context, 'req' | 
   const unmatched = metrics.endpoint(UNMATCHED);
   return (ctx) => {
     const { res } = ctx;
-    if (res instanceof MeasuredResponse) res.measurement.endpoint = unmatched;
+    // Not by its class: Express replaces the prototype of a response.
+    if ('measurement' in res) measurementOf(ctx).endpoint = unmatched;
     else measureForeign(res, new Measurement(metrics, unmatched, ctx.req, res));
   };
 }

@@ -189,10 +189,8 @@ export class Server {
   #cutOff(): void {
     const idle = new Set(this.#idle());
     for (const socket of this.#sockets) {
-      const pending = MeasuredResponse.pending(socket);
-      for (const response of pending) response.cutOff(503);
-      if (pending.length === 0 && !idle.has(socket) && socket.writable)
-        refuseUnfinished(socket, this.#metrics);
+      const cutOff = MeasuredResponse.cutOff(socket, 503);
+      if (cutOff === 0 && !idle.has(socket) && socket.writable) refuseUnfinished(socket, this.#metrics);
       else socket.destroy();
     }
   }

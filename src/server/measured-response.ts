@@ -29,6 +29,13 @@ interface Stream {
   readonly held: (() => void)[];
 }
 
+/** The same for all responses of a server. */
+interface Shared {
+  readonly malformed: Endpoint;
+  /** Whether the latest answer of each connection is to be its last. */
+  readonly closing: () => boolean;
+}
+
 /**
  * A response that counts itself, once, with the status that the client was sent: a buffered body before
  * its only write, a stream before its last one, an answer that never gets that far when its connection
@@ -41,6 +48,8 @@ interface Stream {
 export class MeasuredResponse extends ServerResponse {
   /** The account of the request; its endpoint is `malformed` until the request reaches the app. */
   readonly measurement: Measurement;
+  /** Whether the latest answer of each connection is to be its last. */
+  readonly #closing: () => boolean;
   /** Node's own flag by which streams know that an answer is closed. */
   declare _closed: boolean;
   #brokenOff = false;
@@ -50,23 +59,37 @@ export class MeasuredResponse extends ServerResponse {
   #given: unknown;
   #stream: Stream | undefined;
 
-  constructor(metrics: RequestMetrics, malformed: Endpoint, req: IncomingMessage, options?: object) {
+  constructor(
+    metrics: RequestMetrics,
+    { malformed, closing }: Shared,
+    req: IncomingMessage,
+    options?: object,
+  ) {
     // @ts-expect-error Node passes its options on to OutgoingMessage; the type does not declare them.
     super(req, options);
     this.measurement = new Measurement(metrics, malformed, req, this);
+    this.#closing = closing;
+    this.#keepMethods(this);
     const connection: Connection = req.socket;
     const previous = connection[LATEST];
-    if (previous && !previous.counted) (connection[EARLIER] ??= new Set()).add(previous);
+    if (previous && !previous.measurement.counted) (connection[EARLIER] ??= new Set()).add(previous);
     connection[LATEST] = this;
   }
 
-  get counted(): boolean {
-    return this.measurement.counted;
+  /** Makes the overridden methods the response's own. Express replaces its prototype: without this nothing would count it. */
+  // oxlint-disable-next-line typescript/unbound-method -- each is called on this response again
+  #keepMethods({ write, end, writeHead, destroy, assignSocket, detachSocket }: this): void {
+    this.write = write;
+    this.end = end;
+    this.writeHead = writeHead;
+    this.destroy = destroy;
+    this.assignSocket = assignSocket;
+    this.detachSocket = detachSocket;
   }
 
   /** Counts the request with this status, unless it has been counted already. */
-  count(status: number): void {
-    if (this.counted) return;
+  #count(status: number): void {
+    if (this.measurement.counted) return;
     const connection: Connection = this.req.socket;
     connection[EARLIER]?.delete(this);
     this.measurement.count(status);
@@ -77,13 +100,13 @@ export class MeasuredResponse extends ServerResponse {
    * the connection have been sent. Its client may leave before that.
    */
   #countAtItsTurn(): void {
-    if (this.socket) this.count(this.statusCode);
+    if (this.socket) this.#count(this.statusCode);
     else this.#awaitsTurn = true;
   }
 
   /** Counts and sends an answer whose turn has come. Called by Node. */
   override assignSocket(socket: Socket): void {
-    if (this.#awaitsTurn) this.count(this.statusCode);
+    if (this.#awaitsTurn) this.#count(this.statusCode);
     super.assignSocket(socket);
     if (this.#stream) this.#release(this.#stream);
   }
@@ -97,11 +120,9 @@ export class MeasuredResponse extends ServerResponse {
     if (!this.req.complete) closePatiently(socket);
   }
 
-  /**
-   * Counts an answer that is cut off, with the status that its client has seen, or else with the given one.
-   */
-  cutOff(status: number): void {
-    this.count(this.socket && this.headersSent ? this.statusCode : status);
+  /** Counts an answer that is cut off, with the status that its client has seen, or else with the given one. */
+  #cutOff(status: number): void {
+    this.#count(this.socket && this.headersSent ? this.statusCode : status);
   }
 
   /** Returns the response to the latest request of a connection. */
@@ -113,7 +134,14 @@ export class MeasuredResponse extends ServerResponse {
   static pending(connection: Connection): readonly MeasuredResponse[] {
     const earlier = connection[EARLIER] ?? [];
     const latest = connection[LATEST];
-    return latest && !latest.counted ? [...earlier, latest] : [...earlier];
+    return latest && !latest.measurement.counted ? [...earlier, latest] : [...earlier];
+  }
+
+  /** Counts what a connection that is about to be cut off leaves behind, and returns how many responses that are. */
+  static cutOff(connection: Connection, status: number): number {
+    const pending = MeasuredResponse.pending(connection);
+    for (const response of pending) response.#cutOff(status);
+    return pending.length;
   }
 
   /**
@@ -122,8 +150,8 @@ export class MeasuredResponse extends ServerResponse {
    */
   static closed(connection: Connection): void {
     for (const response of MeasuredResponse.pending(connection)) {
-      if (response.#brokenOff) response.cutOff(CLIENT_LEFT);
-      else response.count(CLIENT_LEFT);
+      if (response.#brokenOff) response.#cutOff(CLIENT_LEFT);
+      else response.#count(CLIENT_LEFT);
       if (!response.socket) response.#abandon();
     }
   }
@@ -138,15 +166,10 @@ export class MeasuredResponse extends ServerResponse {
     this.emit('close');
   }
 
-  /** Tells whether the latest answer of each connection is its last. */
-  protected closing(): boolean {
-    return false;
-  }
-
   override writeHead(statusCode: number, reason?: unknown, headers?: unknown): this {
     const connection: Connection = this.req.socket;
     // An earlier answer that closed the connection would cut off those of the pipelined requests behind it.
-    if (this.closing() && connection[LATEST] === this) this.shouldKeepAlive = false;
+    if (this.#closing() && connection[LATEST] === this) this.shouldKeepAlive = false;
     this.#given = headers ?? reason;
     return super.writeHead(statusCode, reason as string, headers as OutgoingHttpHeaders); // all overloads are one function
   }
@@ -163,7 +186,7 @@ export class MeasuredResponse extends ServerResponse {
     encoding?: BufferEncoding | WriteCallback,
     callback?: WriteCallback,
   ): boolean {
-    if (this.counted) return super.write(chunk, encoding as BufferEncoding, callback); // all overloads are one function
+    if (this.measurement.counted) return super.write(chunk, encoding as BufferEncoding, callback); // all overloads are one function
     const stream = (this.#stream ??= {
       expected: Number(this.getHeader('content-length') ?? contentLengthIn(this.#given) ?? NaN),
       unflushed: 0,
@@ -227,7 +250,7 @@ export class MeasuredResponse extends ServerResponse {
 
   #release(stream: Stream): void {
     while (this.socket && stream.unflushed === 0 && stream.held.length > 0) {
-      this.count(this.statusCode);
+      this.#count(this.statusCode);
       stream.held.shift()?.();
     }
   }
@@ -256,14 +279,10 @@ export function measuredResponse(
   metrics: RequestMetrics,
   closing: () => boolean = () => false,
 ): typeof ServerResponse {
-  const malformed = metrics.endpoint(MALFORMED);
+  const shared = { malformed: metrics.endpoint(MALFORMED), closing };
   const Response = class extends MeasuredResponse {
     constructor(req: IncomingMessage, options?: object) {
-      super(metrics, malformed, req, options);
-    }
-
-    protected override closing(): boolean {
-      return closing();
+      super(metrics, shared, req, options);
     }
   };
   // Node's type wants a generic class; the one thing that it does with it is `new Response(req, options)`.

@@ -54,7 +54,7 @@ function refuseBody(
 ): void {
   // A client that ended in the middle of the body has left, and is counted when the connection is closed.
   if (isEnd(error)) return void response.req.destroy();
-  if (response.counted || response.headersSent) return void response.destroy();
+  if (response.measurement.counted || response.headersSent) return void response.destroy();
   // A late body is no parser error: the request keeps its endpoint.
   if (refusal.status !== 408) response.measurement.endpoint = metrics.endpoint(MALFORMED);
   refuseRequest(response, refusal);

@@ -1,4 +1,4 @@
-import type { OutgoingHttpHeaders } from 'node:http';
+import { type OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import net from 'node:net';
 import { PassThrough, Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -13,6 +13,9 @@ import { type ExchangeOptions, rawExchange } from '../support/exchange';
 let metrics: RequestMetrics;
 let server: Server;
 let port: number;
+/** Whether the listener gives each response another prototype, as Express does. */
+let replacePrototype = false;
+const otherPrototype = Object.create(ServerResponse.prototype) as object;
 
 beforeEach(async () => {
   metrics = new RequestMetrics([0.005, 0.1, 1]);
@@ -24,7 +27,15 @@ beforeEach(async () => {
     return next();
   });
   app.use(answer);
-  server = new Server((req, res) => void app.callback()(req, res), metrics, readConfig({}));
+  const listener = app.callback();
+  server = new Server(
+    (req, res) => {
+      if (replacePrototype) Object.setPrototypeOf(res, otherPrototype);
+      void listener(req, res);
+    },
+    metrics,
+    readConfig({}),
+  );
   ({ port } = await server.listen(0, '127.0.0.1'));
 });
 
@@ -172,6 +183,33 @@ describe('every answer is counted once, with the status that the client was sent
   test('100 header fields are served', async () => {
     const exchange = await rawExchange(port, get('/', last, ...Array<string>(98).fill('X: x')));
     expect(exchange.answers[0]?.status).toBe(200);
+  });
+});
+
+describe('an answer whose prototype the app has replaced is counted as any other', () => {
+  beforeEach(() => void (replacePrototype = true));
+  afterEach(() => void (replacePrototype = false));
+
+  test.each<[name: string, bytes: string, statuses: number[], counted: number[]]>([
+    ['a buffered body', get('/', last), [200], [200]],
+    ['a stream', get('/stream', last), [200], [200]],
+    ['pipelined requests', get('/slow') + get('/stream') + get('/', last), [200, 200, 200], [200, 200, 200]],
+    ['a stream that breaks off', get('/failing-stream'), [], [200]],
+    ['a client that leaves', get('/never'), [], [499]],
+    ['a client that leaves behind it', get('/never') + get('/'), [], [499, 499]],
+  ])('%s', async (_name, bytes, statuses, counted) => {
+    const exchange = await rawExchange(port, bytes, { deadlineMs: counted.includes(499) ? 100 : 5_000 });
+    expect(exchange.answers.map(({ status }) => status)).toEqual(statuses);
+    await eventually('all are counted', 5_000, () => metrics.inProgress === 0 && metrics.rows.length > 0);
+    expect(counts()).toEqual({ [`GET unmatched ${counted[0]}`]: counted.length });
+  });
+
+  test('what is cut off by a stop', async () => {
+    const exchange = rawExchange(port, get('/never'));
+    await eventually('the request is there', 5_000, () => metrics.inProgress === 1);
+    await server.drain({ timeoutMs: 0, graceMs: 0 });
+    await exchange;
+    expect(counts()).toEqual({ 'GET unmatched 503': 1 });
   });
 });
 
