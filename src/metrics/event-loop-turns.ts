@@ -1,16 +1,16 @@
 import { setImmediate, setTimeout } from 'node:timers/promises';
 
-/** A thread is not kept for longer at a time. */
+/** Milliseconds for which work may keep the event loop without a pause. */
 const SLICE_MS = 2;
 
-/** Gives the event loop back as soon as a piece of work took long. */
+/** Divides long work into slices with pauses for the event loop. */
 export class Slices {
   #start = performance.now();
   #calls = 0;
 
   /**
-   * Resolves among the immediates of the event loop, from where each further pause lets timers and input have their turn: after
-   * a callback of an input, the first immediate comes before either.
+   * Begins the first slice among the immediates of the event loop. From there each pause lets timers and
+   * input have their turn; after a callback of an input, the first immediate would come before either.
    */
   static async begin(): Promise<Slices> {
     await setImmediate();
@@ -19,7 +19,7 @@ export class Slices {
 
   private constructor() {}
 
-  /** To be asked after each small step. Only every 16th looks at the clock. */
+  /** Whether the slice is over. To be asked after each small step; only every 16th looks at the clock. */
   get over(): boolean {
     return (++this.#calls & 15) === 0 && performance.now() - this.#start > SLICE_MS;
   }
@@ -31,14 +31,14 @@ export class Slices {
 }
 
 /**
- * A pause in which this thread sleeps. An immediate gives way only to events of its own process; where processes share a core,
- * requests wait in the others for as long as this one has work.
+ * Pauses so that this thread sleeps. An immediate gives way only to events of its own process: on a shared
+ * core, requests in other processes would wait for as long as this one has work.
  */
 export async function rest(): Promise<void> {
   await setTimeout(1);
 }
 
-/** Those who have to wait for the same get it one by one, with a pause before each, so that others have their turn in between. */
+/** Lets callers continue one by one, with a pause before each, so that other work has its turn in between. */
 export class Turns {
   #last = Promise.resolve();
 

@@ -1,4 +1,4 @@
-/** The series of request counts that are certain to be wanted before anybody has made a request. */
+/** Series of request counts that are shown at 0 before anybody has made a request. */
 export interface Foreseen {
   readonly method: string;
   /** A path template of the API description. */

@@ -1,8 +1,8 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 
 /**
- * The service's own metrics: what each is called after METRICS_PREFIX, and what it means. Dashboards, alerts and
- * the documentation take names from here.
+ * The service's own metrics: their names after METRICS_PREFIX, and their meaning. Dashboards, alerts and the
+ * documentation take names from here.
  */
 export const SERVICE_METRICS = {
   requestCount: {
@@ -72,17 +72,26 @@ export function registerRequestsInProgress(registry: Registry, prefix: string, r
   });
 }
 
-/** Registers the counter of ledger errors; `read` is called when the registry is collected, and must never fall. */
+/**
+ * Registers the counter of ledger errors; `read` is called when the registry is
+ * collected, and must never fall.
+ */
 export function registerLedgerErrors(registry: Registry, prefix: string, read: () => number): void {
   registerReading(registry, prefix, SERVICE_METRICS.ledgerErrors, read);
 }
 
-/** Registers the counter of refused requests; `read` is called when the registry is collected, and must never fall. */
+/**
+ * Registers the counter of refused requests; `read` is called when the registry is
+ * collected, and must never fall.
+ */
 export function registerRequestsShed(registry: Registry, prefix: string, read: () => number): void {
   registerReading(registry, prefix, SERVICE_METRICS.requestsShed, read);
 }
 
-/** Registers the counter of lost lines of the log; `read` is called when the registry is collected, and must never fall. */
+/**
+ * Registers the counter of lost lines of the log; `read` is called when the registry is
+ * collected, and must never fall.
+ */
 export function registerLogLinesLost(registry: Registry, prefix: string, read: () => number): void {
   registerReading(registry, prefix, SERVICE_METRICS.logLinesLost, read);
 }
@@ -104,7 +113,7 @@ function registerReading(
   });
 }
 
-/** The series' names that are made here, and that no registry may bring. */
+/** Returns the names of series that the gathering makes, and that no registry may have. */
 export function ownSeries(prefix: string): string[] {
   const { requestCount, requestLatency, scrapeWorkersMissing } = SERVICE_METRICS;
   const latency = prefix + requestLatency.name;
@@ -112,5 +121,5 @@ export function ownSeries(prefix: string): string[] {
   return [prefix + requestCount.name, prefix + scrapeWorkersMissing.name, ...histogram];
 }
 
-/** What the log says where a process defines a metric in another way than those before it. */
+/** The line of the log when a process defines a metric in another way than those before it. */
 export const REDEFINED = 'A metric has another type or other buckets than before: its counts begin anew';

@@ -1,21 +1,25 @@
 /*
- * The buckets of a native histogram (Prometheus, "Native Histograms"). At schema 3 bucket `i` holds what is in
- * (2^((i-1)/8), 2^(i/8)] seconds: eight buckets to each doubling, so that a quantile is at most 9 % off.
+ * The buckets of a native histogram (Prometheus, "Native Histograms"). At schema 3 bucket `i`
+ * counts durations in (2^((i-1)/8), 2^(i/8)] seconds: eight buckets to each doubling, so that a
+ * quantile is at most 9 % off.
  */
 export const SCHEMA = 3;
 
-/** Seconds that are no longer than this are in the zero bucket. */
+/** The upper bound of the zero bucket in seconds. */
 export const ZERO_THRESHOLD = 2 ** -17;
 
 const PER_DOUBLING = 8;
-/** Index of the first bucket above the zero bucket, and of the last one up to 2^12 seconds. */
+/** The index of the first bucket above the zero bucket, and of the last one, up to 2^12 seconds. */
 export const FIRST_BUCKET = -17 * PER_DOUBLING + 1;
 const LAST_BUCKET = 12 * PER_DOUBLING;
 
-/** The zero bucket, those up to 2^12 seconds, and one for all that took longer. */
+/** The number of cells: the zero bucket, those up to 2^12 seconds, and one for longer requests. */
 export const NATIVE_CELLS = 1 + LAST_BUCKET - FIRST_BUCKET + 2;
 
-/** 2^(1/8) … 2^(7/8): the bounds within a doubling, rounded as Prometheus has them; `2 ** (i / 8)` is one digit off. */
+/**
+ * The bounds within a doubling, 2^(1/8) to 2^(7/8), rounded as in Prometheus;
+ * `2 ** (i / 8)` is one digit off.
+ */
 const BOUNDS = [
   1.0905077326652577, 1.189207115002721, 1.2968395546510096, 1.414213562373095, 1.5422108254079407,
   1.6817928305074288, 1.8340080864093422,
@@ -25,32 +29,35 @@ const value = new Float64Array(1);
 const halves = new Uint32Array(value.buffer);
 const HIGH = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1 ? 1 : 0;
 
-/** Which of the `NATIVE_CELLS` counts an observation of this many seconds. */
+/** Returns the cell that counts an observation of this many seconds. */
 export function nativeCell(seconds: number): number {
   if (!(seconds > ZERO_THRESHOLD)) return 0;
-  // A logarithm can be off by the last digit, and would count what is on a bound one bucket too high.
+  // A logarithm can be off by the last digit: a value on a bound would be counted one bucket too high.
   value[0] = seconds;
   const exponent = (halves[HIGH]! >>> 20) - 1023;
   if (exponent >= 12) return seconds === 4096 ? NATIVE_CELLS - 2 : NATIVE_CELLS - 1;
   const fraction = seconds / 2 ** exponent;
-  // 1 itself is the upper bound of the doubling below.
+  // A fraction of 1 is the upper bound of the doubling below.
   let bound = fraction > 1 ? 1 : 0;
   if (fraction > BOUNDS[3]!) bound = 5;
   while (bound > 0 && bound < PER_DOUBLING && fraction > BOUNDS[bound - 1]!) bound++;
   return exponent * PER_DOUBLING + bound - FIRST_BUCKET + 1;
 }
 
-/** How Prometheus is told of counts: runs of buckets, and each count by what it has more than the one before. */
+/**
+ * Native buckets in the form of Prometheus: runs of buckets, and each count as the
+ * difference from the one before.
+ */
 export interface NativeBuckets {
   readonly zeroCount: number;
   readonly spans: readonly { readonly offset: number; readonly length: number }[];
   readonly deltas: readonly number[];
 }
 
-/** Up to so many empty buckets are cheaper than a span of their own. */
+/** The most empty buckets in a span: a longer gap is cheaper as a new span. */
 const MAX_GAP = 2;
 
-/** The buckets of `NATIVE_CELLS` counts. */
+/** Makes the buckets of `NATIVE_CELLS` counts. */
 export function nativeBuckets(cells: ArrayLike<number>): NativeBuckets {
   const spans: { offset: number; length: number }[] = [];
   const deltas: number[] = [];

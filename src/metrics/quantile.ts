@@ -1,9 +1,10 @@
 /**
- * Estimates a quantile of a histogram, in seconds, as Prometheus' `histogram_quantile` does: linearly within the bucket where it
- * lies, and the highest bound for what lies above it. Undefined of a histogram that has counted nothing.
+ * Estimates a quantile of a histogram, in seconds, as Prometheus's `histogram_quantile` does: linearly within
+ * its bucket, or the highest bound if it lies above that. Undefined for an empty histogram.
  * @param q 0 to 1
  * @param bounds upper bounds, ascending, without +Inf
- * @param counts by bucket, not cumulative; the one after the last bound is +Inf's. What comes behind it is not looked at.
+ * @param counts by bucket, not cumulative; the one after the last bound is +Inf's,
+ *   and further ones are ignored
  */
 export function quantile(
   q: number,

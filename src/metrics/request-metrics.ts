@@ -1,7 +1,10 @@
 import type { Foreseen } from './foreseen.js';
 import { detailWords, RowDetail, type Trace } from './row-detail.js';
 
-/** What identifies a row. `endpoint` is a path template of the API description, `unmatched` or `malformed`. */
+/**
+ * The labels that identify a row. `endpoint` is a path template of the API
+ * description, `unmatched` or `malformed`.
+ */
 export interface RowLabels {
   readonly method: string;
   readonly endpoint: string;
@@ -11,26 +14,28 @@ export interface RowLabels {
 /** The counts of one (method, endpoint, status). */
 export interface Row {
   readonly labels: RowLabels;
-  /** `buckets.length + 1` counts, not cumulative, the last one for +Inf; then the sum in seconds. */
+  /**
+   * The cells: `buckets.length + 1` counts, not cumulative, the last one for +Inf; then the sum in seconds.
+   */
   readonly cells: Float64Array;
-  /** The native counts of the same observations, their exemplars, and since when there are any. */
+  /** The native counts of the same observations, their exemplars, and the time of the first one. */
   readonly detail: RowDetail;
-  /** To be called after each change: makes it outlive the process, where the store can. */
+  /** Makes a change outlive the process, where the store can. To be called after each change. */
   commit(): void;
 }
 
-/** Where rows are kept. `append` does not throw: a store that can't persist keeps the row in memory. */
+/** Makes and keeps rows. `append` does not throw: a store that can't persist keeps the row in memory. */
 export interface RowStore {
   /** @param start when the row's first request arrived, in ms since 1970 */
   append(labels: RowLabels, start: number): Row;
 }
 
-/** A store for a process that nobody outlives: serverless, tests. */
+/** Makes a store for a process that nobody outlives: serverless, tests. */
 export function memoryRows(buckets: readonly number[]): RowStore {
   return { append: (labels, start) => memoryRow(labels, start, buckets) };
 }
 
-/** A row that is in no file. */
+/** Makes a row that is in no file. */
 export function memoryRow(labels: RowLabels, start: number, buckets: readonly number[]): Row {
   const words = new Float64Array(detailWords(buckets));
   words[0] = start;
@@ -42,7 +47,10 @@ export function memoryRow(labels: RowLabels, start: number, buckets: readonly nu
   };
 }
 
-/** Where requests in progress are noted, for whoever outlives this process. A slot is of one request until that is answered. */
+/**
+ * Notes requests in progress for processes that outlive this one. A slot belongs to one
+ * request until that is answered.
+ */
 export interface ProgressNotes {
   /** @param arrived by `performance.now()` */
   enter(arrived: number, template: string, method: string): number;
@@ -52,15 +60,15 @@ export interface ProgressNotes {
 }
 
 /**
- * The request counts of one process: the counter and the histogram are both read from its rows, so they can't
+ * The request counts of one process. The counter and the histogram are both read from its rows, so they can't
  * disagree. `inProgress` is the number of requests that have arrived and are not yet counted.
  */
 export class RequestMetrics {
   inProgress = 0;
-  /** How many were refused because there was too much to do; they are counted with all others, too. */
+  /** The number of requests that were refused under overload; they are counted with all others, too. */
   shed = 0;
   readonly buckets: readonly number[];
-  /** What is at 0 as long as nobody has counted it. */
+  /** The series to expose at 0 until they are counted. */
   readonly foreseen: Foreseen[] = [];
   readonly #store: RowStore;
   readonly #rows: Row[] = [];
@@ -79,7 +87,7 @@ export class RequestMetrics {
     return this.#rows;
   }
 
-  /** The one Endpoint of this template: look it up at boot and keep it. */
+  /** Returns the only Endpoint of this template: look it up at boot and keep it. */
   endpoint(template: string): Endpoint {
     let endpoint = this.#endpoints.get(template);
     if (!endpoint) {
@@ -89,7 +97,7 @@ export class RequestMetrics {
     return endpoint;
   }
 
-  /** How many requests have been answered, by bucket of their latency; the last one is +Inf's. */
+  /** Counts the answered requests by bucket of their latency; the last one is +Inf's. */
   answered(): number[] {
     const counts = [...this.buckets, Infinity].map(() => 0);
     for (const { cells } of this.#rows) for (const i of counts.keys()) counts[i]! += cells[i] ?? 0;
@@ -104,12 +112,12 @@ export class RequestMetrics {
 }
 
 /**
- * The methods that get a label value of their own: RFC 9110 section 9 and PATCH (RFC 5789), as OpenTelemetry's
- * HTTP conventions have it. Any other is `OTHER`, so that a client can't make series.
+ * The methods that get a label value of their own: RFC 9110 section 9 and PATCH (RFC 5789), as
+ * OpenTelemetry's HTTP conventions have it. Any other is `OTHER`, so that a client can't make series.
  */
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH']);
 
-/** What a request is counted under. */
+/** The part of an Endpoint that counting a request needs. */
 export type CountedAs = Pick<Endpoint, 'template' | 'observe'>;
 
 /** The rows of one path template. */
@@ -117,7 +125,7 @@ export class Endpoint {
   readonly template: string;
   readonly #buckets: readonly number[];
   readonly #append: RowStore['append'];
-  /** By method, then by status. */
+  /** The rows by method, then by status. */
   readonly #rows = new Map<string, Map<number, Row>>();
 
   constructor(template: string, buckets: readonly number[], append: RowStore['append']) {
@@ -128,16 +136,16 @@ export class Endpoint {
 
   /**
    * Counts one answer. It is persisted when this returns, where the store can.
-   * @param trace of a request that is sampled: it becomes an exemplar
+   * @param trace the trace of a sampled request: it becomes an exemplar
    */
   observe(method: string, status: number, seconds: number, trace?: Trace): void {
     const row = this.#rows.get(method)?.get(status) ?? this.#row(method, status, seconds);
     const { cells, detail } = row;
-    // First: who reads the cells and then this must not find less of it.
+    // The detail counts first: a reader of the cells, and then of the detail, must not find less in it.
     detail.count(seconds);
     const buckets = this.#buckets;
     let bucket = 0;
-    // Beyond the last bound both sides of the comparison are false: the loop ends at the +Inf cell.
+    // Beyond the last bound the comparison is false: the loop ends at the +Inf cell.
     while (seconds > (buckets[bucket] ?? Infinity)) bucket++;
     cells[bucket]! += 1;
     cells[buckets.length + 1]! += seconds;

@@ -1,47 +1,47 @@
 import { NATIVE_CELLS, nativeCell } from './native-buckets.js';
 
 /*
- * What a row has beyond its cells, as 64-bit words that can lie in a file:
+ * The detail of a row beside its cells, as 64-bit words that can be in a file:
  *
- *    0  when the row's first request arrived, in ms since 1970
+ *    0  arrival of the row's first request, in ms since 1970
  *    1  native counts, see native-buckets.ts
  *  ...  an exemplar for each classic bucket, 5 words of these bytes:
  *          0  trace id (16), span id (8)
  *         24  seconds
- *         32  when it was answered, in s since 1970 (32 bit); the ms of it (10 bit) and a check of the rest (22 bit)
+ *         32  time of the answer in s since 1970 (32 bit), its ms (10 bit), a check of the rest (22 bit)
  */
 const NATIVE = 1;
 const EXEMPLARS = NATIVE + NATIVE_CELLS;
 const EXEMPLAR_WORDS = 5;
 
-/** Where a request belongs (W3C Trace Context), ids in hexadecimal. */
+/** The place of a request in a trace (W3C Trace Context), with ids in hexadecimal. */
 export interface Trace {
   readonly traceId: string;
   readonly spanId: string;
 }
 
-/** A request of a bucket, for who wants to see what took so long. */
+/** A request of a bucket, by which a person can look up why it took so long. */
 export interface Exemplar extends Trace {
   readonly seconds: number;
-  /** When it was answered, in ms since 1970. */
+  /** The time of the answer, in ms since 1970. */
   readonly time: number;
 }
 
-/** The detail of a row as it travels between processes, and as it is kept. */
+/** The detail of a row as it is sent between processes, and as it is kept. */
 export interface Detail {
-  /** When the row's first request arrived, in ms since 1970. */
+  /** The arrival of the row's first request, in ms since 1970. */
   readonly start: number;
   /** The native counts that are not 0, each with its place among the `NATIVE_CELLS`. */
   readonly native: readonly (readonly [cell: number, count: number])[];
   readonly exemplars: readonly (readonly [bucket: number, exemplar: Exemplar])[];
 }
 
-/** How many words of detail a row has with so many bounds. */
+/** Returns the number of words of a row's detail. */
 export function detailWords(buckets: readonly number[]): number {
   return EXEMPLARS + EXEMPLAR_WORDS * (buckets.length + 1);
 }
 
-/** The detail of a row. It writes to the words that it was given. */
+/** The detail of a row, in the words that it was given. */
 export class RowDetail {
   readonly #native: Float64Array;
   readonly #exemplars: Float64Array;
@@ -57,7 +57,7 @@ export class RowDetail {
     this.#native[nativeCell(seconds)]! += 1;
   }
 
-  /** As it is now. */
+  /** Copies the detail as it is now. */
   toDetail(): Detail {
     const native = [...this.#native.entries()].filter(([, count]) => count > 0);
     const exemplars: (readonly [number, Exemplar])[] = [];
@@ -80,17 +80,20 @@ export class RowDetail {
   }
 }
 
-/** When the row's first request arrived, in ms since 1970. `from` is where the detail begins in `words`. */
+/** Reads the arrival of the row's first request, in ms since 1970. The detail begins at `from` in `words`. */
 export function startIn(words: Float64Array, from: number): number {
   return words[from]!;
 }
 
-/** The native counts. */
+/** Returns the native counts. */
 export function nativeIn(words: Float64Array, from: number): Float64Array {
   return words.subarray(from + NATIVE, from + EXEMPLARS);
 }
 
-/** The exemplar of a classic bucket; undefined where there is none, or half of one was written when it was read. */
+/**
+ * Reads the exemplar of a classic bucket; undefined if there is none, or half of one
+ * was written when it was read.
+ */
 export function exemplarIn(words: Float64Array, from: number, bucket: number): Exemplar | undefined {
   const at = from + EXEMPLARS + EXEMPLAR_WORDS * bucket;
   const time = words[at + 4]!;
@@ -106,7 +109,10 @@ export function exemplarIn(words: Float64Array, from: number, bucket: number): E
   };
 }
 
-/** 22 bits that tell whether all of an exemplar is of one: a reader does not wait for the one who writes. */
+/**
+ * Makes 22 bits that tell whether all parts of an exemplar belong together: a reader
+ * does not wait for the writer.
+ */
 function check(halves: Uint32Array): number {
   let sum = 0x9e3779b9;
   for (let i = 0; i < 9; i++) sum = Math.imul(sum ^ halves[i]!, 0x01000193) ^ (sum >>> 15);

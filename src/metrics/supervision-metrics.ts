@@ -4,7 +4,7 @@ import { SERVICE_METRICS } from './metric-catalogue.js';
 export const WORKER_STATES = ['starting', 'ready', 'draining'] as const;
 export type WorkerState = (typeof WORKER_STATES)[number];
 
-/** Why a worker is no more: the values of the label `reason`. */
+/** The reasons of a worker's end: the values of the label `reason`. */
 export const EXIT_REASONS = ['drained', 'recycled', 'crashed', 'killed', 'hung', 'boot_failed'] as const;
 
 /**
@@ -18,8 +18,8 @@ export const EXIT_REASONS = ['drained', 'recycled', 'crashed', 'killed', 'hung',
 export type ExitReason = (typeof EXIT_REASONS)[number];
 
 /**
- * Registers the gauge of workers by state; `count` is called at each scrape. Those of the `wanted` workers that wait to
- * be forked again count as starting: a service that is short of workers shows it for as long as it is.
+ * Registers the gauge of workers by state; `count` is called at each scrape. Missing workers, which wait to
+ * be forked again, count as starting: a service that is short of workers shows it.
  */
 export function registerWorkers(
   registry: Registry,
@@ -44,7 +44,10 @@ export function registerWorkers(
   });
 }
 
-/** Registers the counter of workers that ended, every reason from 0; `read` is called at each scrape, and must never fall. */
+/**
+ * Registers the counter of workers that ended, every reason from 0; `read` is called at each
+ * scrape, and must never fall.
+ */
 export function registerWorkerExits(
   registry: Registry,
   prefix: string,

@@ -7,7 +7,7 @@ import type { Family, RequestCounts } from './families.js';
 import { type CountedMetric, FamilyReadings, FamilyTotals, type Live } from './family-totals.js';
 import { type CountedRow, RequestReadings, RequestTotals } from './request-totals.js';
 
-/** What processes have counted that are gone. It can be kept as JSON. */
+/** The counts of ended processes. They can be kept as JSON. */
 export interface Counts {
   readonly rows: readonly CountedRow[];
   readonly metrics: readonly CountedMetric[];
@@ -16,13 +16,13 @@ export interface Counts {
 export interface AggregationOptions {
   /** Upper bounds of the request histogram in seconds, ascending, without +Inf. */
   readonly buckets: readonly number[];
-  /** Names of series that a snapshot may not bring. */
+  /** Names of series that a snapshot may not have. */
   readonly reserved: Iterable<string>;
   /** Called with the name of a metric whose definition has changed, and which begins anew. */
   readonly onRedefined?: (name: string) => void;
 }
 
-/** A process as the aggregation knows it: its last readings. */
+/** The last readings of one process. */
 export class Source {
   readonly requests = new RequestReadings();
   readonly families: FamilyReadings;
@@ -34,8 +34,9 @@ export class Source {
 }
 
 /**
- * The counts of all processes of a service, alive or gone, as if they were one. What is read of a process again, or later, or
- * after its end, is counted once; every total is rounded once, whoever adds it up.
+ * The counts of all processes of a service, alive or ended, as if they were one. Counts that are
+ * read again, later, or after a process's end are counted once. Every total is rounded once, in
+ * whatever order it is added up.
  */
 export class Aggregation {
   readonly #width: number;
@@ -49,7 +50,7 @@ export class Aggregation {
     this.#families = new FamilyTotals(reserved, onRedefined);
   }
 
-  /** Takes in what a process says of itself. */
+  /** Takes in a snapshot of a process. */
   read(source: Source, snapshot: Snapshot): void {
     this.#sources.add(source);
     this.#families.read(source.families, snapshot);
@@ -62,7 +63,7 @@ export class Aggregation {
   }
 
   /**
-   * Makes rows of what nobody has counted yet: they are at 0 until somebody does.
+   * Makes rows of series that nobody has counted yet. They are at 0.
    * @param since when they began, in ms since 1970
    */
   foresee(series: readonly Foreseen[], since: number): void {
@@ -70,18 +71,18 @@ export class Aggregation {
       for (const status of statuses) this.#requests.begin(this.rowOf({ method, endpoint, status }), since);
   }
 
-  /** Which row of the totals has these labels. */
+  /** Returns the row of the totals that has these labels. */
   rowOf(labels: RowLabels): number {
     return this.#requests.indexOf(labels);
   }
 
-  /** Takes in a row of a process' ledger: its cells begin at `from` in `words`. */
+  /** Takes in a row of a process's ledger. Its cells begin at `from` in `words`. */
   readRow(source: Source, row: number, words: ArrayLike<number>, from = 0): void {
     this.#sources.add(source);
     this.#requests.read(source.requests, row, words, from);
   }
 
-  /** Whether a row of a process has counted more than its detail that was read. */
+  /** Tells whether a row of a process has counted more than its detail that was read. */
   lacksDetail(source: Source, row: number): boolean {
     return this.#requests.lacksDetail(source.requests, row);
   }
@@ -91,7 +92,7 @@ export class Aggregation {
     this.#requests.readDetail(source.requests, row, words, from);
   }
 
-  /** Takes in rows of a process that is gone: of those with other buckets only how many requests they count is of use. */
+  /** Takes in rows of an ended process that had other buckets: only their numbers of requests can be used. */
   addWithOtherBuckets(rows: readonly RowData[]): void {
     for (const { labels, cells } of rows) {
       let requests = 0;
@@ -100,14 +101,14 @@ export class Aggregation {
     }
   }
 
-  /** To be called when a process is gone: what it has counted stays. */
+  /** Makes the counts of an ended process part of the gone. */
   retire(source: Source): void {
     if (!this.#sources.delete(source)) return;
     this.#requests.retire(source.requests);
     this.#families.retire(source.families);
   }
 
-  /** To be called when what a process has counted is in a `gone` that was set. */
+  /** Drops a process whose counts are in a `gone` that was set. */
   forget(source: Source): void {
     this.#sources.delete(source);
   }
@@ -121,12 +122,16 @@ export class Aggregation {
     this.#families.gone = metrics;
   }
 
-  /** @param detailed with what the text format has not */
+  /**
+   * Adds up the request counts.
+   * @param detailed whether to add start times, native buckets and exemplars, which
+   *   the text format does not have
+   */
   requests(slices: Slices, detailed = false): Promise<RequestCounts> {
     return this.#requests.counts(this.#sources, slices, detailed);
   }
 
-  /** All other metrics; `live` are the processes whose gauges count. */
+  /** Adds up all other metrics; `live` are the processes whose gauges count. */
   families(live: readonly Live[], slices: Slices): Promise<readonly Family[]> {
     return this.#families.families(this.#sources, live, slices);
   }

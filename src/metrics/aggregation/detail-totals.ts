@@ -5,17 +5,20 @@ import type { GroupDetail } from './families.js';
 /** The native counts of one process as they were read last, by row of the totals. */
 export class DetailReadings {
   readonly native: (Float64Array | undefined)[] = [];
-  /** How many requests those of a row are. */
+  /** The number of requests in the native counts of each row. */
   readonly requests: number[] = [];
   readonly #pool = new CellPool();
 
-  /** Those of a row, to be changed. */
+  /** Returns the native counts of a row, to be changed in place. */
   nativeOf(row: number): Float64Array {
     return (this.native[row] ??= this.#pool.take());
   }
 }
 
-/** Takes the native cells of many rows from few pieces of memory: a piece for each costs more than what is done with it. */
+/**
+ * Takes the native cells of many rows from few pieces of memory: an allocation for
+ * each costs more than its use.
+ */
 class CellPool {
   #piece = new Float64Array(0);
   #used = 0;
@@ -31,33 +34,34 @@ class CellPool {
 
 type Processes = Iterable<{ readonly requests: { readonly details: DetailReadings } }>;
 
-/** What rows have beyond their cells, of all processes: see `RowDetail`. */
+/** The details of rows, of all processes: see `RowDetail`. */
 export class DetailTotals {
   readonly #buckets: number;
   readonly #starts: number[] = [];
-  /** By row, then by classic bucket. */
+  /** The latest exemplar, by row and classic bucket. */
   readonly #exemplars: (Exemplar | undefined)[][] = [];
   #gone: (Float64Array | undefined)[] = [];
   readonly #pool = new CellPool();
 
-  /** @param buckets how many classic buckets there are */
+  /** @param buckets the number of classic buckets */
   constructor(buckets: number) {
     this.#buckets = buckets;
   }
 
-  /** Since when a row counts: what was told first that is the earliest. */
+  /** Sets the time since which a row counts. The earliest one that is told wins. */
   begin(row: number, start: number): void {
     this.#starts[row] = Math.min(start, this.startOf(row) || Infinity);
   }
 
-  /** NaN where it is not known. */
+  /** Returns the time since which a row counts; NaN if it is not known. */
   startOf(row: number): number {
     return this.#starts[row] ?? NaN;
   }
 
   /**
-   * Takes in the detail of a row of which a process has counted so many `requests`. It was read after these, and may have more:
-   * they wait for the next reading, because a native histogram has to count what the classic one counts.
+   * Takes in the detail of a row of which a process has counted `requests`. The detail was read later, and
+   * may have more: these wait for the next reading, because a native histogram must count the same
+   * requests as the classic one.
    */
   read(readings: DetailReadings, row: number, requests: number, words: Float64Array, from: number): void {
     this.begin(row, startIn(words, from));
@@ -68,14 +72,14 @@ export class DetailTotals {
     take(readings, row, requests, nativeIn(words, from));
   }
 
-  /** Takes in a detail as it travels. */
+  /** Takes in a detail that a process has sent. */
   readTold(readings: DetailReadings, row: number, requests: number, detail: Detail): void {
     this.begin(row, detail.start);
     for (const [bucket, exemplar] of detail.exemplars) this.#note(row, bucket, exemplar);
     take(readings, row, requests, denseCells(detail.native));
   }
 
-  /** Adds what a process has counted to that of those that are gone. */
+  /** Adds the counts of an ended process to the gone. */
   retire({ native }: DetailReadings): void {
     for (const [row, cells] of native.entries()) {
       if (!cells) continue;
@@ -84,7 +88,7 @@ export class DetailTotals {
     }
   }
 
-  /** What those have counted that are gone, of one row; undefined where nothing is known of it. */
+  /** Returns the detail of ended processes, of one row; undefined if nothing is known of it. */
   goneOf(row: number): Detail | undefined {
     const start = this.startOf(row);
     if (Number.isNaN(start)) return undefined;
@@ -95,7 +99,7 @@ export class DetailTotals {
     return { start, native, exemplars };
   }
 
-  /** Forgets what those have counted that are gone, before `addGone` tells it anew. */
+  /** Forgets the counts of ended processes, before `addGone` sets them anew. */
   clearGone(): void {
     this.#gone = [];
   }
@@ -106,7 +110,7 @@ export class DetailTotals {
     this.#gone[row] = denseCells(native);
   }
 
-  /** The detail of rows that are one histogram, which has counted so many requests. */
+  /** Adds up the detail of rows that are one histogram with this number of requests. */
   group(rows: readonly number[], processes: Processes, requests: number): GroupDetail {
     const native = new Float64Array(NATIVE_CELLS);
     for (const row of rows) {
@@ -117,7 +121,8 @@ export class DetailTotals {
     const starts = rows.map((row) => this.startOf(row)).filter((start) => !Number.isNaN(start));
     return {
       start: starts.length > 0 ? Math.min(...starts) : NaN,
-      // Prometheus would refuse the whole scrape for one that does not count what its buckets do.
+      // Prometheus would refuse the whole scrape for a native histogram with another
+      // count than its buckets have.
       native: complete ? native : undefined,
       exemplars: Array.from({ length: this.#buckets }, (_, bucket) => this.#latest(rows, bucket)),
     };
@@ -138,7 +143,7 @@ export class DetailTotals {
   }
 }
 
-/** Takes in at most as many native counts as make up `requests`. */
+/** Takes in native counts until they make up `requests`. */
 function take(readings: DetailReadings, row: number, requests: number, native: Float64Array): void {
   const last = readings.nativeOf(row);
   let wanting = requests - (readings.requests[row] ?? 0);

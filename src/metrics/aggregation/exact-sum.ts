@@ -1,25 +1,28 @@
 /**
- * A sum of floating-point numbers that is never rounded: its parts, from the smallest to the largest, do not overlap. In whatever
- * order numbers are added, the sum is the same; with plain addition the last digit depends on the order, and what is summed up anew
- * by each process could fall. (J. R. Shewchuk, "Adaptive Precision Floating-Point Arithmetic", 1997: GROW-EXPANSION)
+ * A sum of floating-point numbers that is never rounded. Its parts, from the smallest to the largest, do not
+ * overlap. In whatever order numbers are added, the sum is the same. With plain addition the last digits
+ * depend on the order, and a sum that each process makes anew could fall. (J. R. Shewchuk, "Adaptive
+ * Precision Floating-Point Arithmetic", 1997: GROW-EXPANSION)
  */
 export class ExactSum {
   readonly #parts: number[];
-  /** How many of them are in use: an array that is cut and grown at each addition costs more than the addition. */
+  /**
+   * The number of parts in use: cutting and growing the array at each addition costs more than the addition.
+   */
   #size: number;
 
-  /** @param parts of an earlier sum */
+  /** @param parts the `parts` of an earlier sum */
   constructor(parts: readonly number[] = []) {
     this.#parts = [...parts];
     this.#size = parts.length;
   }
 
-  /** What the sum can be made of again. */
+  /** The parts, from which the same sum can be made again. */
   get parts(): number[] {
     return this.#parts.slice(0, this.#size);
   }
 
-  /** The value has to be finite. */
+  /** Adds a value, which must be finite. */
   add(value: number): void {
     const parts = this.#parts;
     let kept = 0;
@@ -41,7 +44,7 @@ export class ExactSum {
     for (const value of values) this.add(value);
   }
 
-  /** Adds another sum, without rounding that either. */
+  /** Adds another sum, without rounding it either. */
   addSum(sum: ExactSum): void {
     for (let i = 0; i < sum.#size; i++) this.add(sum.#parts[i]!);
   }
@@ -50,7 +53,7 @@ export class ExactSum {
     this.#size = 0;
   }
 
-  /** The number that is nearest to the sum; of two, the even one. */
+  /** The number that is nearest to the sum; of two equally near ones, the even one. */
   get value(): number {
     const parts = this.#parts;
     let at = this.#size - 1;
@@ -62,7 +65,7 @@ export class ExactSum {
       value = large + small;
       lost = small - (value - large);
     }
-    // Halfway between two numbers, if it were not for the parts that are left: they decide.
+    // The last addition was halfway between two numbers: the remaining parts decide.
     const rest = at > 0 ? parts[at - 1]! : 0;
     if (lost === 0 || rest === 0 || lost < 0 !== rest < 0) return value;
     const other = value + 2 * lost;

@@ -9,11 +9,11 @@ export interface Family {
   readonly metrics: readonly Metric[];
 }
 
-/** What has one set of labels: a counter's or gauge's one sample; a histogram's buckets, sum and count. */
+/** The samples of one set of labels: one of a counter or gauge; buckets, sum and count of a histogram. */
 export interface Metric {
-  /** Without `le`. */
+  /** The labels without `le`. */
   readonly labels: Labels;
-  /** Since when it counts, in ms since 1970. Gauges have none. */
+  /** The time since which it counts, in ms since 1970. Gauges have none. */
   readonly start?: number;
   /** A histogram's buckets come first, ascending and cumulative. */
   readonly samples: readonly Sample[];
@@ -24,42 +24,45 @@ export interface Sample {
   readonly value: number;
 }
 
-/** What of a sample stays from scrape to scrape. */
+/** The part of a sample that stays the same from scrape to scrape. */
 export interface Series {
-  /** What it is in its metric; `value` for a counter or gauge. */
+  /** Its role in its metric; `value` for a counter or gauge. */
   readonly part: 'value' | 'bucket' | 'sum' | 'count';
   /** A bucket's upper bound; NaN for the other parts. */
   readonly bound: number;
-  /** With `le`. */
+  /** The labels with `le`. */
   readonly labels: Labels;
   /** Its name and labels in the text format. */
   readonly text: string;
 }
 
-/** The two request metrics of the whole service at a time: counters by row, histograms by (method, endpoint). */
+/**
+ * The two request metrics of the whole service at one moment: counters by row,
+ * histograms by (method, endpoint).
+ */
 export interface RequestCounts {
   readonly rows: readonly RequestRow[];
-  /** How many requests each row has counted. */
+  /** The number of requests of each row. */
   readonly counts: Float64Array;
   readonly groups: readonly RequestGroup[];
   /** For each group its buckets, not cumulative, the last for +Inf; then the sum in seconds. */
   readonly histograms: Float64Array;
-  /** Where a format was asked for that has it. */
+  /** The details, for a format that has them. */
   readonly details?: RequestDetails;
 }
 
-/** What the text format has not. Times are in ms since 1970. */
+/** The details of request counts, which the text format does not have. Times are in ms since 1970. */
 export interface RequestDetails {
-  /** Since when each row counts; NaN where it is not known. */
+  /** The time since which each row counts; NaN if it is not known. */
   readonly starts: Float64Array;
   readonly groups: readonly GroupDetail[];
 }
 
 export interface GroupDetail {
   readonly start: number;
-  /** As many requests as the histogram has; undefined where they are not all known. */
+  /** The native counts, as many as the histogram has; undefined if not all are known. */
   readonly native: Float64Array | undefined;
-  /** By classic bucket. */
+  /** The exemplars, by classic bucket. */
   readonly exemplars: readonly (Exemplar | undefined)[];
 }
 

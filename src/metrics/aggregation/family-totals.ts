@@ -13,42 +13,42 @@ import { ExactSum } from './exact-sum.js';
 import type { Family, Metric, Series } from './families.js';
 import { gaugeSeries, mergeGauge, type ProcessGauge } from './gauge-merge.js';
 
-/** The gauges that are in a scrape: those of a process that answered when it was last asked. */
+/** A process whose gauges are in a scrape, because it answered when it was last asked. */
 export interface Live {
   readonly snapshot: Snapshot;
-  /** Which worker, for the `worker` label; without it gauges are merged as they are. */
+  /** The number of the worker, for the `worker` label; without it gauges are merged. */
   readonly slot?: number;
 }
 
-/** A counter, histogram or summary as processes have counted it. It can be kept as JSON. */
+/** The counts of a counter, histogram or summary. They can be kept as JSON. */
 export interface CountedMetric extends Omit<SnapshotMetric, 'values' | 'shape'> {
-  /** `sum` has the parts of an `ExactSum`. */
+  /** The values; `sum` has the parts of an `ExactSum`. */
   readonly values: readonly (Omit<SnapshotValue, 'value'> & { readonly sum: readonly number[] })[];
 }
 
-/** A process' series that have the same labels but for `le`. */
+/** The series of a process that have the same labels but for `le`. */
 interface Group {
   readonly key: string;
   readonly labels: Labels;
-  /** A histogram's buckets; the same text for the same ones. */
+  /** The bounds of a histogram's buckets as a text, to be compared. */
   readonly bounds: string;
-  /** Since when it counts, in ms since 1970; Infinity where nobody has told. */
+  /** The time since which it counts, in ms since 1970; Infinity if it is not known. */
   readonly start: number;
   readonly series: readonly PlacedSeries[];
 }
 
 interface PlacedSeries extends Series {
   readonly key: string;
-  /** Which of the metric's values it is. */
+  /** The index among the metric's values. */
   readonly at: number;
 }
 
-/** What all processes have of a group. */
+/** The totals of a group over all processes. */
 interface GroupTotal {
   readonly labels: Labels;
   readonly bounds: string;
   start: number;
-  /** Where each series is, by its key, in `series` and in each process' readings. */
+  /** The index of each series, by its key, in `series` and in each process's readings. */
   readonly places: Map<string, number>;
   readonly series: { readonly name: PlacedSeries; readonly gone: ExactSum }[];
 }
@@ -72,20 +72,22 @@ export class FamilyReadings {
 
 type Processes = ReadonlySet<{ readonly families: FamilyReadings }>;
 
-/** The birth of those that are gone, and came before everybody. */
+/** The birth of ended processes, which came before all others. */
 const BEFORE_ALL = -Infinity;
 
 /**
- * The metrics of all processes' registries as one. Counters and histograms are totals of those that are gone and the last readings
- * of the others, so they outlive processes and never fall. Gauges are as the processes last gave them.
+ * The metrics of all processes' registries as one. Counters and histograms are totals of the ended
+ * processes and of the last readings of the others, so they outlive processes and never fall. Gauges are as
+ * the processes last gave them.
  *
- * A metric whose type or buckets differ between processes can't be added up: the youngest process' definition counts, from nothing.
+ * A metric whose type or buckets differ between processes can't be added up: the youngest process's
+ * definition counts, from nothing.
  */
 export class FamilyTotals {
   readonly #families = new Map<string, FamilyTotal>();
-  /** Which family a series' name belongs to. */
+  /** The family that has a name of a series. */
   readonly #names = new Map<string, string>();
-  /** By `shape`. A process keeps its slot, and so its gauges' labels. */
+  /** Groups and gauges by `shape`. A process keeps its slot, and so the labels of its gauges. */
   readonly #groups = new WeakMap<object, readonly Group[]>();
   readonly #gauges = new WeakMap<object, ProcessGauge['series']>();
   readonly #onRedefined: (name: string) => void;
@@ -109,13 +111,13 @@ export class FamilyTotals {
     }
   }
 
-  /** Adds what a process has counted to that of those that are gone. */
+  /** Adds the counts of an ended process to the gone. */
   retire({ last }: FamilyReadings): void {
     for (const [total, values] of last) addToGone(total, values);
     last.clear();
   }
 
-  /** What those have counted that are gone. */
+  /** The counts of ended processes. */
   get gone(): CountedMetric[] {
     return [...this.#families.values()].flatMap(({ name, help, type, groups }) => {
       const values = [...groups.values()].flatMap(({ start, series }) =>
@@ -132,7 +134,7 @@ export class FamilyTotals {
     });
   }
 
-  /** Replaces what those have counted that are gone. */
+  /** Replaces the counts of ended processes. */
   set gone(metrics: readonly CountedMetric[]) {
     for (const { groups } of this.#families.values())
       for (const total of groups.values()) for (const { gone } of total.series) gone.clear();
@@ -144,7 +146,7 @@ export class FamilyTotals {
     }
   }
 
-  /** All families; `live` are the processes whose gauges count. */
+  /** Adds up all families; `live` are the processes whose gauges count. */
   async families(processes: Processes, live: readonly Live[], slices: Slices): Promise<Family[]> {
     const gauges = this.#liveGauges(live);
     const all: Family[] = [];
@@ -175,7 +177,10 @@ export class FamilyTotals {
     return gauges;
   }
 
-  /** The family of a metric; undefined where its names are another's, or a younger process has defined it otherwise. */
+  /**
+   * Returns the family of a metric; undefined if its names belong to another, or a younger
+   * process has defined it otherwise.
+   */
   #family(metric: SnapshotMetric, groups: readonly Group[], birth: number): FamilyTotal | undefined {
     const known = this.#families.get(metric.name);
     if (known && isSame(known, metric.type, groups)) {
@@ -189,7 +194,10 @@ export class FamilyTotals {
     return family;
   }
 
-  /** Every series may be there only once: the first of two families that share a name has it, if anybody still counts there. */
+  /**
+   * Makes a family; undefined if another family has one of its names, since every series may exist only once.
+   * A family that only ended processes have counted gives its names up.
+   */
   #define({ name, help, type }: SnapshotMetric, birth: number): FamilyTotal | undefined {
     const names = seriesNames(name, type);
     for (const one of names) {
@@ -209,7 +217,7 @@ export class FamilyTotals {
   }
 }
 
-/** What `make` gives for a metric, made once for all that are the same but for their numbers. */
+/** Calls `make` once for all metrics of one shape, which differ only in their numbers. */
 function remember<T>(known: WeakMap<object, T>, { shape }: SnapshotMetric, make: () => T): T {
   if (!shape) return make();
   const old = known.get(shape);
@@ -229,7 +237,10 @@ function isSame(family: FamilyTotal, type: MetricType, groups: readonly Group[])
   return groups.every(({ key, bounds }) => (family.groups.get(key)?.bounds ?? bounds) === bounds);
 }
 
-/** A metric's series by their labels without `le`. Of a summary only sum and count: quantiles can't be merged. */
+/**
+ * Groups a metric's series by their labels without `le`. A summary keeps only sum and
+ * count: quantiles can't be merged.
+ */
 function groupsOf(metric: SnapshotMetric): Group[] {
   const groups = new Map<string, { labels: Labels; start: number; series: PlacedSeries[] }>();
   for (const [at, { metricName = metric.name, labels, start = Infinity }] of metric.values.entries()) {
@@ -259,7 +270,7 @@ function groupsOf(metric: SnapshotMetric): Group[] {
   }));
 }
 
-/** In the order in which a metric's samples stand. */
+/** The order of a metric's samples. */
 const PARTS: readonly Series['part'][] = ['value', 'bucket', 'sum', 'count'];
 
 function partOf(metricName: string, { name }: SnapshotMetric): Series['part'] {
@@ -292,7 +303,8 @@ function readGroup(
   const readings = Array<number>(total.series.length).fill(0);
   for (const { key, at } of series) readings[total.places.get(key)!] = values[at]?.value ?? 0;
   const before = last.get(total);
-  // A count that fell was set back, and all of its histogram with it: they count from 0 again. A sum can fall by itself.
+  // A count that fell was reset, and with it its whole histogram: both count from 0
+  // again. A sum can fall by itself.
   if (before?.some((value, i) => total.series[i]!.name.part !== 'sum' && readings[i]! < value))
     addToGone(total, before);
   last.set(total, readings);

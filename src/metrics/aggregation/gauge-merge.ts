@@ -16,8 +16,8 @@ const MERGES: ReadonlyMap<string, Merge> = new Map<string, Merge>([
 ]);
 
 /**
- * Where prom-client's own choice means nothing for a service of several processes: it omits the start time, adds up the
- * limits of open files, and averages percentiles, where the worst worker is what a user feels.
+ * Aggregators in place of those that prom-client chose for one process: it omits the start time, adds up the
+ * limits of open files, and averages percentiles, where users feel the worst worker.
  */
 const BETTER: ReadonlyMap<string, string> = new Map([
   ['process_start_time_seconds', 'min'],
@@ -28,26 +28,26 @@ const BETTER: ReadonlyMap<string, string> = new Map([
   ['nodejs_eventloop_lag_p99_seconds', 'max'],
 ]);
 
-/** What Node's histogram of delays has as its minimum before the first sample (2^63 - 1 ns), in seconds. */
+/** The minimum in seconds of Node's histogram of delays before the first sample (2^63 - 1 ns). */
 const NO_SAMPLE = 2 ** 63 / 1e9;
 
-/** How the workers' values of a gauge become one; undefined when it is to be left out. */
+/** Returns the way in which the workers' values of a gauge become one; undefined if the gauge is left out. */
 function mergeOf(gauge: SnapshotMetric): Merge | undefined {
   const aggregator = BETTER.get(gauge.name) ?? gauge.aggregator;
   return aggregator === 'omit' ? undefined : (MERGES.get(aggregator) ?? sum);
 }
 
-/** Whether a gauge's value says anything. */
+/** Tells whether a gauge's value is a sample, and not a placeholder. */
 function isSample(gauge: SnapshotMetric, value: number): boolean {
   return gauge.name !== 'nodejs_eventloop_lag_min_seconds' || value < NO_SAMPLE;
 }
 
-/** A gauge as one process gave it. */
+/** A gauge of one process. */
 export interface ProcessGauge {
   readonly metric: SnapshotMetric;
-  /** What `gaugeSeries` says of it. */
+  /** The result of `gaugeSeries` for this gauge. */
   readonly series: readonly GaugeSeries[];
-  /** Whether its series have a label of their own for the process. */
+  /** Whether its series have a `worker` label. */
   readonly isApart: boolean;
 }
 
@@ -55,7 +55,7 @@ interface GaugeSeries extends Series {
   readonly key: string;
 }
 
-/** The series of a gauge, in the order of its values; with a slot they have it for their `worker` label. */
+/** Makes the series of a gauge, in the order of its values; a slot becomes their `worker` label. */
 export function gaugeSeries({ name, values }: SnapshotMetric, slot: number | undefined): GaugeSeries[] {
   return values.map(({ labels: given }) => {
     const labels = slot === undefined || 'worker' in given ? given : { ...given, worker: slot };
@@ -64,7 +64,7 @@ export function gaugeSeries({ name, values }: SnapshotMetric, slot: number | und
   });
 }
 
-/** One gauge, which these processes have. */
+/** Merges the values that these processes have of one gauge. */
 export function mergeGauge(processes: readonly ProcessGauge[]): Metric[] {
   const merged = new Map<string, { series: Series; values: number[] }>();
   const [first] = processes;
@@ -79,7 +79,7 @@ export function mergeGauge(processes: readonly ProcessGauge[]): Metric[] {
     }
   }
   return [...merged.values()].flatMap(({ series, values }) => {
-    // One worker's own value needs no merging, even where prom-client would leave it out.
+    // A worker's own value needs no merging, even if prom-client would leave it out.
     const value = merge ? merge(values) : first?.isApart ? values[0] : undefined;
     if (value === undefined || !Number.isFinite(value)) return [];
     return [{ labels: series.labels, samples: [{ series, value }] }];

@@ -9,20 +9,20 @@ import { type Aggregation, Source } from './aggregation.js';
 
 export interface LedgerSourceOptions {
   readonly folder: string;
-  /** Names the process' files, and is never used again. */
+  /** The number in the names of the process's files; never used again. */
   readonly id: number;
   readonly buckets: readonly number[];
-  /** Larger for a younger process. */
+  /** The birth of the process; larger for a younger one. */
   readonly birth: number;
 }
 
-/** A process that keeps its request counts in a ledger, which is there when the process is gone. */
+/** A process that keeps its request counts in a ledger, which outlives it. */
 export class LedgerSource extends Source {
   readonly #options: LedgerSourceOptions;
   readonly #path: string;
   #ledger: LedgerReader | undefined;
   #details: DetailReader | undefined;
-  /** Where the totals of the ledger's rows are. */
+  /** The row in the totals of each row in the ledger. */
   readonly #rows: number[] = [];
 
   constructor(options: LedgerSourceOptions) {
@@ -32,19 +32,19 @@ export class LedgerSource extends Source {
   }
 
   /**
-   * Takes in what is new in the ledger, if there is one.
-   * @param detailed with the details of the rows
+   * Takes in the new counts of the ledger, if there is one.
+   * @param detailed whether to read the details of the rows, too
    */
   async readLedger(aggregation: Aggregation, slices: Slices, detailed = false): Promise<void> {
     this.#load();
-    // What was read before a pause is still right after it, if no longer the latest.
+    // Counts that were read before a pause are still right after it, if no longer the latest.
     for (let row = 0; this.#take(row, aggregation); row++) if (slices.over) await slices.next();
     if (!detailed) return;
     for (let row = 0; row < this.#rows.length; row = this.#takeDetails(row, aggregation))
       if (slices.over) await slices.next();
   }
 
-  /** Takes in the ledger of a process that is gone, at once. Nothing may be read of it again. */
+  /** Takes in the ledger of an ended process, without a pause. The source must not be read again. */
   retireTo(aggregation: Aggregation): void {
     this.#load();
     for (let row = 0; this.#take(row, aggregation); row++);
@@ -54,14 +54,14 @@ export class LedgerSource extends Source {
     aggregation.retire(this);
   }
 
-  /** Whether the process that writes the ledger is there; false where there is no ledger. */
+  /** Whether the process that writes the ledger runs; false if there is no ledger. */
   get isRunning(): boolean {
     this.openLedger();
     const { pid, startTime } = this.#ledger?.header ?? {};
     return pid !== undefined && startTime !== undefined && isRunning(pid, startTime);
   }
 
-  /** Those of a process that was started with other buckets than this one. */
+  /** Returns the rows of a process that was started with other buckets than this one. */
   #rowsWithOtherBuckets(): readonly RowData[] {
     const { generation, rows } = readLedger(this.#path) ?? {};
     return generation === this.#options.id ? (rows ?? []) : [];
@@ -74,13 +74,13 @@ export class LedgerSource extends Source {
     this.#details = undefined;
   }
 
-  /** Removes the files: the counts are in where they belong. */
+  /** Removes the files, when the counts have been taken in. */
   removeFiles(): void {
     try {
       const { folder, id } = this.#options;
       for (const path of [ledgerPath, detailPath]) rmSync(path(folder, id), { force: true });
     } catch {
-      // They go with the folder; they must not take this process along.
+      // The files go with the folder; an error here must not end this process.
     }
   }
 
@@ -89,10 +89,10 @@ export class LedgerSource extends Source {
     this.#ledger?.read();
   }
 
-  /** What is open can be read whatever becomes of the file. */
+  /** Opens the ledger. An open one can be read even when its file is removed. */
   openLedger(): void {
     if (this.#ledger?.isRemoved === false) return;
-    // Its process makes a file anew that was removed, with all that it had counted.
+    // Its process makes a removed file anew, with all its counts.
     const ledger = this.#open();
     if (!ledger) return;
     this.close();
@@ -100,7 +100,7 @@ export class LedgerSource extends Source {
     this.#rows.length = 0;
   }
 
-  /** Adds one row of the ledger; false when there is none. */
+  /** Takes in one row of the ledger; false if there is none. */
   #take(row: number, aggregation: Aggregation): boolean {
     const placed = this.#ledger?.row(row);
     if (!this.#ledger || !placed) return false;
@@ -109,10 +109,10 @@ export class LedgerSource extends Source {
     return true;
   }
 
-  /** Takes in the details of rows from this one on, as far as they are read at a time; gives the first row that it leaves. */
+  /** Takes in one chunk of details, from this row on. Returns the first row after it. */
   #takeDetails(first: number, aggregation: Aggregation): number {
     let row = first;
-    // A row that has counted nothing since has nothing new.
+    // A row without new counts has no new detail.
     while (row < this.#rows.length && !aggregation.lacksDetail(this, this.#rows[row]!)) row++;
     const { folder, id, buckets } = this.#options;
     if (row === this.#rows.length || !this.#ledger) return this.#rows.length;

@@ -6,15 +6,15 @@ import { DetailReadings, DetailTotals } from './detail-totals.js';
 import { ExactSum } from './exact-sum.js';
 import type { GroupDetail, RequestCounts } from './families.js';
 
-/** What processes have counted under one (method, endpoint, status). It can be kept as JSON. */
+/** The counts of one (method, endpoint, status). They can be kept as JSON. */
 export interface CountedRow {
   readonly labels: RowLabels;
   readonly counts: readonly number[];
-  /** Parts of an `ExactSum`. */
+  /** The sum of seconds, as the parts of an `ExactSum`. */
   readonly seconds: readonly number[];
-  /** Where the row's start, native counts and exemplars are known. */
+  /** Start, native counts and exemplars of the row, if they are known. */
   readonly detail?: Detail;
-  /** Requests that were counted with other buckets, which no histogram can have. */
+  /** The number of requests that were counted with other buckets, which no histogram can have. */
   readonly withOtherBuckets: number;
 }
 
@@ -32,17 +32,18 @@ interface Group {
 }
 
 /**
- * The request counts of the whole service: those of processes that are gone, and the highest readings of the others. A row may be
- * read as often as one likes, from a ledger or a snapshot, before or after its process' end: nothing is counted twice, no total falls.
+ * The request counts of the whole service: those of ended processes, and the highest readings of the others.
+ * A row may be read any number of times, from a ledger or a snapshot, before or after its process's end:
+ * nothing is counted twice, no total falls.
  */
 export class RequestTotals {
   readonly #width: number;
   readonly #rows: RowLabels[] = [];
   readonly #index = new Map<string, number>();
-  /** Whether anybody has counted a row; most of those that are foreseen stay at 0, and need no adding up. */
+  /** Whether anybody has counted a row. Most foreseen rows stay at 0, and need no adding up. */
   readonly #counted: boolean[] = [];
   readonly #groups = new Map<string, Group>();
-  /** Counts of those that are gone; the cells of the sums are not used. */
+  /** The counts of ended processes; the cells of the sums are not used. */
   #gone = new Float64Array(0);
   readonly #goneSeconds: ExactSum[] = [];
   readonly #details: DetailTotals;
@@ -53,7 +54,7 @@ export class RequestTotals {
     this.#details = new DetailTotals(buckets.length + 1);
   }
 
-  /** Which row has these labels; it is made when they are new. */
+  /** Returns the row with these labels, and makes it if it is new. */
   indexOf(labels: RowLabels): number {
     const { method, endpoint, status } = labels;
     const key = `${method}\n${status}\n${endpoint}`;
@@ -70,7 +71,7 @@ export class RequestTotals {
     return row;
   }
 
-  /** Takes in a reading of a process' row: its cells begin at `from` in `words`. */
+  /** Takes in a reading of a process's row. Its cells begin at `from` in `words`. */
   read(readings: RequestReadings, row: number, words: ArrayLike<number>, from = 0): void {
     readings.cells = grown(readings.cells, this.#gone.length);
     const last = readings.cells;
@@ -78,7 +79,8 @@ export class RequestTotals {
     const sum = this.#width - 1;
     for (let i = 0; i <= sum; i++) {
       const value = words[from + i]!;
-      // False for NaN and for what would fall; Infinity and parts of a count are no counts.
+      // The comparison is false for NaN and for a value that would fall. Infinity
+      // and fractions are no counts.
       if (!(value > last[start + i]!) || (i === sum ? value === Infinity : !Number.isSafeInteger(value)))
         continue;
       last[start + i] = value;
@@ -86,22 +88,24 @@ export class RequestTotals {
     }
   }
 
-  /** Makes a row count since then, if it does not since before. */
+  /** Sets the time since which a row counts, unless an earlier one is known. */
   begin(row: number, start: number): void {
     this.#details.begin(row, start);
   }
 
-  /** Whether a process' row has counted more than its detail that was read. */
+  /** Tells whether a process's row has counted more than its detail that was read. */
   lacksDetail(readings: RequestReadings, row: number): boolean {
     return this.#requestsOf(readings, row) > (readings.details.requests[row] ?? 0);
   }
 
-  /** Takes in the detail of a process' row, from `from` on in `words`. It has to be read after the row. */
+  /**
+   * Takes in the detail of a process's row, from `from` on in `words`. It must have been read after the row.
+   */
   readDetail(readings: RequestReadings, row: number, words: Float64Array, from = 0): void {
     this.#details.read(readings.details, row, this.#requestsOf(readings, row), words, from);
   }
 
-  /** Takes in the detail of a process' row as the process tells it. */
+  /** Takes in the detail of a process's row that the process has sent. */
   readToldDetail(readings: RequestReadings, row: number, detail: Detail): void {
     this.#details.readTold(readings.details, row, this.#requestsOf(readings, row), detail);
   }
@@ -113,7 +117,7 @@ export class RequestTotals {
     return requests;
   }
 
-  /** Adds what a process has counted to that of those that are gone. */
+  /** Adds the counts of an ended process to the gone. */
   retire({ cells, details }: RequestReadings): void {
     this.#details.retire(details);
     for (let row = 0; row < this.#rows.length; row++) {
@@ -125,12 +129,12 @@ export class RequestTotals {
     }
   }
 
-  /** Adds requests of a process that is gone, which had other buckets. */
+  /** Adds the number of requests of an ended process that had other buckets. */
   addWithOtherBuckets(row: number, requests: number): void {
     this.#withOtherBuckets[row]! += requests;
   }
 
-  /** What those have counted that are gone. */
+  /** The counts of ended processes. */
   get gone(): CountedRow[] {
     return this.#rows.flatMap((labels, row) => {
       const start = row * this.#width;
@@ -143,7 +147,7 @@ export class RequestTotals {
     });
   }
 
-  /** Replaces what those have counted that are gone. */
+  /** Replaces the counts of ended processes. */
   set gone(rows: readonly CountedRow[]) {
     this.#gone.fill(0);
     for (const sum of this.#goneSeconds) sum.clear();
@@ -160,8 +164,9 @@ export class RequestTotals {
   }
 
   /**
-   * The totals, with the readings of these processes. A row that is added meanwhile is left to the next time.
-   * @param detailed with what the text format has not
+   * Adds up the totals and the readings of these processes. A row that is added meanwhile
+   * has to wait for the next call.
+   * @param detailed whether to add the details, which the text format does not have
    */
   async counts(processes: Processes, slices: Slices, detailed = false): Promise<RequestCounts> {
     const details: GroupDetail[] = [];
@@ -172,7 +177,8 @@ export class RequestTotals {
     const seconds = new ExactSum();
     for (const [at, group] of groups.entries()) {
       const histogram = histograms.subarray(at * this.#width, (at + 1) * this.#width);
-      // Nobody can retire in between: each group has a process' readings either here or among the gone.
+      // There is no pause within a group, so no process can retire: its readings are counted
+      // either here or among the gone.
       const known = group.rows.filter((row) => row < rows.length);
       for (const row of known)
         if (this.#counted[row]) counts[row] = this.#addRow(row, processes, histogram, seconds);
@@ -190,7 +196,7 @@ export class RequestTotals {
     return { ...totals, details: { starts, groups: details } };
   }
 
-  /** Adds all cells of a row to a histogram, and its sum to `seconds`; gives the number of requests. */
+  /** Adds all cells of a row to a histogram, and its sum to `seconds`. Returns the number of requests. */
   #addRow(row: number, processes: Processes, histogram: Float64Array, seconds: ExactSum): number {
     const start = row * this.#width;
     const sum = start + this.#width - 1;
@@ -206,7 +212,7 @@ export class RequestTotals {
   }
 }
 
-/** Adds these cells to a histogram's; gives their sum. */
+/** Adds cells to a histogram. Returns their sum. */
 function addCells(histogram: Float64Array, cells: Float64Array, start: number, end: number): number {
   let all = 0;
   for (let i = start; i < end; i++) {

@@ -19,62 +19,68 @@ import { type Ask, type Asked, WorkerInquiry } from './worker-inquiry.js';
 export interface ClusterRegistryOptions {
   /** The service's folder. */
   readonly folder: string;
-  /** Without it, what workers have counted ends with this process. */
+  /** Keeps the counts for a later service. Without it they end with this process. */
   readonly keeper?: Keeper;
   readonly prefix: string;
   /** Upper bounds in seconds, ascending, without +Inf. */
   readonly buckets: readonly number[];
-  /** Gauges get a `worker` label instead of being merged. */
+  /** Whether gauges get a `worker` label instead of being merged. */
   readonly perWorker: boolean;
-  /** How long a worker may take to answer when it is asked. Default 500. */
+  /** Milliseconds that a worker may take to answer. Default 500. */
   readonly timeoutMs?: number;
-  /** How old a worker's answer may be at a scrape. Default 1900. */
+  /** Milliseconds that a worker's answer may be old at a scrape. Default 1900. */
   readonly maxAgeMs?: number;
-  /** How far apart gatherings begin at least. Default 250. */
+  /** The fewest milliseconds between the beginnings of two gatherings. Default 250. */
   readonly intervalMs?: number;
   /** The primary's own metrics: `registerWorkers` and `registerWorkerExits`. */
   readonly registry: Registry;
-  /** Called with the name of a metric that begins anew, because a younger worker has another definition of it. */
+  /**
+   * Called with the name of a metric that begins anew, because a younger worker has another definition of it.
+   */
   readonly onRedefined?: (name: string) => void;
 }
 
-/** Keeps what workers have counted for the service that comes after this one. */
+/** Keeps the counts of workers for the service that comes after this one. */
 export interface Keeper {
-  /** Since when this service and those before it have counted, in ms since 1970. */
+  /** The time since which this service and those before it have counted, in ms since 1970. */
   readonly since: number;
-  /** What those have counted that were gone before this process began. */
+  /** The counts of processes that had ended before this one began. */
   readonly gone: Counts;
-  /** The workers of an earlier primary whose counts are not in `gone`. */
+  /** Returns the workers of an earlier primary whose counts are not in `gone`. */
   leftovers(): readonly number[];
-  /** What such a worker last said. */
+  /** Returns the last snapshot of such a worker. */
   lastWord(id: number): Snapshot | undefined;
-  /** To be called when a worker serves; before that this process may yet give way to another one. */
+  /**
+   * Makes this process responsible for the folder. Called when a worker serves: before that this process may
+   * yet give way to another one.
+   */
   takeCharge(): void;
-  /** A worker's counts are among the gone: its files may go when these are saved. */
+  /** Notes that a worker's counts are among the gone: its files may be removed when these are saved. */
   retire(id: number): void;
-  /** To be called before anything is exposed, and when a worker has gone. */
+  /** Saves the counts of ended workers. Called before anything is exposed, and when a worker has ended. */
   save(gone: () => Counts): void;
 }
 
 /**
- * Four gatherings a second are plenty: whatever scrapes more often shares them, and the requests keep their CPU. A scrape that
- * has to wait for one, and then for a hung worker, is still answered within a second.
+ * Milliseconds between gatherings. Four a second are plenty: more frequent scrapes share them,
+ * and requests keep their CPU. A scrape that has to wait for one, and then for a hung worker, is
+ * still answered within a second.
  */
 const INTERVAL_MS = 250;
 
 /**
- * A worker needs a millisecond for a snapshot, in which its requests wait. Counts of requests are in the ledgers, and
- * those are read at every gathering. Less than two seconds, so that whoever scrapes every two seconds always gets new
- * answers.
+ * Milliseconds for which a worker's snapshot is used again. A worker needs a millisecond for one, in which
+ * its requests wait; counts of requests are in the ledgers, which are read at every gathering. Less than two
+ * seconds, so that a scrape every two seconds always gets new answers.
  */
 const MAX_AGE_MS = 1_900;
 
-/** What the primary knows of one worker. */
+/** The primary's view of one worker. */
 class WorkerSource extends LedgerSource {
   readonly reader = new SnapshotReader();
-  /** The latest request it has answered; Infinity after its final snapshot. */
+  /** The latest request for a snapshot that it has answered; Infinity after its final snapshot. */
   answered = -1;
-  /** It has let a gathering wait for nothing, and has not answered since. */
+  /** Whether it has let a gathering wait in vain, and has not answered since. */
   late = false;
   ledgerFailed = false;
 
@@ -88,15 +94,15 @@ class WorkerSource extends LedgerSource {
     super({ folder, buckets, id, birth });
   }
 
-  /** It may have counts that neither its ledger nor an answer has told. */
+  /** Whether it may have counts that are neither in its ledger nor in an answer. */
   get hasUnwritten(): boolean {
     return this.ledgerFailed && this.answered !== Infinity;
   }
 }
 
 /**
- * The primary's view of the whole service. Request counts come from the workers' ledgers, all other metrics from the
- * snapshots they send; what a worker has counted stays when it is late, or gone. Nothing that was exposed ever falls.
+ * The primary's view of the whole service. Request counts come from the workers' ledgers, all other metrics
+ * from their snapshots. The counts of a late or ended worker stay. No exposed count ever falls.
  */
 export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> implements Gatherer {
   readonly #options: ClusterRegistryOptions;
@@ -107,16 +113,15 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> i
   #asked: Asked = { at: -Infinity, answers: new Map(), missing: new Set() };
   #askAgain = false;
   #isToSave = false;
-  /** How often what workers are asked for has changed, and its families of that time. */
+  /** Cache of the families that workers were asked for, valid while `#changes` is the same. */
   #changes = 0;
   #answered: { changes: number; families: readonly Family[] } = { changes: -1, families: [] };
 
   constructor(options: ClusterRegistryOptions) {
     const before = new Set(cluster.listeners('message'));
     super();
-    // prom-client's listener answers to a protocol that is not used here, and throws on a message that is `null`.
+    // prom-client's listener serves a protocol that is not used here, and throws on a message that is `null`.
     for (const added of cluster.listeners('message')) {
-      // `listeners` says Function; what could be added can be removed.
       if (!before.has(added)) cluster.off('message', added as (...args: unknown[]) => void);
     }
     this.#options = options;
@@ -133,8 +138,10 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> i
   }
 
   /**
-   * To be called when a worker is forked, before it can answer anybody. `generation` names it and its ledger, and is never
-   * used again; `ask` sends it a request for a snapshot; `id` names its files.
+   * Adds a worker. Called when it is forked, before it can answer anybody.
+   * @param generation names the worker, and is never used again
+   * @param ask sends it a request for a snapshot
+   * @param id the number in the names of its files
    */
   addWorker(generation: number, ask: Ask, id = generation): void {
     const slots = new Set([...this.#workers.values()].map(({ slot }) => slot));
@@ -143,12 +150,12 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> i
     this.#workers.set(generation, new WorkerSource(ask, slot, this.#options, id, generation));
   }
 
-  /** To be called with what a worker foresees, before it serves. */
+  /** Adds the series that a worker foresees. Called before it serves. */
   foresee(series: readonly Foreseen[]): void {
     this.#aggregation.foresee(series, Date.now());
   }
 
-  /** To be called when a worker can answer, which it could not when the others were asked. */
+  /** Notes that a worker can answer now, which it could not when the others were asked. */
   workerReady(): void {
     this.#askAgain = true;
     for (const worker of this.#workers.values()) worker.openLedger();
@@ -156,19 +163,20 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> i
     this.#save();
   }
 
-  /** To be called when a worker can't write its ledger: from then on workers are asked at every scrape. */
+  /** Notes that a worker can't write its ledger: from then on workers are asked at every scrape. */
   ledgerFailed(generation: number): void {
     const worker = this.#workers.get(generation);
     if (worker) worker.ledgerFailed = true;
   }
 
   /**
-   * Takes in the `snapshotText` that a worker sent: the answer to a request, or without one its final snapshot.
-   * @returns false when it is no snapshot, and was ignored
+   * Takes in the `snapshotText` that a worker sent: the answer to a request, or
+   * without one its final snapshot.
+   * @returns false if it is no snapshot, and was ignored
    */
   receiveSnapshot(generation: number, requestId: number | undefined, text: string): boolean {
     const worker = this.#workers.get(generation);
-    // Gone, with all that it had counted.
+    // The worker has ended, and its counts have been taken in.
     if (!worker) return true;
     const snapshot = worker.reader.read(text);
     if (!snapshot) return false;
@@ -183,8 +191,8 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> i
   }
 
   /**
-   * Takes over what an earlier primary's workers have counted. One that still runs, which it does for a moment when its primary was
-   * killed, is read on until it is gone.
+   * Takes over the counts of an earlier primary's workers. A worker that still runs, for a moment after its
+   * primary was killed, is read until it has ended.
    */
   takeOver(): void {
     const { keeper } = this.#options;
@@ -194,7 +202,7 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> i
       const worker = new WorkerSource(() => false, 0, this.#options, id, 0);
       const lastWord = keeper.lastWord(id);
       if (lastWord) this.#aggregation.read(worker, lastWord);
-      // Not a generation of ours.
+      // The key is negative, unlike a generation of this primary.
       this.#workers.set(-id, worker);
     }
     this.#changes++;
@@ -205,12 +213,12 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> i
     for (const [key, worker] of this.#workers) if (key < 0 && !worker.isRunning) this.removeWorker(key);
   }
 
-  /** What those have counted that are gone. */
+  /** The counts of ended workers. */
   get gone(): Counts {
     return this.#aggregation.gone;
   }
 
-  /** To be called when the process is gone: what it has counted stays, its ledger is removed. */
+  /** Removes a worker that has ended. Its counts stay, its ledger is removed. */
   removeWorker(generation: number): void {
     const worker = this.#workers.get(generation);
     if (!worker) return;
@@ -221,7 +229,7 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> i
     const { keeper } = this.#options;
     if (!keeper) return worker.removeFiles();
     keeper.retire(worker.id);
-    // Once for all that go together.
+    // Workers that end together share one save.
     if (this.#isToSave) return;
     this.#isToSave = true;
     globalThis.setImmediate(() => {
@@ -231,14 +239,14 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> i
   }
 
   /**
-   * The exposition of the whole service. Its request counts are complete as of the call; what workers have to be asked for
-   * may be `maxAgeMs` older where scrapes come more often than that.
+   * Makes the exposition of the whole service. Its request counts are complete as of the call; values that
+   * workers have to be asked for may be `maxAgeMs` older if scrapes come more often than that.
    */
   gather(format?: Format): Promise<Exposition> {
     return this.#shared.gather(format);
   }
 
-  /** prom-client's name for it. */
+  /** Makes the exposition as text, under prom-client's name for it. */
   override async clusterMetrics(): Promise<string> {
     return (await this.gather()).bytes.toString();
   }
@@ -247,17 +255,17 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> i
     const asOf = monotonicTime();
     // Let queued messages (a failed ledger) arrive first.
     await setImmediate();
-    // First, so that a worker which is said to be ready there is among those that are asked.
+    // The own families come first: a worker that they show as ready is then among those that are asked.
     const own = await familiesOf(this.#options.registry, this.#options.keeper?.since);
     const inLedgers = this.#allInLedgers();
     const others = this.#answeredFamilies().then((answered) => [own, answered]);
-    // It is waited for later, or not at all where the ledgers can't be read.
+    // The promise is awaited later, or not at all if the ledgers can't be read.
     others.catch(() => {});
     if (!inLedgers) await others;
     return { asOf, requests: await this.#readRequests(detailed), others };
   }
 
-  /** Whether the ledgers have all that was counted, so that nothing of it comes with an answer. */
+  /** Tells whether the ledgers have all request counts, so that none has to come with an answer. */
   #allInLedgers(): boolean {
     return [...this.#workers.values()].every((worker) => !worker.hasUnwritten);
   }
@@ -268,7 +276,7 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> i
     this.#retireOrphans();
     for (const worker of this.#workers.values()) await worker.readLedger(this.#aggregation, slices, detailed);
     const requests = await this.#aggregation.requests(slices, detailed);
-    // What was exposed once must not fall when this process is killed.
+    // A count that was once exposed must not fall when this process is killed.
     this.#save();
     return requests;
   }
@@ -277,7 +285,7 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> i
     this.#options.keeper?.save(() => this.#aggregation.gone);
   }
 
-  /** What workers have to be asked for. */
+  /** Returns the families that workers have to be asked for. */
   async #answeredFamilies(): Promise<readonly Family[]> {
     const { answers, missing } = await this.#snapshots();
     const changes = this.#changes;

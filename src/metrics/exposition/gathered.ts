@@ -1,14 +1,17 @@
 import type { Family, RequestCounts } from '../aggregation/families.js';
 
-/** What was gathered, for any number of renderings. */
+/** The result of one gathering, for any number of renderings. */
 export interface Gathered {
   readonly asOf: number;
   readonly requests: RequestCounts;
-  /** What may take longer than the requests, in lists: a list that is the same object as in another gathering has the same values. */
+  /**
+   * The other families, which may take longer, in lists. A list that is the same object as in another
+   * gathering has the same values.
+   */
   readonly others: Promise<readonly (readonly Family[])[]>;
 }
 
-/** Writes what was gathered in one format. */
+/** Writes a gathering in one format. */
 export interface Renderer {
   render(gathered: Gathered): Promise<Buffer>;
 }

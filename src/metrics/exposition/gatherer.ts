@@ -4,19 +4,19 @@ import { oneAtATime } from './one-at-a-time.js';
 import { ProtobufRenderer } from './protobuf-renderer.js';
 import { TextRenderer } from './text-renderer.js';
 
-/** What an exposition can be written in. */
+/** The format of an exposition. */
 export type Format = 'text' | 'protobuf';
 
-/** All metrics of the service at a time. */
+/** All metrics of the service at one moment. */
 export interface Exposition {
   readonly bytes: Buffer;
-  /** Every request that was answered before this `monotonicTime` is counted. */
+  /** The `monotonicTime` before which every answered request is counted. */
   readonly asOf: number;
 }
 
-/** Where metrics come from, for whoever serves them. */
+/** The source of metrics for a server. */
 export interface Gatherer {
-  /** The exposition of the whole service, complete as of the call. Rejects when it can't be gathered. */
+  /** Makes the exposition of the whole service, complete as of the call. Rejects if it can't be gathered. */
   gather(format?: Format): Promise<Exposition>;
 }
 
@@ -24,26 +24,26 @@ export interface GathererOptions {
   readonly prefix: string;
   /** Upper bounds of the request histogram in seconds, ascending, without +Inf. */
   readonly buckets: readonly number[];
-  /** How far apart gatherings begin at least. Default 0. */
+  /** The fewest milliseconds between the beginnings of two gatherings. Default 0. */
   readonly intervalMs?: number;
 }
 
 /**
- * The one way from counts to bytes. One gathering runs at a time; calls that arrive meanwhile share the next one, because the
- * running one may have passed what was answered before they came. It is rendered once in each format that somebody asks for, and
- * given to them one by one: each has to send it.
+ * Gathers and renders for all who ask. One gathering runs at a time. Calls during it share the next one,
+ * because the running one may miss a request that was answered before they came. Each wanted format is
+ * rendered once. The callers get it one by one, because each has to send it.
  */
 export class SharedGatherer implements Gatherer {
   readonly #collect: (detailed: boolean) => Promise<Gathered>;
   readonly #renderers: Readonly<Record<Format, Renderer>>;
   readonly #next: () => Promise<Gathering>;
   readonly #turns = new Turns();
-  /** What those ask for who wait for the next gathering. */
+  /** The formats that callers wait for. */
   readonly #wanted = new Set<Format>();
 
   /**
-   * @param collect gives what there is, as of its call, and with the details of requests only where they are asked for; it is not
-   *   called while an earlier one's `others` are awaited
+   * @param collect gathers, as of its call, and details of requests only if it is told to; it is not called
+   *   while an earlier one's `others` are awaited
    */
   constructor(
     { prefix, buckets, intervalMs = 0 }: GathererOptions,
@@ -65,7 +65,7 @@ export class SharedGatherer implements Gatherer {
     return { bytes, asOf: gathering.asOf };
   }
 
-  /** Requests are rendered while the others are still waited for. */
+  /** Gathers and renders. Requests are rendered while the others are still awaited. */
   async #run(): Promise<Gathering> {
     const formats = [...this.#wanted];
     this.#wanted.clear();
@@ -81,7 +81,7 @@ class Gathering {
 
   constructor(gathered: Gathered) {
     this.#gathered = gathered;
-    // Whoever renders waits for them, but may fail before.
+    // A rendering awaits `others`, but may fail before that.
     gathered.others.catch(() => {});
   }
 

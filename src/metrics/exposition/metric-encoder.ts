@@ -4,8 +4,9 @@ import type { Exemplar } from '../row-detail.js';
 import type { Labels, MetricType } from '../snapshot/snapshot.js';
 
 /*
- * The messages of `io.prometheus.client` (metrics.proto of github.com/prometheus/client_model) as far as they are used, field by
- * field. All are optional, so that parts of a message that are written apart from each other may stand in any order.
+ * The used fields of the messages of `io.prometheus.client` (metrics.proto of
+ * github.com/prometheus/client_model). All are optional, so that parts of a message that are written apart
+ * from each other may stand in any order.
  */
 const VARINT = 0;
 const DOUBLE = 1;
@@ -62,57 +63,57 @@ const TYPES: Readonly<Record<MetricType, number>> = {
   histogram: 4,
 };
 
-/** A histogram as it is told: classic buckets, and native ones where there are any. */
+/** A histogram to encode: classic buckets, and native ones if there are any. */
 export interface HistogramValue {
   readonly count: number;
   readonly sum: number;
-  /** Ascending; what they count is cumulative. */
+  /** The buckets, ascending and cumulative. */
   readonly buckets: readonly {
     readonly bound: number;
     readonly count: number;
     readonly exemplar?: Exemplar | undefined;
   }[];
   readonly native?: NativeBuckets | undefined;
-  /** Since when it counts, in ms since 1970. */
+  /** The time since which it counts, in ms since 1970. */
   readonly start: number | undefined;
 }
 
-/** The fields of a MetricFamily but for its metrics. */
+/** Encodes the fields of a MetricFamily but for its metrics. */
 export function encodeHead(name: string, help: string, type: MetricType): Uint8Array {
   const writer = Writer.create().uint32(FAMILY.name).string(name).uint32(FAMILY.help).string(help);
   return writer.uint32(FAMILY.type).uint32(TYPES[type]).finish();
 }
 
-/** The labels of a Metric. */
+/** Encodes the labels of a Metric. */
 export function encodeLabels(labels: Labels): Uint8Array {
   const writer = Writer.create();
   for (const [name, value] of Object.entries(labels)) writeLabel(writer, METRIC.label, name, String(value));
   return writer.finish();
 }
 
-/** The beginning of a family's metric of which `length` bytes follow. */
+/** Encodes the beginning of a family's metric of which `length` bytes follow. */
 export function encodeMetricLength(length: number): Uint8Array {
   return Writer.create().uint32(FAMILY.metric).uint32(length).finish();
 }
 
-/** The beginning of a family of which `length` bytes follow. */
+/** Encodes the beginning of a family of which `length` bytes follow. */
 export function encodeLength(length: number): Uint8Array {
   return Writer.create().uint32(length).finish();
 }
 
-/** A Metric's counter; `start` is in ms since 1970. */
+/** Encodes a Metric's counter; `start` is in ms since 1970. */
 export function encodeCounter(value: number, start: number | undefined): Uint8Array {
   const writer = Writer.create().uint32(METRIC.counter).fork().uint32(COUNTER.value).double(value);
   writeTime(writer, COUNTER.start, start);
   return writer.ldelim().finish();
 }
 
-/** A Metric's gauge, or its value without a type. */
+/** Encodes a Metric's gauge, or its value without a type. */
 export function encodeGauge(type: 'gauge' | 'untyped', value: number): Uint8Array {
   return Writer.create().uint32(METRIC[type]).fork().uint32(GAUGE.value).double(value).ldelim().finish();
 }
 
-/** A Metric's summary without quantiles. */
+/** Encodes a Metric's summary without quantiles. */
 export function encodeSummary(count: number, sum: number, start: number | undefined): Uint8Array {
   const writer = Writer.create().uint32(METRIC.summary).fork().uint32(SUMMARY.count).uint64(count);
   writer.uint32(SUMMARY.sum).double(sum);
@@ -120,7 +121,7 @@ export function encodeSummary(count: number, sum: number, start: number | undefi
   return writer.ldelim().finish();
 }
 
-/** A Metric's histogram. */
+/** Encodes a Metric's histogram. */
 export function encodeHistogram({ count, sum, buckets, native, start }: HistogramValue): Uint8Array {
   const writer = Writer.create().uint32(METRIC.histogram).fork();
   writeCount(writer, HISTOGRAM, count);
@@ -134,7 +135,7 @@ export function encodeHistogram({ count, sum, buckets, native, start }: Histogra
   }
   if (native) {
     writeNative(writer, native);
-    // Prometheus 3 takes those of native buckets from here, and in the order of their times only.
+    // Prometheus 3 reads the exemplars of native buckets from here, and only in the order of their times.
     const exemplars = buckets.flatMap(({ exemplar }) => exemplar ?? []);
     for (const exemplar of exemplars.toSorted((a, b) => a.time - b.time))
       writeExemplar(writer, HISTOGRAM.exemplar, exemplar);
@@ -143,7 +144,7 @@ export function encodeHistogram({ count, sum, buckets, native, start }: Histogra
   return writer.ldelim().finish();
 }
 
-/** Whole counts have a field of their own, which can't hold others. */
+/** Writes a count. Whole counts have a field of their own, which can't hold others. */
 function writeCount(writer: Writer, tags: { count: number; floatCount: number }, count: number): void {
   if (Number.isSafeInteger(count)) writer.uint32(tags.count).uint64(count);
   else writer.uint32(tags.floatCount).double(count);

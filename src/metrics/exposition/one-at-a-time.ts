@@ -1,9 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 /**
- * Makes a function of which one call runs at a time. Calls that come while it runs share the next one, because what the running
- * one gives may be older than they are.
- * @param intervalMs how far apart two runs begin at least; calls that come too soon share one, too
+ * Makes a function of which one call runs at a time. Calls during a run share the next one, because the
+ * result of the running one may be older than the call.
+ * @param intervalMs the fewest milliseconds between the beginnings of two runs; calls that
+ *   come too soon share one, too
  */
 export function oneAtATime<T>(run: () => Promise<T>, intervalMs = 0): () => Promise<T> {
   let running: Promise<T> | undefined;

@@ -7,8 +7,8 @@ import type { Family, Series } from '../aggregation/families.js';
 import { FamilyReadings, FamilyTotals } from '../aggregation/family-totals.js';
 
 /**
- * The families of a registry of this process, as they are now.
- * @param since when what it counts began, in ms since 1970. Default: the start of the process
+ * Returns the families of a registry of this process, as they are now.
+ * @param since when its counts began, in ms since 1970. Default: the start of the process
  */
 export async function familiesOf(registry: Registry, since?: number): Promise<readonly Family[]> {
   startsOf(registry, since);
@@ -19,7 +19,7 @@ export async function familiesOf(registry: Registry, since?: number): Promise<re
   return totals.families(new Set([{ families }]), [{ snapshot }], await Slices.begin());
 }
 
-/** The family that says how many workers a scrape had to do without. */
+/** Makes the family with the number of workers that are missing in a scrape. */
 export function missingWorkers(prefix: string, count: number): Family {
   const { name: suffix, help, type } = SERVICE_METRICS.scrapeWorkersMissing;
   const name = prefix + suffix;

@@ -12,22 +12,23 @@ type Encoder = typeof import('./metric-encoder.js');
 export const PROTOBUF_TYPE =
   'application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited';
 
-/** A histogram of which nothing has been counted. */
+/** The native counts of an empty histogram. */
 const NOTHING = new Float64Array(NATIVE_CELLS);
 
 /**
- * Renders Prometheus' protobuf format: a `MetricFamily` after the other, each preceded by its length. It has what the text has, and
- * start times, native histograms and exemplars. What encodes it is loaded when somebody asks for the first time.
+ * Renders Prometheus's protobuf format: one `MetricFamily` after the other, each preceded by its length. It
+ * has everything that the text has, and start times, native histograms and exemplars. The encoder is loaded
+ * when somebody asks for the first time.
  */
 export class ProtobufRenderer implements Renderer {
   readonly #countName: string;
   readonly #latencyName: string;
   readonly #bounds: readonly number[];
-  /** Labels as they are written: of each row, of each group, and of all other metrics. */
+  /** Encoded labels: of each row, of each group, and of all other metrics. */
   readonly #rows: Uint8Array[] = [];
   readonly #groups: Uint8Array[] = [];
   readonly #labels = new WeakMap<Labels, Uint8Array>();
-  /** By list of families, for as long as the list is that of the last gathering. */
+  /** Rendered families by their list, as long as the list is that of the last gathering. */
   readonly #known = new WeakMap<readonly Family[], Uint8Array>();
 
   constructor(prefix: string, buckets: readonly number[]) {
@@ -120,7 +121,7 @@ export class ProtobufRenderer implements Renderer {
   }
 }
 
-/** Puts a family together metric by metric: its length, which comes first, is known when all of them are there. */
+/** Puts a family together metric by metric. Its length, which comes first, is known at the end. */
 class FamilyWriter {
   readonly #encoder: Encoder;
   readonly #content = new TextBuffer();

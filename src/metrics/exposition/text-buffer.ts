@@ -1,17 +1,17 @@
-/** No number in prom-client's notation is longer. */
+/** The most characters of a number in prom-client's notation. */
 const LONGEST_NUMBER = 32;
 const ZERO = 0x30;
 const LINE_FEED = 0x0a;
 
 /**
- * A text that is put together as bytes. The tens of thousands of strings that an exposition would otherwise be made of keep the
- * garbage collector busy for longer than the text takes.
+ * A text that is put together as bytes. An exposition would otherwise be made of tens of thousands of
+ * strings, which keep the garbage collector busy for longer than the text takes.
  */
 export class TextBuffer {
   #bytes: Buffer;
   #length = 0;
 
-  /** @param expected how many bytes it is going to have; with more of them it is copied */
+  /** @param expected bytes to reserve; a longer text is copied as it grows */
   constructor(expected = 0) {
     this.#bytes = Buffer.allocUnsafeSlow(Math.max(expected, 16 * 1024));
   }
@@ -20,7 +20,7 @@ export class TextBuffer {
     return this.#length;
   }
 
-  /** What was appended so far, not copied. */
+  /** The bytes so far, not copied. */
   get bytes(): Buffer {
     return this.#bytes.subarray(0, this.#length);
   }
@@ -36,7 +36,7 @@ export class TextBuffer {
     this.#length += bytes.length;
   }
 
-  /** A series, a space, its value and the end of the line. `series` ends with the space. */
+  /** Appends a series, which ends with a space, its value and the end of the line. */
   appendLine(series: Uint8Array, value: number): void {
     this.#reserve(series.length + LONGEST_NUMBER);
     this.#bytes.set(series, this.#length);
@@ -46,7 +46,7 @@ export class TextBuffer {
   }
 
   #appendNumber(value: number): void {
-    // Integers up to here are what nearly all values are, and need no string.
+    // Nearly all values are integers up to here, which need no string.
     if (value < 1e9 && Number.isInteger(value) && value >= 0) this.#appendDigits(value);
     else this.#length += this.#bytes.write(String(value), this.#length, 'latin1');
   }

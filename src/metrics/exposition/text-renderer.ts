@@ -9,20 +9,20 @@ import { TextBuffer } from './text-buffer.js';
 export const CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
 /**
- * Renders Prometheus' text format 0.0.4, as prom-client 15 prints the same values. Whatever of a line does not change is made once,
- * when its row is new; a rendering only puts numbers between.
+ * Renders Prometheus's text format 0.0.4, as prom-client 15 prints the same values. The fixed part of a line
+ * is made once, when its row is new; a rendering only inserts the numbers.
  */
 export class TextRenderer implements Renderer {
   readonly #countName: string;
   readonly #latencyName: string;
-  /** `le="…"` of each bucket. */
+  /** The label `le="…"` of each bucket. */
   readonly #bounds: readonly string[];
-  /** What stands before the value: of each row its counter; of each group its buckets, the sum, the count. */
+  /** The texts before the values: the counter of each row; the buckets, sum and count of each group. */
   readonly #counters: Uint8Array[] = [];
   readonly #histograms: (readonly Uint8Array[])[] = [];
-  /** By list of families, for as long as the list is that of the last gathering. */
+  /** Rendered families by their list, as long as the list is that of the last gathering. */
   readonly #known = new WeakMap<readonly Family[], Uint8Array>();
-  /** Bytes of the last rendering. */
+  /** The number of bytes of the last rendering. */
   #length = 0;
 
   constructor(prefix: string, buckets: readonly number[]) {
@@ -33,7 +33,7 @@ export class TextRenderer implements Renderer {
 
   async render({ requests, others }: Gathered): Promise<Buffer> {
     const slices = await Slices.begin();
-    // Most have grown by a few digits.
+    // An exposition grows by a few digits from one scrape to the next.
     const text = new TextBuffer(1.1 * this.#length);
     await this.#renderCounter(requests, text, slices);
     await this.#renderHistogram(requests, text, slices);
@@ -87,7 +87,7 @@ export class TextRenderer implements Renderer {
   }
 }
 
-/** The lines that a family begins with. */
+/** Writes the first lines of a family. */
 function head(name: string, { help, type }: Pick<Family, 'help' | 'type'>): string {
   return `# HELP ${name} ${escapeHelp(help)}\n# TYPE ${name} ${type}\n`;
 }

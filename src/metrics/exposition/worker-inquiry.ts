@@ -1,26 +1,26 @@
 import type { Snapshot } from '../snapshot/snapshot.js';
 
-/** Asks a worker for a snapshot; false when it can't answer yet, so that nobody waits for it. */
+/** Asks a worker for a snapshot. Returns false if it can't answer yet, so that nobody waits for it. */
 export type Ask = (requestId: number) => boolean | void;
 
-/** A worker, as far as asking it is concerned. */
+/** The part of a worker that an inquiry needs. */
 export interface AskedWorker {
   readonly ask: Ask;
-  /** The latest request it has answered; Infinity after its final snapshot. */
+  /** The latest request for a snapshot that it has answered; Infinity after its final snapshot. */
   readonly answered: number;
-  /** It has let a gathering wait for nothing, and has not answered since. */
+  /** Whether it has let a gathering wait in vain, and has not answered since. */
   late: boolean;
 }
 
-/** What came of asking all workers; those that are gone since may still be in it. */
+/** The result of asking all workers. It may have workers that have ended since. */
 export interface Asked {
-  /** When they were asked, by `performance.now()`. */
+  /** The time of the question, by `performance.now()`. */
   readonly at: number;
   readonly answers: ReadonlyMap<number, Snapshot>;
   readonly missing: ReadonlySet<number>;
 }
 
-/** An asking that waits for answers. */
+/** An inquiry that waits for answers. */
 interface Waiting {
   readonly requestId: number;
   readonly generations: Set<number>;
@@ -28,7 +28,7 @@ interface Waiting {
   readonly done: () => void;
 }
 
-/** Asks all workers for a snapshot, one asking at a time. Workers are known by their generation. */
+/** Asks all workers for a snapshot, one inquiry at a time. Workers are identified by their generation. */
 export class WorkerInquiry {
   readonly #workers: ReadonlyMap<number, AskedWorker>;
   readonly #timeoutMs: number;
@@ -40,7 +40,7 @@ export class WorkerInquiry {
     this.#timeoutMs = timeoutMs;
   }
 
-  /** Resolves when every worker has answered or is gone, or its time is up. */
+  /** Asks all workers. Resolves when every one has answered or ended, or its time is up. */
   async ask(): Promise<Asked> {
     const at = performance.now();
     const requestId = this.#requestId++;
@@ -66,14 +66,14 @@ export class WorkerInquiry {
     return { at, answers, missing: generations };
   }
 
-  /** To be called for each snapshot that is newer than what was known; without a request it is the worker's last. */
+  /** Takes in a snapshot that is newer than the known one; without a request id it is the worker's last. */
   answered(generation: number, requestId: number | undefined, snapshot: Snapshot): void {
     if (this.#waiting?.requestId === requestId) this.#waiting?.answers.set(generation, snapshot);
     else if (requestId !== undefined) return;
     this.#settle(generation);
   }
 
-  /** To be called when a worker is gone. */
+  /** Stops waiting for a worker that has ended. */
   gone(generation: number): void {
     this.#waiting?.answers.delete(generation);
     this.#settle(generation);
@@ -84,13 +84,16 @@ export class WorkerInquiry {
     if (waiting?.generations.delete(generation) && this.#allLate(waiting.generations)) waiting.done();
   }
 
-  /** A worker that hangs is waited for once: without this every scrape would take as long, and overlapping ones twice that. */
+  /**
+   * Tells whether only workers are missing that were late before. One that hangs is waited for once: without
+   * this every scrape would take as long, and overlapping ones twice that.
+   */
   #allLate(generations: ReadonlySet<number>): boolean {
     return [...generations].every((generation) => this.#workers.get(generation)?.late ?? true);
   }
 }
 
-/** Whether an answer is to come. After its final snapshot a worker has no more to say. */
+/** Asks a worker. Returns whether it will answer: after its final snapshot it does not. */
 function isAsked(worker: AskedWorker, requestId: number): boolean {
   if (worker.answered === Infinity) return false;
   try {

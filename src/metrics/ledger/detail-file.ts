@@ -4,9 +4,10 @@ import type { LedgerHeader } from './ledger-format.js';
 import { detailWords } from '../row-detail.js';
 
 /*
- * What a text scrape does not need of a ledger's rows is in a file of its own: a header, then a region for each row, in the
- * order of the rows. All regions have one length, so that the region of row `i` is at `HEADER + i * length`. It is there before
- * its row is, and an observation is in its native counts before it is in the row's cells. (row-detail.ts has what is in one.)
+ * The details of a ledger's rows, which a text scrape does not need, are in a file of their own: a header,
+ * then a region for each row, in the order of the rows. All regions have one length, so that the region of
+ * row `i` is at `HEADER + i * length`. A region is written before its row, and an observation is in its
+ * native counts before it is in the row's cells. row-detail.ts describes the content of a region.
  *
  *   header   0  magic
  *            8  version
@@ -18,7 +19,7 @@ const MAGIC = Buffer.from('KCM-DTLS');
 const VERSION = 1;
 const HEADER = 24;
 
-/** The file that belongs to the ledger of a generation. */
+/** Returns the path of the details that belong to the ledger of a generation. */
 export function detailPath(folder: string, generation: number): string {
   return join(folder, `${generation}.details`);
 }
@@ -30,30 +31,30 @@ export function encodeDetailHeader({ generation, pid, buckets }: LedgerHeader): 
   return bytes;
 }
 
-/** Where the region of a row begins. */
+/** Returns the byte at which the region of a row begins. */
 export function detailAt(row: number, buckets: readonly number[]): number {
   return HEADER + 8 * detailWords(buckets) * row;
 }
 
-/** Of a ledger's regions so many are read at a time: a read costs little more than one of them, and whoever reads can pause. */
+/** The most regions per read: a read costs little more than one region, and the reader can pause after it. */
 const CHUNK = 8;
 
 /** The open file of a ledger's details. */
 export class DetailReader {
   readonly #words: Float64Array;
 
-  /** Undefined where there is none, or it is not that of the ledger with this header. */
+  /** Opens the details of the ledger with this header; undefined if there are none. */
   static open(path: string, header: LedgerHeader): DetailReader | undefined {
     let fd: number | undefined;
     try {
-      // A pipe in its place must not block us.
+      // O_NONBLOCK: a pipe in its place must not block us.
       fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
       const expected = encodeDetailHeader(header);
       const bytes = Buffer.alloc(HEADER);
       if (readSync(fd, bytes, 0, HEADER, 0) === HEADER && bytes.equals(expected))
         return new DetailReader(fd, header.buckets);
     } catch {
-      // What can't be opened or read is none.
+      // A file that can't be opened or read counts as missing.
     }
     if (fd !== undefined) closeSync(fd);
     return undefined;
@@ -67,8 +68,8 @@ export class DetailReader {
   }
 
   /**
-   * Reads regions from that of row `first` on, at most up to that of row `end - 1`: one after the other, `detailWords` each.
-   * Valid until the next call. Empty where they can't be read.
+   * Reads regions from that of row `first` on, at most up to that of row `end - 1`: one after the other,
+   * `detailWords` each. The result is valid until the next call, and empty if they can't be read.
    */
   read(first: number, end: number): Float64Array {
     const length = detailWords(this.buckets);

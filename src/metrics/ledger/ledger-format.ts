@@ -2,15 +2,16 @@ import { crc32 } from 'node:zlib';
 import type { RowLabels } from '../request-metrics.js';
 
 /*
- * A ledger is a header and rows, all of them multiples of 8 bytes, in the byte order of the host: a file of the
- * other order has another version and is refused.
+ * A ledger is a header and rows, all of them multiples of 8 bytes, in the byte order of the host:
+ * a file of the other order has another version and is refused. Cells are 64-bit floats: counts,
+ * not cumulative, then the sum.
  *
  *   header   0  magic                      row   0  row length, 0 until the row is whole
  *            8  version                          4  CRC-32 of what follows up to the cells
  *           12  header length                    8  status
  *           16  generation                      12  bytes of the method, bytes of the endpoint (16 bit each)
  *           20  pid                             16  method, endpoint (UTF-8), padded to 8
- *           24  start of the process            ..  cells (64-bit floats): counts, not cumulative, then the sum
+ *           24  start of the process            ..  cells
  *           32  number of bounds
  *           36  CRC-32 of the rest of the header
  *           40  bounds (64-bit floats)
@@ -21,19 +22,19 @@ const VERSION = 1;
 const BOUNDS = 40;
 const LABELS = 16;
 
-/** More than this is no ledger: rows are bounded by the API description. */
+/** The most bytes of a ledger: its rows are bounded by the API description. */
 export const MAX_BYTES = 64 * 1024 * 1024;
 const MAX_BOUNDS = 1000;
 
 export interface LedgerHeader {
   readonly generation: number;
   readonly pid: number;
-  /** In clock ticks since the host's boot, 0 where the system does not tell. */
+  /** The start of the process in clock ticks since the host's boot; 0 where the system does not tell. */
   readonly startTime: number;
   readonly buckets: readonly number[];
 }
 
-/** A row that lies in a file: its cells begin at the 64-bit word `cellsAt`. */
+/** A row in a file. Its cells begin at the 64-bit word `cellsAt`. */
 export interface PlacedRow {
   readonly labels: RowLabels;
   readonly cellsAt: number;
@@ -57,7 +58,7 @@ export function encodeHeader(header: LedgerHeader): Uint8Array {
   return bytes;
 }
 
-/** A file's content as its reader needs it: the same memory in four widths, of which `size` bytes were read last. */
+/** A file's content: the same memory in four widths, of which `size` bytes were read last. */
 export class Content {
   size = 0;
   readonly doubles: Float64Array;
@@ -74,7 +75,7 @@ export class Content {
   }
 }
 
-/** Reads the header; undefined when it is not whole, or not of a ledger of this version. */
+/** Reads the header; undefined if it is not whole, or not of a ledger of this version. */
 export function decodeHeader({ size, bytes, words, doubles }: Content): LedgerHeader | undefined {
   if (size < BOUNDS || !bytes.subarray(0, MAGIC.length).equals(MAGIC)) return undefined;
   const [, , version, length, generation = 0, pid = 0, , , bounds = 0, checksum] = words;
@@ -93,7 +94,8 @@ export function headerLength(header: LedgerHeader): number {
 }
 
 /**
- * The bytes of a row with zeros for cells, and where these begin. Throws a RangeError when a label does not fit.
+ * Encodes a row with zeros for cells, and tells where these begin. Throws a
+ * RangeError if a label does not fit.
  */
 export function encodeRow(labels: RowLabels, cells: number): { bytes: Uint8Array; cellsAt: number } {
   const method = Buffer.from(labels.method);
@@ -112,7 +114,7 @@ export function encodeRow(labels: RowLabels, cells: number): { bytes: Uint8Array
   return { bytes, cellsAt };
 }
 
-/** Reads the row at byte `offset`; undefined when there is none, or not a whole one. */
+/** Reads the row at byte `offset`; undefined if there is none, or not a whole one. */
 export function decodeRow(
   { size, bytes, words, halves }: Content,
   offset: number,

@@ -4,7 +4,10 @@ import { MAX_BYTES } from './ledger-format.js';
 
 /** A file's bytes as memory. */
 export interface Mapping {
-  /** `count` doubles at byte `offset`, or undefined beyond what is mapped. The file must have been written that far. */
+  /**
+   * Returns `count` doubles at byte `offset`; undefined beyond the mapped range. The file
+   * must have been written that far.
+   */
   cells(offset: number, count: number): Float64Array | undefined;
 }
 
@@ -14,19 +17,19 @@ const MAP_FAILED = 0xffff_ffff_ffff_ffffn;
 const TMPFS = 0x0102_1994;
 
 /**
- * Maps an open file, or gives undefined where that is not possible or not safe: without koffi, elsewhere than on 64-bit
- * Linux, and on anything but tmpfs. On a disk a store to a page that has no block yet ends the process with SIGBUS when the
- * disk is full; on tmpfs a page that was written is there.
+ * Maps an open file. Undefined where that is not possible or not safe: without koffi, elsewhere than on
+ * 64-bit Linux, and on anything but tmpfs. On a full disk, a store to a page that has no block yet ends the
+ * process with SIGBUS; on tmpfs every written page has its memory.
  *
- * The address range is reserved at once, beyond the end of the file, and stays for the life of the process: a row's cells
- * must remain valid for as long as anybody holds the row.
+ * The address range is reserved at once, beyond the end of the file, and stays for the life of the process: a
+ * row's cells must remain valid for as long as anybody holds the row.
  */
 export function mapFile(fd: number, path: string): Mapping | undefined {
   if (process.platform !== 'linux' || !['x64', 'arm64'].includes(process.arch)) return undefined;
   try {
     return statfsSync(path).type === TMPFS ? map(fd) : undefined;
   } catch {
-    return undefined; // Rows are written instead.
+    return undefined; // rows are written instead
   }
 }
 
@@ -39,7 +42,7 @@ function map(fd: number): Mapping | undefined {
   if (typeof start !== 'bigint' || start === MAP_FAILED) return undefined;
   const cells = (offset: number, count: number): Float64Array =>
     new Float64Array(koffi.view(start + BigInt(offset), 8 * count));
-  // Some runtimes refuse memory that is not their own: better to know now than at the first row.
+  // Some runtimes refuse memory that is not their own: this fails now rather than at the first row.
   cells(0, 1);
   return {
     cells: (offset, count) => (offset + 8 * count > MAX_BYTES ? undefined : cells(offset, count)),

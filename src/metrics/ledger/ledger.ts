@@ -10,27 +10,28 @@ import { detailWords, RowDetail } from '../row-detail.js';
 export interface LedgerOptions {
   /** The service's folder. */
   readonly folder: string;
-  /** Names the file; unique for the life of the primary. */
+  /** The number in the names of the files; unique for the life of the primary. */
   readonly generation: number;
   /** Upper bounds in seconds, ascending, without +Inf. */
   readonly buckets: readonly number[];
-  /** Called for the first error only: the others follow from it, and are counted. */
+  /** Called for the first error only: later ones follow from it, and are counted. */
   readonly onError: (err: Error) => void;
-  /** Default true: map the file where that is possible. */
+  /** Whether to map the file where that is possible. Default true. */
   readonly map?: boolean;
 }
 
 const WATCH_MS = 1_000;
 
 /**
- * A worker's request counts in files that outlive it: what was counted is there when the process is killed the next
- * moment. Where the files cannot be made or written, rows stay in memory, `memoryOnly` lists them, and nothing throws.
+ * A worker's request counts in files that outlive it: a count survives when the process is killed
+ * the next moment. If the files cannot be made or written, rows stay in memory, `memoryOnly`
+ * lists them, and nothing throws.
  */
 export class Ledger implements RowStore {
   readonly path: string;
-  /** Times that something could not be written. */
+  /** The number of failed writes. */
   errors = 0;
-  /** Of the details and the rows. */
+  /** The paths of the details and the rows. */
   readonly #paths: readonly [string, string];
   readonly #options: LedgerOptions;
   readonly #files: OpenFiles = { rows: undefined, details: undefined };
@@ -74,17 +75,17 @@ export class Ledger implements RowStore {
     return row;
   }
 
-  /** The rows whose counts no file holds: they have to travel in snapshots. */
+  /** Returns the rows that are in no file: they have to be sent in snapshots. */
   memoryOnly(): readonly Row[] {
     return this.#memory;
   }
 
-  /** Looks every second whether somebody has removed the files, and makes them anew then. */
+  /** Checks every second whether somebody has removed the files, and makes them anew if so. */
   watch(): void {
     setInterval(() => this.restore(), WATCH_MS).unref();
   }
 
-  /** Makes the files anew where somebody has removed them, as soon as their folder is there, with all that was counted. */
+  /** Makes removed files anew with all counts, as soon as their folder exists. */
   restore(): void {
     const { rows: fd } = this.#files;
     if (fd === undefined || !isRemoved(fd) || !existsSync(this.#options.folder)) return;
@@ -94,7 +95,8 @@ export class Ledger implements RowStore {
     this.#mapping = undefined;
     this.#begin('.new');
     for (const row of rows) this.#move(row);
-    // Not before all is in them: half of it would pass for all when this process is killed.
+    // The files get their names when all rows are in them: when this process is killed, half of
+    // the rows would pass for all.
     try {
       if (this.#files.rows !== undefined) for (const path of this.#paths) renameSync(`${path}.new`, path);
     } catch (err) {
@@ -112,7 +114,7 @@ export class Ledger implements RowStore {
     }
   }
 
-  /** What holds a row goes on with it, wherever its counts are. */
+  /** Moves a row to the new files. The holders of the row go on with the same object. */
   #move(row: LedgerRow): void {
     const { cells, detail } = row;
     const moved = this.append(row.labels, detail.words[0] ?? 0);
@@ -124,7 +126,7 @@ export class Ledger implements RowStore {
     all[all.length - 1] = row;
   }
 
-  /** Ends the writing. The files stay, for the primary to read; rows go on counting in memory. */
+  /** Closes the files. They stay, for the primary to read; rows go on counting in memory. */
   close(): void {
     for (const name of ['rows', 'details'] as const) {
       const fd = this.#files[name];
@@ -162,8 +164,8 @@ export class Ledger implements RowStore {
     if (at + bytes.length > MAX_BYTES) throw new RangeError('ledger is full');
     detail.words[0] = start;
     writeAll(details, bytesOf(detail.words), detail.at);
-    // The first word last: until it is there a reader sees the end of the file. Zeros are written, not skipped, because
-    // a store to a hole would end the process with SIGBUS when the storage is full.
+    // The first word is written last: until then a reader sees the end of the file. Zeros are written, not
+    // skipped, because a store to a hole would end the process with SIGBUS when the storage is full.
     writeAll(rows, bytes.subarray(8), at + 8);
     writeAll(rows, bytes.subarray(0, 8), at);
     this.#end += bytes.length;
@@ -174,7 +176,7 @@ export class Ledger implements RowStore {
     return this.#writtenRow(labels, bytes.subarray(cellsAt), detail.words, place);
   }
 
-  /** A row that reaches its files by writes. When one fails it is in memory for good. */
+  /** Makes a row that reaches its files by writes. When one fails, the row stays in memory for good. */
   #writtenRow(labels: RowLabels, bytes: Uint8Array, words: Float64Array, place: Place): LedgerRow {
     const cells = new Float64Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 8);
     let lost = false;
@@ -205,10 +207,10 @@ export class Ledger implements RowStore {
   }
 }
 
-/** A row as its ledger holds it, which can move it. */
+/** A row that its ledger can move. */
 type LedgerRow = { -readonly [K in keyof Row]: Row[K] };
 
-/** Where in the files a row's cells and details begin. */
+/** The bytes in the files at which a row's cells and details begin. */
 interface Place {
   readonly cells: number;
   readonly detail: number;
@@ -219,7 +221,7 @@ interface OpenFiles {
   details: number | undefined;
 }
 
-/** The file of a generation. */
+/** Returns the path of a generation's ledger. */
 export function ledgerPath(folder: string, generation: number): string {
   return join(folder, `${generation}.ledger`);
 }
@@ -228,7 +230,7 @@ function isRemoved(fd: number): boolean {
   try {
     return fstatSync(fd).nlink === 0;
   } catch {
-    return false; // What can't be looked at fails when it is written, and that is said.
+    return false; // an unusable file fails at the next write, which is reported
   }
 }
 

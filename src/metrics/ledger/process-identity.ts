@@ -1,8 +1,9 @@
 import { readFileSync, readlinkSync } from 'node:fs';
 
 /**
- * When a process started, in clock ticks since the host's boot (field 22 of /proc/PID/stat, proc(5)); with the pid it
- * identifies a process for good. Undefined where there is no such process or no /proc; a zombie counts as none.
+ * Returns when a process started, in clock ticks since the host's boot (field 22 of /proc/PID/stat,
+ * proc(5)); with the pid it identifies a process for good. Undefined if there is no such process or no
+ * /proc; a zombie counts as none.
  */
 export function startTime(pid: number): number | undefined {
   let stat: string;
@@ -11,12 +12,12 @@ export function startTime(pid: number): number | undefined {
   } catch {
     return undefined;
   }
-  // The second field is the program's name in parentheses, which may hold spaces and parentheses.
+  // The second field is the program's name in parentheses, which may have spaces and parentheses.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return fields[0] === 'Z' || fields[0] === 'X' ? undefined : Number(fields[19]);
 }
 
-/** Whether that process still runs; where this can't be told for sure, true. */
+/** Tells whether that process still runs; true if this can't be told for sure. */
 export function isRunning(pid: number, started: number): boolean {
   if (startTime(process.pid) !== undefined) return startTime(pid) === started;
   try {
@@ -27,7 +28,7 @@ export function isRunning(pid: number, started: number): boolean {
   }
 }
 
-/** Which processes our pids name: the inode of the pid namespace, 0 where there is none. */
+/** Returns the inode of the pid namespace in which our pids are valid; 0 if there is none. */
 export function pidNamespace(): number {
   try {
     return Number(/\d+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0] ?? 0);

@@ -6,11 +6,11 @@ import { mapFile } from './ledger-mapping.js';
 /** A request that had arrived and was not answered. */
 export interface RequestInFlight {
   readonly method: string;
-  /** Path template, or as the label of the same name says. */
+  /** The path template, or another value of the label of the same name. */
   readonly endpoint: string;
-  /** Empty until the request has one. */
+  /** The request id; empty until the request has one. */
   readonly requestId: string;
-  /** For how many milliseconds it had been there. */
+  /** Milliseconds since its arrival. */
   readonly ms: number;
 }
 
@@ -29,8 +29,8 @@ const MAX_METHOD = 32;
 const NAMES = SLOTS * SLOT_BYTES;
 
 /**
- * Notes which requests a worker has in flight, in memory that outlives it: what ends a worker at once, such as a full heap,
- * leaves it no time to tell. A request costs a few stores. Those beyond the first 128 at a time are not noted.
+ * Notes the requests in flight of a worker, in memory that outlives it: a full heap, for one, ends a worker
+ * without time to tell. A request costs a few stores. Only 128 at a time are noted.
  */
 export class RequestsInFlight implements ProgressNotes {
   readonly #fd: number;
@@ -41,7 +41,10 @@ export class RequestsInFlight implements ProgressNotes {
   readonly #endpoints = new Map<string, number>();
   #end = NAMES;
 
-  /** Undefined where the file cannot be mapped: writing it would cost each request as much as its answer. */
+  /**
+   * Makes the file; undefined if it cannot be mapped: writing it would cost each
+   * request as much as its answer.
+   */
   static open(folder: string, generation: number): RequestsInFlight | undefined {
     const { O_CREAT, O_EXCL, O_RDWR, O_NOFOLLOW } = constants;
     const path = requestsInFlightPath(folder, generation);
@@ -53,7 +56,7 @@ export class RequestsInFlight implements ProgressNotes {
       closeSync(fd);
       rmSync(path, { force: true });
     } catch {
-      // The ledger, which is made in the same folder, says what is wrong with it.
+      // The ledger in the same folder reports what is wrong with it.
     }
     return undefined;
   }
@@ -107,7 +110,10 @@ export class RequestsInFlight implements ProgressNotes {
     this.#free.push(slot);
   }
 
-  /** Writes Latin-1; for a text so short `Buffer.write`, which leaves JavaScript, takes longer than the rest of the note. */
+  /**
+   * Writes Latin-1. For such a short text `Buffer.write`, which leaves JavaScript, takes
+   * longer than the rest of the note.
+   */
   #write(text: string, at: number, length: number): void {
     for (let index = 0; index < length; index += 1) this.#bytes[at + index] = text.charCodeAt(index);
   }
@@ -118,13 +124,13 @@ export class RequestsInFlight implements ProgressNotes {
     try {
       this.#end += writeSync(this.#fd, `${JSON.stringify(endpoint)}\n`, this.#end);
     } catch {
-      // The storage is full: the name is missing when the file is read.
+      // The storage is full: the name will be missing when the file is read.
     }
     return number;
   }
 }
 
-/** Reads and removes what a worker of this generation, which has ended, left in flight; oldest first. Never throws. */
+/** Reads and removes the requests that an ended worker has left in flight, oldest first. Never throws. */
 export function takeRequestsInFlight(folder: string, generation: number): readonly RequestInFlight[] {
   const path = requestsInFlightPath(folder, generation);
   try {
@@ -155,7 +161,7 @@ function requestsIn(bytes: Buffer): readonly RequestInFlight[] {
     .toSorted((a, b) => b.ms - a.ms);
 }
 
-/** The file of a generation. */
+/** Returns the path of a generation's requests. */
 export function requestsInFlightPath(folder: string, generation: number): string {
   return join(folder, `${generation}.requests`);
 }

@@ -8,14 +8,14 @@ import { SharedValue } from './shared-value.js';
 
 export type Exits = Readonly<Record<ExitReason, number>>;
 
-/** What the processes of a service that are gone have left. */
+/** The counts that ended processes of a service have left. */
 export interface Archive {
-  /** When it was begun, in ms since 1970; undefined where there is none yet. */
+  /** The time when it was begun, in ms since 1970; undefined if there is none yet. */
   readonly since?: number;
-  /** Whose counts are in it. */
+  /** The ids of the processes whose counts are in it. */
   readonly folded: readonly number[];
   readonly exits: Exits;
-  /** Lines of the log, where a primary counts them for all its workers. */
+  /** The number of lost lines of the log, which a primary counts for all its workers. */
   readonly linesLost: number;
   readonly counts: Counts;
 }
@@ -30,18 +30,21 @@ export const EMPTY: Archive = {
   counts: { rows: [], metrics: [] },
 };
 
-/** How many processes are remembered as folded: more than can end while one scrape is made. */
+/** The number of processes to remember as folded: more than can end during one scrape. */
 export const REMEMBERED = 1_000;
 
 export interface CountArchiveOptions {
   readonly folder: ServiceFolder;
   /** Upper bounds of the request histogram in seconds, ascending, without +Inf. */
   readonly buckets: readonly number[];
-  /** Called with what has to begin anew, and why. */
+  /** Called with a message about counts that have to begin anew. */
   readonly onLoss: (message: string) => void;
 }
 
-/** Keeps the counts of processes that are gone, each of them once, whoever notices and whatever fails in between. */
+/**
+ * Keeps the counts of ended processes, each once, whichever process notices the end
+ * and whatever fails in between.
+ */
 export class CountArchive {
   readonly #folder: ServiceFolder;
   readonly #buckets: readonly number[];
@@ -58,12 +61,15 @@ export class CountArchive {
     );
   }
 
-  /** The same object as before while it is unchanged. Throws when it cannot be read. */
+  /** Reads the archive; the same object as before while it is unchanged. Throws if it cannot be read. */
   read(): Archive {
     return this.#parse(this.#shared.read());
   }
 
-  /** Takes in what these processes have counted, unless it is in already, and removes their files. Throws when it fails. */
+  /**
+   * Takes in the counts of these processes, unless it has them already, and removes
+   * their files. Throws if it fails.
+   */
   fold(gone: readonly number[]): void {
     if (gone.length === 0) return;
     this.#shared.update((value) => {
@@ -71,21 +77,24 @@ export class CountArchive {
       const unknown = gone.filter((id) => !archive.folded.includes(id));
       return unknown.length > 0 ? this.#format(this.#add(archive, unknown)) : undefined;
     });
-    // The files last: if this process ends before, the next one that looks finds the ids in the archive.
+    // The files are removed last: if this process ends before, the next one finds the ids in the archive.
     for (const id of gone) this.#folder.remove(id);
   }
 
-  /** Replaces all that there is, where nobody else writes. Throws when it fails. */
+  /** Replaces the archive, if nobody else writes. Throws if it fails. */
   replace(archive: Archive): void {
     this.#shared.update(() => this.#format(archive));
   }
 
-  /** Puts back what was there, where somebody has removed it. */
+  /** Puts the archive back after somebody has removed it. */
   restore(archive: Archive): void {
     this.#shared.update((value) => (value === undefined ? this.#format(archive) : undefined));
   }
 
-  /** Starts from nothing, unless somebody has changed what was `seen`; these processes are of the time before. */
+  /**
+   * Starts from nothing, unless the archive has changed since `seen`; these
+   * processes belong to the time before.
+   */
   reset(seen: Archive, gone: readonly number[]): void {
     this.#shared.update((value) => {
       const archive = this.#parse(value);
@@ -157,7 +166,7 @@ function idsIn(value: unknown): number[] {
   return value.filter((id) => typeof id === 'number');
 }
 
-/** A reason that another version of the service did not know has not occurred. */
+/** Reads the numbers of exits; 0 for a reason that the writer's version did not know. */
 function exitsIn(value: unknown): Exits {
   const given: Record<string, unknown> = Object(value);
   const exits = { ...NO_EXITS };

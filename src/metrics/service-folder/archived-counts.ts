@@ -4,8 +4,10 @@ import type { CountedRow } from '../aggregation/request-totals.js';
 import { isObject, parseMetric, parseRow } from '../snapshot/snapshot-parser.js';
 
 /**
- * Checks counts that were kept as JSON. A metric or row that is malformed is left out, so that it can't spoil the rest.
- * @param sameBuckets whether the rows have the buckets of this process; otherwise only how many requests they count is of use
+ * Checks counts that were kept as JSON. A malformed metric or row is left out, so
+ * that it can't spoil the rest.
+ * @param sameBuckets whether the rows have the buckets of this process; otherwise only their
+ *   numbers of requests can be used
  */
 export function parseCounts(input: unknown, sameBuckets: boolean): Counts {
   if (!isObject(input) || !Array.isArray(input['rows']) || !Array.isArray(input['metrics']))
@@ -36,7 +38,7 @@ function parseCountedRow(input: unknown): CountedRow[] {
 function parseCountedMetric(input: unknown): CountedMetric[] {
   if (!isObject(input) || !Array.isArray(input['values'])) return [];
   const given: unknown[] = input['values'];
-  // Its names and labels are those of a metric that counts nothing; a histogram of zeros is whole.
+  // Names and labels are checked as those of a metric that counts nothing; a histogram of zeros is whole.
   const values = given.map((value) =>
     isObject(value) && areParts(value['sum']) ? { ...value, value: 0 } : {},
   );

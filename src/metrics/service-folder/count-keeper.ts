@@ -11,25 +11,25 @@ import type { ServiceFolder } from './service-folder.js';
 
 export interface CountKeeperOptions {
   readonly folder: ServiceFolder;
-  /** Names this process in the folder. */
+  /** The random number by which this process signs its claim to the folder. */
   readonly owner: number;
   /** Upper bounds of the request histogram in seconds, ascending, without +Inf. */
   readonly buckets: readonly number[];
   /** Whether counts go on where an earlier primary's ended, and stay for a later one. */
   readonly keep: boolean;
-  /** Whether the folder is of no use to anybody after this process. */
+  /** Whether nobody can find the folder after this process, so that it is removed at the end. */
   readonly isTemporary: boolean;
-  /** How many lines of the log this service has lost so far. */
+  /** Returns the number of lines of the log that this service has lost so far. */
   readonly linesLost: () => number;
-  /** Called with what has to begin anew, and why. */
+  /** Called with a message about counts that have to begin anew. */
   readonly onLoss: (message: string) => void;
-  /** Called for the first time that the archive can't be written. */
+  /** Called the first time that the archive can't be written. */
   readonly onError: (err: unknown) => void;
 }
 
 /**
- * Keeps the counts of a primary's workers for the primary that comes after it. Until `takeCharge` nothing in the folder is changed:
- * a service that can't have its port leaves everything as it was.
+ * Keeps the counts of a primary's workers for the primary that comes after it. It changes nothing in the
+ * folder before `takeCharge`: a service that can't get its port leaves everything as it was.
  */
 export class CountKeeper implements Keeper {
   readonly #options: CountKeeperOptions;
@@ -38,9 +38,9 @@ export class CountKeeper implements Keeper {
   readonly #exits: Record<ExitReason, number>;
   readonly #own = new Set<number>();
   #folded: readonly number[];
-  /** Whose counts are among the gone; their files may go when that is saved. */
+  /** The workers whose counts are among the gone; their files may be removed when that is saved. */
   #retired: number[] = [];
-  /** Whose counts an earlier primary has folded, but whose files it had no time to remove. */
+  /** The workers whose counts an earlier primary has folded, without time to remove their files. */
   readonly #stale: number[] = [];
   #inCharge = false;
   #linesLostSaved = 0;
@@ -57,19 +57,19 @@ export class CountKeeper implements Keeper {
     this.#own.add(options.owner);
   }
 
-  /** Worker exits of this primary and those before it. */
+  /** The numbers of worker exits of this primary and those before it. */
   get exits(): Readonly<Record<ExitReason, number>> {
     return this.#exits;
   }
 
-  /** Lines of the log that this primary and those before it have lost. */
+  /** The number of lines of the log that this primary and those before it have lost. */
   get linesLost(): number {
     return this.#before.linesLost + this.#options.linesLost();
   }
 
-  /** A name for the files of a worker that is to be forked. */
+  /** Makes a number for the files of a new worker. */
   newId(): number {
-    // A ledger has 32 bits for it.
+    // A ledger has 32 bits for the number.
     const id = randomInt(1, 2 ** 32);
     this.#own.add(id);
     return id;
@@ -80,7 +80,7 @@ export class CountKeeper implements Keeper {
     this.#dirty = true;
   }
 
-  /** Since when this service and those before it have counted, in ms since 1970. */
+  /** The time since which this service and those before it have counted, in ms since 1970. */
   readonly since: number;
 
   get gone(): Counts {
@@ -103,7 +103,7 @@ export class CountKeeper implements Keeper {
   }
 
   retire(id: number): void {
-    // One of an earlier primary, which has ended with it.
+    // A worker of an earlier primary has ended with that.
     if (!this.#own.has(id)) this.#exits.killed += 1;
     this.#retired.push(id);
     this.#dirty = true;
@@ -113,7 +113,7 @@ export class CountKeeper implements Keeper {
     if (this.#inCharge) return;
     this.#inCharge = true;
     const { folder } = this.#options;
-    // What earlier primaries have left but counts.
+    // Earlier primaries may have left files without counts.
     for (const id of folder.ids()) if (!this.#own.has(id) && !this.#hasCounts(id)) folder.remove(id);
   }
 
@@ -130,7 +130,7 @@ export class CountKeeper implements Keeper {
       const folded = [...this.#folded, ...this.#retired].slice(-REMEMBERED);
       this.#archive.replace({ since: this.since, folded, exits: this.#exits, linesLost, counts: gone() });
       this.#linesLostSaved = linesLost;
-      // The files last: whoever comes after a sudden end finds the ids in the archive.
+      // The files are removed last: after a sudden end the next primary finds the ids in the archive.
       for (const id of [...this.#retired, ...this.#stale.splice(0)]) folder.remove(id);
       for (const id of this.#retired) this.#own.delete(id);
       this.#folded = folded;
@@ -142,13 +142,16 @@ export class CountKeeper implements Keeper {
     }
   }
 
-  /** To be called when the folder was removed and made anew: what is known is written there. */
+  /** Writes all counts to the folder, after it was removed and made anew. */
   saveAnew(gone: () => Counts): void {
     this.#dirty = true;
     this.save(gone);
   }
 
-  /** To be called at the end of this process, when its workers have ended. */
+  /**
+   * Saves the counts and removes the other files. Called at the end of this process,
+   * when its workers have ended.
+   */
   leave(gone: () => Counts): void {
     const { folder, keep, isTemporary, owner } = this.#options;
     if (isTemporary || (this.#inCharge && !keep)) return folder.removeAll();

@@ -3,22 +3,25 @@ import { join } from 'node:path';
 import { askProcess, GONE } from './process-socket.js';
 import { FOLDER_PREFIX, isOurs } from './service-folder.js';
 
-/** How long the counts of a service are kept that has not been started again. */
+/** Milliseconds for which the counts of a stopped service are kept. */
 export const KEPT_MS = 24 * 3_600_000;
 
-/** A service touches its folder every minute, also one of an earlier version, which has no socket there. */
+/**
+ * Milliseconds after which an untouched folder of an earlier version, which has no socket, is left over: a
+ * service touches its folder every minute.
+ */
 const UNTOUCHED_MS = 150_000;
 
-/** How long a process may take to show that it is alive; silence counts as life. */
+/** Milliseconds that a process may take to show that it is alive; silence counts as life. */
 const PATIENCE_MS = 500;
 
-/** A service's folder, be it running or not. */
+/** The folder of a service, running or not. */
 export interface FoundFolder {
   readonly path: string;
   readonly user: number;
 }
 
-/** The folders that services have made below `base`. Empty where it cannot be read. */
+/** Lists the folders of services below `base`. Empty if it cannot be read. */
 export function serviceFolders(base: string): FoundFolder[] {
   try {
     return readdirSync(base, { withFileTypes: true })
@@ -32,8 +35,8 @@ export function serviceFolders(base: string): FoundFolder[] {
 /**
  * Removes the folders of this user's services that no longer run. Symbolic links are left alone.
  * @param base the folder in which all services have theirs (`LEDGER_DIR`)
- * @param keptMs how long ago a service has to have run
- * @returns the paths of what was removed
+ * @param keptMs milliseconds that a service must have been stopped
+ * @returns the removed paths
  */
 export async function removeLeftovers(base: string, keptMs = KEPT_MS): Promise<string[]> {
   const removed: string[] = [];
@@ -53,5 +56,5 @@ async function isUsed(path: string, keptMs: number): Promise<boolean> {
   return answers.some((answer) => answer !== GONE);
 }
 
-/** Names of an earlier version: user, pid namespace, pid, start. */
+/** A folder's name in an earlier version: user, pid namespace, pid, start. */
 const OF_EARLIER_VERSION = /-\d+-\d+-\d+-\d+-\w{6}$/;

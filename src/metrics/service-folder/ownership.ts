@@ -2,17 +2,17 @@ import type { ServiceFolder } from './service-folder.js';
 import { answerAt, askProcess, GONE } from './process-socket.js';
 import { SharedValue } from './shared-value.js';
 
-/** How long the one in charge may take to show that it is alive; silence counts as life. */
+/** Milliseconds that the owner may take to show that it is alive; silence counts as life. */
 const PATIENCE_MS = 500;
 
 /**
- * Makes this process the one in charge of a service's folder, for as long as it lives, unless another living one is. Of several
- * that try at the same moment one succeeds. Rejects where the folder can't be used.
- * @param id of this process
+ * Makes this process the owner of a service's folder for as long as it lives, unless another living process
+ * is. Of several that try at the same moment one succeeds. Rejects if the folder can't be used.
+ * @param id the number of this process
  */
 export async function claim(folder: ServiceFolder, id: number): Promise<boolean> {
   const owner = new SharedValue(folder.path, 'owner');
-  // Whoever asks has to hear something; what is for the one in charge to say, it says elsewhere.
+  // Any answer will do: it only shows that this process is alive.
   await answerAt(folder.socket(id), () => Promise.resolve(String(process.pid)));
   for (;;) {
     const current = ownerIn(owner.read());

@@ -4,14 +4,14 @@ import type { Snapshot } from '../snapshot/snapshot.js';
 import { SnapshotReader } from '../snapshot/snapshot-reader.js';
 import { EXIT_REASONS, type ExitReason, WORKER_STATES, type WorkerState } from '../supervision-metrics.js';
 
-/** What a process says of itself beside its metrics. */
+/** The part of a report beside the metrics. */
 export interface About {
   readonly state: WorkerState;
-  /** Which one of the service's processes it is, from 1. */
+  /** The number of the process among the service's, from 1. */
   readonly slot: number;
-  /** When it began, in milliseconds since 1970. */
+  /** The start of the process, in milliseconds since 1970. */
   readonly birth: number;
-  /** Why it ends, in its last report. */
+  /** The reason of its end, in its last report. */
   readonly exit?: ExitReason;
 }
 
@@ -19,21 +19,24 @@ export interface Report extends About {
   readonly snapshot: Snapshot;
 }
 
-/** The file in which a process' last report is kept. */
+/** Returns the path of a process's last report. */
 export function reportPath(folder: string, id: number): string {
   return join(folder, `${id}.json`);
 }
 
-/** @param snapshot is a `snapshotText` */
+/**
+ * Writes a report as text.
+ * @param snapshot a `snapshotText`
+ */
 export function reportText(about: About, snapshot: string): string {
   return `${JSON.stringify(about)}\n${snapshot}`;
 }
 
-/** Reads what one process says of itself again and again. */
+/** Reads the reports of one process. */
 export class ReportReader {
   readonly #snapshots = new SnapshotReader();
 
-  /** Undefined for anything that is no report. */
+  /** Reads a report; undefined for any other text. */
   read(text: string): Report | undefined {
     const end = text.indexOf('\n');
     const about = parseAbout(text.slice(0, end));
@@ -42,13 +45,13 @@ export class ReportReader {
   }
 }
 
-/** Keeps a report for when its process is late or gone. Throws when it cannot be written. */
+/** Writes a report for the time when its process is late or has ended. Throws if it cannot be written. */
 export function writeReport(path: string, text: string): void {
   writeFileSync(`${path}.new`, text, { mode: 0o600 });
   renameSync(`${path}.new`, path);
 }
 
-/** Undefined when there is none. */
+/** Reads a report from its file; undefined if there is none. */
 export function readReport(path: string, reader = new ReportReader()): Report | undefined {
   try {
     return reader.read(readFileSync(path, 'utf8'));

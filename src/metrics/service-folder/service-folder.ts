@@ -16,10 +16,13 @@ import { ledgerPath } from '../ledger/ledger.js';
 import { requestsInFlightPath } from '../ledger/requests-in-flight.js';
 import { reportPath } from './process-report.js';
 
-/** What all folders of services begin with, of this version and of earlier ones. */
+/** Prefix of the folders of services, of this version and of earlier ones. */
 export const FOLDER_PREFIX = 'koa-cluster-metrics-';
 
-/** How many names are tried: another user can take one, and all processes of a service have to find the same. */
+/**
+ * The number of names to try: another user can take one, and all processes of a
+ * service have to find the same.
+ */
 const NAMES = 10;
 const WATCH_MS = 1_000;
 const TOUCH_MS = 60_000;
@@ -27,32 +30,33 @@ const TOUCH_MS = 60_000;
 export interface ServiceFolderOptions {
   /** The folder in which all services have theirs (`LEDGER_DIR`). */
   readonly base: string;
-  /** What tells services of one user apart. */
+  /** The texts that tell services of one user apart. */
   readonly identity: readonly string[];
-  /** Called with a path that is somebody else's, or no folder, and which is passed over. */
+  /** Called with a path that is skipped, because it is somebody else's, or no folder. */
   readonly onRefused: (path: string) => void;
-  /** Called where no folder can be made: `path` is that of one which is not there. */
+  /** Called if no folder can be made; `path` does not exist then. */
   readonly onError: (err: Error) => void;
 }
 
 /**
- * The folder of a service, which outlives its processes: what each of them counts (`ID.ledger`, `ID.details`), last said
- * (`ID.json`), has in flight (`ID.requests`), and where it can be asked (`ID.sock`); the archive of those that are gone
- * (`archive-N`); who is in charge (`owner-N`) and where a person asks them (`control.sock`). Ids are never used again.
+ * The folder of a service, which outlives its processes. Each process has its counts there (`ID.ledger`,
+ * `ID.details`), its last report (`ID.json`), its requests in flight (`ID.requests`) and its socket
+ * (`ID.sock`). The service has the archive of ended processes (`archive-N`), its owner (`owner-N`) and the
+ * socket for commands (`control.sock`). Ids are never used again.
  */
 export class ServiceFolder {
   readonly path: string;
 
   /** Finds the folder, or makes it for this user only. */
   constructor({ base, identity, onRefused, onError }: ServiceFolderOptions) {
-    // Short: the path of a socket has room for about a hundred characters (unix(7)).
+    // The key is short: the path of a socket has room for about a hundred characters (unix(7)).
     const key = createHash('sha256')
       .update(JSON.stringify([userId(), bootId(), ...identity]))
       .digest('hex')
       .slice(0, 12);
     const names = Array.from({ length: NAMES }, (_, i) => FOLDER_PREFIX + (i === 0 ? key : `${key}-${i}`));
     const paths = names.map((name) => join(base, name));
-    // One that is there first: a name that another user has given back must not divide a service.
+    // An existing folder comes first: a name that another user has given up must not divide a service.
     const path = paths.find(isOurs) ?? paths.find(canMake);
     const tried = path === undefined ? paths : paths.slice(0, paths.indexOf(path));
     for (const one of tried) if (existsSync(one)) onRefused(one);
@@ -60,7 +64,7 @@ export class ServiceFolder {
     this.path = path ?? `${join(base, FOLDER_PREFIX)}${key}-absent`;
   }
 
-  /** The processes that have left something, or are there. */
+  /** Returns the ids of processes that have files here, alive or not. */
   ids(): number[] {
     const names = existsSync(this.path) ? readdirSync(this.path) : [];
     const ids = names.flatMap((name) => {
@@ -70,17 +74,20 @@ export class ServiceFolder {
     return [...new Set(ids)];
   }
 
-  /** Where a process can be asked, and answers for as long as it is alive. */
+  /** Returns the path of a process's socket, at which it answers for as long as it is alive. */
   socket(id: number): string {
     return join(this.path, `${id}.sock`);
   }
 
-  /** What a process last said of itself. */
+  /** Returns the path of a process's last report. */
   report(id: number): string {
     return reportPath(this.path, id);
   }
 
-  /** Removes what a process that is gone has left; its socket last, so that it is there until all is gone. */
+  /**
+   * Removes the files of an ended process; its socket last, so that it marks the
+   * others until they are removed.
+   */
   remove(id: number): void {
     for (const path of [ledgerPath, detailPath, requestsInFlightPath])
       rmSync(path(this.path, id), { force: true });
@@ -96,15 +103,16 @@ export class ServiceFolder {
     try {
       rmdirSync(this.path);
     } catch {
-      // There is something in it, or it is gone.
+      // The folder is not empty, or does not exist.
     }
   }
 
   /**
-   * Shows that the service is there, and looks every second whether somebody has removed what is here (a cleaner of temporary files;
-   * logind, which empties /dev/shm when a user logs out). The folder is made anew then.
-   * @param id of this process, which has a socket here
-   * @param onRemoved called when the folder is there again
+   * Touches the folder, to show that the service runs, and checks every second whether somebody has
+   * removed it (a cleaner of temporary files; logind, which empties /dev/shm when a user logs out).
+   * The folder is made anew then.
+   * @param id the number of this process, which has a socket here
+   * @param onRemoved called when the folder exists again
    */
   watch(id: number, onRemoved: () => void): void {
     let touched = -Infinity;
@@ -113,7 +121,7 @@ export class ServiceFolder {
         utimesSync(this.path, new Date(), new Date());
         touched = performance.now();
       } catch {
-        // It is removed this very moment: the next look sees it.
+        // The folder is being removed: the next check sees it.
       }
     };
     setInterval(() => {
@@ -124,21 +132,21 @@ export class ServiceFolder {
   }
 }
 
-/** A folder, not a link, of this user, closed to others. */
+/** Tells whether a path is a folder, not a link, of this user, closed to others. */
 export function isOurs(path: string): boolean {
   try {
     const stat = lstatSync(path);
     return stat.isDirectory() && stat.uid === userId() && (stat.mode & 0o077) === 0;
   } catch {
-    return false; // It is not there, or cannot be looked at.
+    return false; // it does not exist, or cannot be read
   }
 }
 
-/** Makes it; true also where another process of this service was faster. */
+/** Makes the folder; true also if another process of this service was faster. */
 function canMake(path: string): boolean {
   try {
     mkdirSync(path, { mode: 0o700 });
-    // An umask may have taken from the owner.
+    // An umask may have removed rights of the owner.
     chmodSync(path, 0o700);
     return true;
   } catch {
@@ -150,7 +158,10 @@ function userId(): number {
   return process.geteuid?.() ?? 0;
 }
 
-/** A reboot begins anew, also on storage that outlives it or that hosts share. Empty where the system does not tell. */
+/**
+ * Returns the id of this boot; empty where the system does not tell. With it a reboot begins anew, even on
+ * storage that outlives it or that hosts share.
+ */
 function bootId(): string {
   try {
     return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();

@@ -3,22 +3,25 @@ import { linkSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } 
 import { join } from 'node:path';
 
 /**
- * A JSON value that several processes of one host change. Every change is seen whole or not at all, and none gets lost; whoever
- * dies in the middle of one holds up nobody.
+ * A JSON value that several processes of one host change. Every change is seen whole or not at all, and none
+ * gets lost. A process that dies in the middle of one delays nobody.
  *
- * There is no lock. The value is a file with a number, and the one with the highest number counts. A change is written beside it
- * and linked to the next number, which one process only can do: the others have read an old value and start again.
+ * There is no lock. The value is a file with a number, and the one with the highest number counts. A change
+ * is written beside it and linked to the next number, which only one process can do: the others have read
+ * an old value and start again.
  */
 export class SharedValue {
   readonly #folder: string;
   readonly #name: string;
   readonly #onSpoilt: (path: string) => void;
-  /** Tells this process' drafts from those of others, also of another pid namespace. */
+  /**
+   * Random number in the names of this process's drafts: a pid could be the same in another pid namespace.
+   */
   readonly #draft = randomInt(2 ** 32);
   #last: Loaded = NONE;
 
   /**
-   * @param name of the files, letters only
+   * @param name the name of the files, letters only
    * @param onSpoilt called with the path of a file that is no JSON
    */
   constructor(folder: string, name: string, onSpoilt: (path: string) => void = () => {}) {
@@ -28,17 +31,17 @@ export class SharedValue {
   }
 
   /**
-   * Undefined when there is none yet, or a power cut has spoilt it; the same object as before while it is unchanged. Throws when it
-   * cannot be read.
+   * Reads the value; the same object as before while it is unchanged; undefined if there is none yet, or a
+   * power cut has spoilt it. Throws if it cannot be read.
    */
   read(): unknown {
     return this.#load().value;
   }
 
   /**
-   * Replaces the value by what `change` makes of it; undefined leaves it as it is. `change` is called again when another process
-   * was faster, and may then meet a value that has its own change in it already: it has to recognise that, and to make it once.
-   * Throws when the value cannot be written; it is unchanged then.
+   * Replaces the value by the result of `change`; undefined leaves it unchanged. When another process was
+   * faster, `change` is called again, and may then get a value that already has its own change: it must
+   * recognise that, and make it only once. Throws if the value cannot be written; it is unchanged then.
    */
   update(change: (value: unknown) => unknown): void {
     for (;;) {
@@ -58,14 +61,14 @@ export class SharedValue {
       if (version === 0) return NONE;
       const path = this.#path(version);
       try {
-        // The number alone may be that of another file, where the folder was removed and made anew.
+        // A folder that was made anew has the same numbers for other files.
         const { ino, mtimeMs } = statSync(path);
         const file = `${ino} ${mtimeMs}`;
         if (version === this.#last.version && file === this.#last.file) return this.#last;
         const value: unknown = JSON.parse(readFileSync(path, 'utf8'));
         return (this.#last = { version, file, value });
       } catch (err) {
-        // Replaced since the folder was listed.
+        // The file was replaced after the folder was listed.
         if (isCode(err, 'ENOENT')) continue;
         // No process leaves half a value, but a disk may. The next change replaces it.
         if (!(err instanceof SyntaxError)) throw err;
@@ -81,14 +84,14 @@ export class SharedValue {
       writeFileSync(draft, JSON.stringify(value), { mode: 0o600 });
       linkSync(draft, this.#path(version));
     } catch (err) {
-      // Another process took the number, or is so much further that it removed our draft.
+      // Another process took the number, or is so much further that it has removed our draft.
       if (isCode(err, 'EEXIST') || isCode(err, 'ENOENT')) return false;
       throw err;
     } finally {
       rmSync(draft, { force: true });
     }
-    // When a higher one is there by now it may be built on ours, or ours never counted because its number was free only for
-    // having been removed already. `change` will see which.
+    // If there is a higher number by now, its value may be built on ours; or ours never counted, because its
+    // number was free only after a removal. `change` will see which.
     return Math.max(...this.#versions()) === version;
   }
 

@@ -1,16 +1,16 @@
 import { labelKey } from './label-text.js';
 import type { SnapshotValue } from './snapshot.js';
 
-/** A bucket's upper bound; NaN for a label that is not written as a number is, and so not one. */
+/** Parses a bucket's upper bound; NaN for a label that is not written as a number is. */
 export function boundOf(le: string | number): number {
   if (le === '+Inf') return Infinity;
   const bound = Number(le);
   return Number.isFinite(bound) && String(bound) === String(le) ? bound : NaN;
 }
 
-/** Where the values of one histogram are: that of one set of labels. */
+/** The indices of the values of one histogram, which has one set of labels. */
 export interface HistogramShape {
-  /** In ascending order; the last one is +Inf. */
+  /** The indices of the buckets in ascending order; the last one is +Inf. */
   readonly buckets: readonly number[];
   readonly count: number;
 }
@@ -23,8 +23,8 @@ class Found {
 }
 
 /**
- * The histograms that these series are, if they are whole: buckets in ascending order up to +Inf, one sum and one count
- * (Prometheus, "Exposition formats").
+ * Finds the histograms in these series; undefined unless all are whole: buckets in ascending order up to
+ * +Inf, one sum and one count (Prometheus, "Exposition formats").
  */
 export function histogramsOf(
   name: string,
@@ -54,7 +54,7 @@ export function histogramsOf(
   return shapes;
 }
 
-/** Whether no bucket has less than the one below it, and the last one what the count has. */
+/** Tells whether no bucket has less than the one below it, and the last one equals the count. */
 export function areCumulative(shapes: readonly HistogramShape[], values: readonly number[]): boolean {
   return shapes.every(({ buckets, count }) => {
     let below = 0;

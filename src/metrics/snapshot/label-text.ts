@@ -1,18 +1,18 @@
 import type { Labels } from './snapshot.js';
 
-/** `{a="x",b="y"}` as Prometheus' text format has it, or nothing without labels. */
+/** Writes labels as `{a="x",b="y"}`, as in Prometheus's text format; an empty text without labels. */
 export function labelText(labels: Iterable<readonly [string, string | number]>): string {
   const parts: string[] = [];
   for (const [name, value] of labels) parts.push(`${name}="${escapeLabel(String(value))}"`);
   return parts.length > 0 ? `{${parts.join(',')}}` : '';
 }
 
-/** The same for the same labels, whatever their order. */
+/** Makes a key that is the same for the same labels in any order. */
 export function labelKey(labels: Labels): string {
   return labelText(Object.entries(labels).toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-/** A text as it stands in a HELP line. */
+/** Escapes a text for a HELP line. */
 export function escapeHelp(text: string): string {
   return text.replaceAll('\\', '\\\\').replaceAll('\n', '\\n');
 }

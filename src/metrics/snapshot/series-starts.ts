@@ -1,6 +1,6 @@
 import type { Registry } from 'prom-client';
 
-/** As prom-client gives it. */
+/** A metric from prom-client. */
 interface CollectedMetric {
   readonly name: string;
   readonly type: unknown;
@@ -18,8 +18,9 @@ const COUNTED: readonly unknown[] = ['counter', 'histogram', 'summary'];
 const known = new WeakMap<Registry, SeriesStarts>();
 
 /**
- * What is known of the series of a registry.
- * @param since when it began, in ms since 1970, where it is not known yet. Default: the start of the process
+ * Returns the start times of a registry's series.
+ * @param since when the registry began, in ms since 1970, if it is new here.
+ *   Default: the start of the process
  */
 export function startsOf(
   registry: Registry,
@@ -30,7 +31,7 @@ export function startsOf(
   return starts;
 }
 
-/** Knows since when each series of this process counts: since it was looked for the last time before it was there. */
+/** Keeps the time since which each series of this process counts: the last look before the series existed. */
 class SeriesStarts {
   readonly #starts = new Map<string, number>();
   #before: number;
@@ -39,7 +40,7 @@ class SeriesStarts {
     this.#before = since;
   }
 
-  /** The metrics with the `start` of what counts. */
+  /** Returns the metrics, and adds a `start` to counters, histograms and summaries. */
   mark<T extends CollectedMetric>(metrics: readonly T[], time: number): T[] {
     const marked = metrics.map((metric) => (COUNTED.includes(metric.type) ? this.#mark(metric) : metric));
     this.#before = time;
@@ -61,7 +62,7 @@ class SeriesStarts {
   }
 }
 
-/** Undefined for labels that JSON has no way to write; such a series travels nowhere. */
+/** Makes the key of a series; undefined for labels that JSON can't write: such a series is never sent. */
 function keyOf(name: string, labels: object): string | undefined {
   try {
     return name + JSON.stringify(labels);

@@ -12,7 +12,7 @@ import {
 } from './snapshot.js';
 
 const METRIC_NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
-/** A name that begins with two underscores is reserved (Prometheus, "Metric and label naming"). */
+/** A label name. Two underscores at the beginning are reserved (Prometheus, "Metric and label naming"). */
 const LABEL_NAME = /^(?!__)[a-zA-Z_][a-zA-Z0-9_]*$/;
 const TYPES: readonly string[] = [
   'counter',
@@ -23,16 +23,16 @@ const TYPES: readonly string[] = [
 ] satisfies MetricType[];
 
 /**
- * Checks what another process sent. Undefined when it is no snapshot at all; a metric, value or row that is malformed is
- * left out, so that it can't spoil the rest. NaN and the infinities become null on the way through JSON: values that are one
- * of them, or have one for a label, are left out too.
+ * Checks a snapshot of another process. Undefined if it is no snapshot at all. A malformed metric, value or
+ * row is left out, so that it can't spoil the rest. NaN and the infinities become null in JSON: values that
+ * are one of them, or have one for a label, are left out too.
  */
 export function parseSnapshot(input: unknown): Snapshot | undefined {
   if (!isObject(input) || !Array.isArray(input['metrics']) || !Array.isArray(input['rows'])) return undefined;
   return parse(input['metrics'], input['rows']);
 }
 
-/** The metrics and rows of a snapshot, less what of them is malformed. */
+/** Makes a snapshot of metrics and rows, without malformed ones. */
 export function parse(metrics: readonly unknown[], rows: readonly unknown[]): Snapshot {
   return { metrics: metrics.flatMap(parseMetric), rows: rows.flatMap(parseRow) };
 }
@@ -68,7 +68,7 @@ function parseValue(input: unknown, family: string, type: MetricType): SnapshotV
   return [isTime(start) ? { ...named, start } : named];
 }
 
-/** Whether a series can have this value: what counts can't be negative; gauges and sums can. */
+/** Tells whether a series can have this value: counts can't be negative; gauges and sums can. */
 export function isValueOf(value: unknown, name: string, family: string, type: MetricType): value is number {
   if (typeof value !== 'number' || !Number.isFinite(value)) return false;
   return value >= 0 || isGauge(type) || name === `${family}_sum`;
@@ -84,7 +84,7 @@ function parseLabels(input: unknown): Labels | undefined {
   if (!isObject(input)) return undefined;
   const labels: Record<string, string | number> = {};
   for (const [name, value] of Object.entries(input)) {
-    // prom-client has a label that an observation did not set as undefined.
+    // prom-client gives a label that an observation did not set as undefined.
     if (value === undefined) continue;
     if (!LABEL_NAME.test(name) || (typeof value !== 'string' && typeof value !== 'number')) return undefined;
     labels[name] = value;
@@ -103,7 +103,7 @@ export function parseRow(input: unknown): RowData[] {
   return [detail ? { ...row, detail } : row];
 }
 
-/** Undefined where any of it is malformed: the counts of the row are right without it. */
+/** Parses a row's detail; undefined if any of it is malformed: the counts of the row are right without it. */
 function parseDetail(input: unknown, buckets: number): Detail | undefined {
   if (!isObject(input) || !isTime(input['start'])) return undefined;
   const native = parsePairs(input['native'], NATIVE_CELLS, (count) =>
@@ -113,7 +113,7 @@ function parseDetail(input: unknown, buckets: number): Detail | undefined {
   return native && exemplars && { start: input['start'], native, exemplars };
 }
 
-/** Pairs of a place, of which there are so many, and what is there. */
+/** Parses a list of pairs: a place below `places`, and its value. */
 function parsePairs<T>(
   input: unknown,
   places: number,
@@ -142,7 +142,7 @@ function isText(input: unknown, pattern: RegExp): input is string {
   return typeof input === 'string' && pattern.test(input);
 }
 
-/** Whether it can be a time or a duration. */
+/** Tells whether a value can be a time or a duration. */
 function isTime(input: unknown): input is number {
   return typeof input === 'number' && input >= 0 && input < Infinity;
 }

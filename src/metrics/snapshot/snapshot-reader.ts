@@ -2,7 +2,7 @@ import { areCumulative, type HistogramShape, histogramsOf } from './histogram-sh
 import { isObject, isValueOf, parseMetric, parseRow } from './snapshot-parser.js';
 import type { Snapshot, SnapshotMetric } from './snapshot.js';
 
-/** A metric as it was told, and as it was read when all of it was right. */
+/** A metric as it was sent, and as it was parsed if all of it was right. */
 interface Known {
   readonly told: unknown;
   readonly metric?: SnapshotMetric;
@@ -10,14 +10,17 @@ interface Known {
 }
 
 /**
- * Reads what one process says of itself again and again. From one time to the next mostly its numbers change: names and labels
- * are checked, and made into objects, when there are others than before.
+ * Reads the snapshots of one process. From one to the next mostly the numbers change: names and labels are
+ * checked, and made into objects, only when they differ.
  */
 export class SnapshotReader {
   #series: string | undefined;
   #known: readonly Known[] = [];
 
-  /** Undefined for a text that no `snapshotText` is; what of it is malformed is left out, as by `parseSnapshot`. */
+  /**
+   * Reads a snapshot; undefined for a text that is no `snapshotText`. Malformed parts are
+   * left out, as by `parseSnapshot`.
+   */
   read(text: string): Snapshot | undefined {
     try {
       const end = text.indexOf('\n');
@@ -34,7 +37,7 @@ export class SnapshotReader {
     }
   }
 
-  /** Undefined when these are no series. */
+  /** Parses the series, or takes those of the last time; undefined if these are no series. */
   #knownOf(series: string, numbers: readonly unknown[]): readonly Known[] | undefined {
     if (series === this.#series) return this.#known;
     const told: unknown = JSON.parse(series);
@@ -46,13 +49,13 @@ export class SnapshotReader {
 
 function knownOf(told: unknown, numbers: unknown): Known {
   const [metric] = parseMetric(withNumbers(told, numbers));
-  // With something left out its numbers are no longer where they were.
+  // If a value was left out, the numbers no longer match the values.
   if (!metric || !Array.isArray(numbers) || metric.values.length < numbers.length) return { told };
   const histograms = metric.type === 'histogram' ? (histogramsOf(metric.name, metric.values) ?? []) : [];
   return { told, metric: { ...metric, shape: {} }, histograms };
 }
 
-/** The metric with these numbers; without any where it is malformed. */
+/** Returns the metric with these numbers; nothing if it is malformed. */
 function renumbered({ told, metric, histograms = [] }: Known, numbers: unknown): readonly SnapshotMetric[] {
   if (!metric || !areNumbersOf(metric, histograms, numbers)) return parseMetric(withNumbers(told, numbers));
   return [{ ...metric, values: metric.values.map((value, i) => ({ ...value, value: numbers[i] ?? NaN })) }];
@@ -70,7 +73,7 @@ function areNumbersOf(
   );
 }
 
-/** As `parseMetric` wants it. */
+/** Joins a metric with its numbers, as `parseMetric` wants it. */
 function withNumbers(told: unknown, numbers: unknown): unknown {
   if (!isObject(told) || !Array.isArray(told['values']) || !Array.isArray(numbers)) return undefined;
   const values: unknown[] = told['values'];

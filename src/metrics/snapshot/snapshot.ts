@@ -1,7 +1,7 @@
 import type { RowData } from '../ledger/ledger-reader.js';
 
 export type MetricType = 'counter' | 'gauge' | 'histogram' | 'summary' | 'untyped';
-/** Whether values are as a process gave them last, not counts that are added up. */
+/** Tells whether values are the last ones that a process gave, and not counts that are added up. */
 export function isGauge(type: MetricType): boolean {
   return type === 'gauge' || type === 'untyped';
 }
@@ -9,27 +9,27 @@ export function isGauge(type: MetricType): boolean {
 export type Labels = Readonly<Record<string, string | number>>;
 
 export interface SnapshotValue {
-  /** The series' own name, where it is not the metric's: a histogram's end with _bucket, _sum or _count. */
+  /** The name of the series if it is not the metric's: a histogram's end with _bucket, _sum or _count. */
   readonly metricName?: string;
   readonly labels: Labels;
   readonly value: number;
-  /** Since when it counts, in ms since 1970. */
+  /** The time since which it counts, in ms since 1970. */
   readonly start?: number;
 }
 
-/** A metric as prom-client's `getMetricsAsJSON` has it. */
+/** A metric in the form of prom-client's `getMetricsAsJSON`. */
 export interface SnapshotMetric {
   readonly name: string;
   readonly help: string;
   readonly type: MetricType;
-  /** How prom-client is told to merge gauges: sum, first, min, max, average, omit. */
+  /** The way in which prom-client merges gauges: sum, first, min, max, average, omit. */
   readonly aggregator: string;
   readonly values: readonly SnapshotValue[];
-  /** One object for all snapshots of a reader in which the metric is the same but for its numbers. */
+  /** An object that is the same in all snapshots of a reader as long as only the metric's numbers change. */
   readonly shape?: object;
 }
 
-/** What a process says about itself. */
+/** The metrics of a process, as it sends them to another. */
 export interface Snapshot {
   readonly metrics: readonly SnapshotMetric[];
   /** The request counts that no file holds. */

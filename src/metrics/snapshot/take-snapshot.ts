@@ -6,10 +6,16 @@ import type { Snapshot } from './snapshot.js';
 import { startsOf } from './series-starts.js';
 import { parse } from './snapshot-parser.js';
 
-/** All default metrics together take a process more than a millisecond; requests have their turn in between. */
+/**
+ * Milliseconds after which collecting pauses: all default metrics together take more than one, and
+ * requests would have to wait.
+ */
 const SLICE_MS = 0.3;
 
-/** What prom-client gives. It is not checked yet: label values can be anything, and a custom metric can give anything. */
+/**
+ * A metric from prom-client, not checked yet: label values can be anything, and a
+ * custom metric can return anything.
+ */
 interface Collected {
   readonly values: readonly {
     readonly metricName?: string;
@@ -19,14 +25,14 @@ interface Collected {
   }[];
 }
 
-/** Takes a snapshot of this process. A metric whose collection fails is left out, the others are there. */
+/** Takes a snapshot of this process. A metric whose collection fails is left out. */
 export async function takeSnapshot(registry: Registry, memoryOnly: readonly Row[]): Promise<Snapshot> {
   return parse(await collect(registry), rowsOf(memoryOnly));
 }
 
 /**
- * What a process says of itself, for a `SnapshotReader` of another: a line of what changes, and one of what mostly stays as it
- * is, so that it is read once.
+ * Takes a snapshot of this process as text, for a `SnapshotReader` in another: a line of values that change,
+ * and a line that mostly stays the same, so that it is parsed once.
  */
 export async function snapshotText(registry: Registry, memoryOnly: readonly Row[]): Promise<string> {
   const metrics = await collect(registry);
@@ -34,7 +40,7 @@ export async function snapshotText(registry: Registry, memoryOnly: readonly Row[
   try {
     return textOf(metrics, rows);
   } catch {
-    // prom-client takes any label value, but JSON has no BigInt, and nothing that holds itself.
+    // prom-client takes any label value, but JSON has no BigInt and no object that contains itself.
     return textOf(parse(metrics, rows).metrics, rows);
   }
 }
@@ -56,7 +62,9 @@ function rowsOf(memoryOnly: readonly Row[]): RowData[] {
   }));
 }
 
-/** What the registry's `getMetricsAsJSON` gives, less what fails, and begun bit by bit. */
+/**
+ * Collects a registry's metrics as its `getMetricsAsJSON` does, but with pauses, and without those that fail.
+ */
 async function collect(registry: Registry): Promise<Collected[]> {
   const time = Date.now();
   const pending: Promise<object | undefined>[] = [];
@@ -68,7 +76,7 @@ async function collect(registry: Registry): Promise<Collected[]> {
     start = performance.now();
   }
   const collected = (await Promise.all(pending)).filter((one) => one !== undefined);
-  // It adds the registry's default labels, which nothing else tells.
+  // `getMetricsAsJSON` adds the registry's default labels, which no other method tells.
   const view: Registry = Object.create(registry, {
     getMetricsAsArray: { value: () => collected.map((one) => ({ get: () => one })) },
   });
