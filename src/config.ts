@@ -20,6 +20,10 @@ function table(read: Reader) {
     port: read('PORT', whole(0, 65_535), 8080),
     /** The address to listen on. Unset: all interfaces, IPv6 included. */
     host: read('HOST', HOST, undefined),
+    /** The path of a Unix socket, in place of `PORT` and `HOST`. */
+    listen: read('LISTEN', UNIX_SOCKET, undefined),
+    /** The rights of that socket's file. Unset: as the umask has it. */
+    listenMode: read('LISTEN_MODE', FILE_MODE, undefined),
     /** The number of workers. */
     concurrency: read('WEB_CONCURRENCY', whole(1, 512), availableParallelism()),
     /** A port of its own for `/metrics`. Unset: it is on `PORT`. */
@@ -101,6 +105,8 @@ function table(read: Reader) {
 export const NEEDS_RESTART = [
   'PORT',
   'HOST',
+  'LISTEN',
+  'LISTEN_MODE',
   'METRICS_PORT',
   'METRICS_HOST',
   'METRICS_TOKEN',
@@ -139,13 +145,14 @@ export function readConfig(env: Env): Config {
     return value ?? fallback;
   });
   problems.push(...contradictions(config));
+  if (env['LISTEN_FDS'] !== undefined && env['LISTEN_PID'] === String(process.pid)) problems.push(ACTIVATED);
   if (problems.length > 0) throw new ConfigError(problems);
   return Object.freeze(config);
 }
 
-function contradictions({ port, metricsPort, shutdownDelayMs, shutdownTimeoutMs }: Config): string[] {
+function contradictions({ port, listen, metricsPort, shutdownDelayMs, shutdownTimeoutMs }: Config): string[] {
   const problems: string[] = [];
-  if (metricsPort !== undefined && metricsPort === port && port !== 0) {
+  if (listen === undefined && metricsPort === port && port !== 0) {
     problems.push(`METRICS_PORT: expected a port other than PORT, got ${metricsPort} for both`);
   }
   if (shutdownDelayMs >= shutdownTimeoutMs) {
@@ -154,6 +161,18 @@ function contradictions({ port, metricsPort, shutdownDelayMs, shutdownTimeoutMs 
     );
   }
   return problems;
+}
+
+/**
+ * The socket that systemd has opened would be lost with the last worker: Node closes a socket that it shares out when no worker has it
+ * any more, and cannot open it again.
+ */
+const ACTIVATED =
+  'LISTEN_FDS: expected no socket of systemd, got one; set PORT or LISTEN, and remove the .socket unit';
+
+/** The words by which a service is found on its host: its port, or `unix:` and its path. */
+export function placeOf({ listen, port }: Pick<Config, 'listen' | 'port'>): string {
+  return listen === undefined ? String(port) : `unix:${listen}`;
 }
 
 interface Kind<T> {
@@ -193,6 +212,18 @@ const HOST: Kind<string> = {
   expected: 'an IP address or a host name',
   parse: (text) =>
     isIP(text) > 0 || /^(?!-)[A-Za-z\d-]+(?:\.[A-Za-z\d-]+)*\.?$/.test(text) ? text : undefined,
+};
+
+/** The system has room for 107 bytes of path. */
+const UNIX_SOCKET: Kind<string> = {
+  expected: 'unix: and an absolute path of at most 107 bytes',
+  parse: (text) =>
+    /^unix:\/[^\0]*[^/\0]$/.test(text) && Buffer.byteLength(text) <= 112 ? text.slice(5) : undefined,
+};
+
+const FILE_MODE: Kind<number> = {
+  expected: 'three octal digits such as 660',
+  parse: (text) => (/^0?[0-7]{3}$/.test(text) ? parseInt(text, 8) : undefined),
 };
 
 const SWITCH: Kind<boolean> = {

@@ -15,6 +15,8 @@ test('an empty environment gives the documented defaults', () => {
   expect(readConfig({ LEDGER_DIR: '/somewhere' })).toEqual({
     port: 8080,
     host: undefined,
+    listen: undefined,
+    listenMode: undefined,
     concurrency: availableParallelism(),
     metricsPort: undefined,
     metricsHost: '127.0.0.1',
@@ -63,6 +65,9 @@ test.each([
   ['PORT', '65535', { port: 65_535 }],
   ['HOST', '::1', { host: '::1' }],
   ['HOST', 'a-b.example', { host: 'a-b.example' }],
+  ['LISTEN', 'unix:/run/a b.sock', { listen: '/run/a b.sock' }],
+  ['LISTEN_MODE', '660', { listenMode: 0o660 }],
+  ['LISTEN_MODE', '0600', { listenMode: 0o600 }],
   ['WEB_CONCURRENCY', '3', { concurrency: 3 }],
   ['METRICS_PORT', '9100', { metricsPort: 9100 }],
   ['METRICS_TOKEN', 's3cret=', { metricsToken: 's3cret=' }],
@@ -104,6 +109,8 @@ test.each([
 test.each([
   ['PORT', ['65536', '-1', '80a', '1e3', ' 80', '0x50']],
   ['HOST', ['a b', '-x', 'http://x', '1.2.3.4:80']],
+  ['LISTEN', ['/run/x', 'unix:x', 'unix:/', 'unix:/run/', '8080', `unix:/${'x'.repeat(107)}`]],
+  ['LISTEN_MODE', ['rw', '888', '66', '7777']],
   ['WEB_CONCURRENCY', ['0', '1.5', 'auto', '100000']],
   ['METRICS_PORT', ['x']],
   ['METRICS_HOST', ['/']],
@@ -151,6 +158,14 @@ test('the metrics port cannot be the service port', () => {
     'METRICS_PORT: expected a port other than PORT, got 8081 for both',
   ]);
   expect(problemsOf({ PORT: '0', METRICS_PORT: '0' })).toEqual([]);
+  expect(problemsOf({ METRICS_PORT: '8080', LISTEN: 'unix:/run/x' })).toEqual([]);
+});
+
+test('a socket of systemd is refused, and one that is for another process is not', () => {
+  expect(problemsOf({ LISTEN_FDS: '1', LISTEN_PID: String(process.pid) })).toEqual([
+    'LISTEN_FDS: expected no socket of systemd, got one; set PORT or LISTEN, and remove the .socket unit',
+  ]);
+  expect(problemsOf({ LISTEN_FDS: '1', LISTEN_PID: '1' })).toEqual([]);
 });
 
 test('a bad secret is not quoted, and a huge value is cut', () => {

@@ -16,11 +16,11 @@ type Env = Readonly<Record<string, string | undefined>>;
 /**
  * Finds the service of this user that listens on `port`; without a port, the only one that runs. Root
  * sees the services of all users.
- * @param env the environment with the service's own `PORT` and `LEDGER_DIR`
+ * @param env the environment with the service's own `LISTEN`, `PORT` and `LEDGER_DIR`
  * @throws CommandError if there is none, or more than one
  */
 export async function findService(port: string | undefined, env: Env): Promise<FoundService> {
-  const wanted = port ?? (env['PORT'] || undefined);
+  const wanted = port ?? (env['LISTEN'] || env['PORT'] || undefined);
   const me = process.geteuid?.() ?? 0;
   const folders = serviceFolders(readConfig(env).ledgerDir);
   const mine = folders.filter(({ user }) => me === 0 || user === me);

@@ -42,7 +42,7 @@ const USAGE = `Usage: koa-cluster-metrics COMMAND [--port PORT]
   profile WORKER [--seconds N] > x.cpuprofile
   heap WORKER > x.heapsnapshot
 
-The service is found by PORT or --port, as it was started; WORKER is a number in the first column of status, or a pid.
+The service is found by LISTEN, PORT or --port, as it was started; WORKER is a number in the first column of status, or a pid.
 `;
 
 const OPTIONS = {

@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import type { Config } from '../config.js';
+import { type Config, placeOf } from '../config.js';
 import type { Logger } from '../log.js';
 import { startTime } from '../metrics/ledger/process-identity.js';
 import { claim } from '../metrics/service-folder/ownership.js';
@@ -28,7 +28,7 @@ export async function claimFolder(
   log: Logger,
 ): Promise<ClaimedFolder> {
   const owner = randomInt(1, 2 ** 32);
-  const { serviceName, port, host = '', metricsPrefix, metricsKeep: keep } = config;
+  const { serviceName, listen, port, host = '', metricsPrefix, metricsKeep: keep } = config;
   const open = (identity: readonly string[]) =>
     new ServiceFolder({
       base: config.ledgerDir,
@@ -38,14 +38,14 @@ export async function claimFolder(
       onError: (err) => log.warn({ err }, 'No folder for counts: those of a killed worker would be lost'),
     });
   const alone = [String(process.pid), String(startTime(process.pid) ?? Date.now())];
-  const isKnown = serviceName !== undefined || port !== 0;
+  const isKnown = serviceName !== undefined || listen !== undefined || port !== 0;
   // A port that the system chose is another one after a restart: no later process
   // could find the folder by it.
   const folder = open(
     !isKnown
       ? alone
       : serviceName === undefined
-        ? [...program, host, String(port), metricsPrefix]
+        ? [...program, host, placeOf(config), metricsPrefix]
         : [serviceName],
   );
   if (await isClaimed(folder, owner, log))

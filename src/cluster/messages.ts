@@ -12,6 +12,7 @@ export type Wanted = Format | 'workers';
 
 /** A message of a worker to the primary. */
 export type WorkerMessage =
+  /** The port is 0 for a Unix socket, whose path is the address. */
   | { readonly type: 'ready'; readonly address: string; readonly port: number }
   /** Series to expose at 0 until they are counted; sent before `ready`. */
   | { readonly type: 'foreseen'; readonly series: readonly Foreseen[] }

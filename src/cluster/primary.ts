@@ -1,7 +1,7 @@
 import cluster from 'node:cluster';
 import { constants } from 'node:os';
 import { Registry } from 'prom-client';
-import type { Config, LogLevel } from '../config.js';
+import { type Config, type LogLevel, placeOf } from '../config.js';
 import type { Settings } from '../settings.js';
 import type { ConnectionHandle } from '../server/connection-handle.js';
 import { createMetricsListener } from '../http/own-operations/metrics-route.js';
@@ -226,7 +226,7 @@ class Primary {
   }
 
   #identity(): ServiceIdentity {
-    const { url: address, listen = String(this.#config.port) } = this.#address ?? {};
+    const { url: address, listen = placeOf(this.#config) } = this.#address ?? {};
     return { pid: process.pid, url: address, listen };
   }
 
@@ -286,13 +286,14 @@ class Primary {
     if (this.#warning !== undefined) this.#log.warn(this.#warning);
     const { concurrency, metricsHost, docs } = this.#config;
     const metricsPort = this.#metricsPort;
-    this.#address = { url: url(address, port), listen: String(port) };
+    const where = url(address, port);
+    this.#address = { url: where, listen: port === 0 ? where : String(port) };
     const workers = concurrency === 1 ? '1 worker' : `${concurrency} workers`;
     const metrics = metricsPort === undefined ? '' : `, /metrics on ${url(metricsHost, metricsPort)}`;
     const next = docs ? '; the documentation of the API is on /docs' : '';
-    const where = `Ready on ${url(address, port)} with ${workers}${metrics}`;
-    this.#log.info(`${where} (primary pid ${process.pid})${next}`);
-    this.#manager.serves(where);
+    const ready = `Ready on ${where} with ${workers}${metrics}`;
+    this.#log.info(`${ready} (primary pid ${process.pid})${next}`);
+    this.#manager.serves(ready);
     // PM2's `wait_ready`, or another parent process, waits for this message.
     process.send?.('ready', undefined, {}, () => {});
   }
@@ -332,7 +333,9 @@ class Primary {
   }
 }
 
+/** @param port is 0 for a Unix socket */
 function url(address: string, port: number): string {
+  if (port === 0) return `unix:${address}`;
   const everywhere = address === '::' || address === '0.0.0.0';
   const host = everywhere ? 'localhost' : address.includes(':') ? `[${address}]` : address;
   return `http://${host}:${port}${everywhere ? ' (all interfaces)' : ''}`;

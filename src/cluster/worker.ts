@@ -111,7 +111,7 @@ class Worker {
     send({ type: 'foreseen', series: this.#metrics.foreseen });
     this.#server = new Server(this.#service.listener, this.#metrics, config);
     assertOneBuild();
-    const { address, port } = await this.#server.listen(config.port, config.host);
+    const { address, port } = await this.#server.listenAt(config);
     this.#ready = true;
     this.#booted = true;
     send({ type: 'ready', address, port });

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { collectDefaultMetrics, register } from 'prom-client';
-import type { Config } from '../config.js';
+import { type Config, placeOf } from '../config.js';
 import { createMetricsListener } from '../http/own-operations/metrics-route.js';
 import type { Start, StartedService } from '../http/start-service.js';
 import { Server } from '../server/http-server.js';
@@ -83,7 +83,6 @@ class Instance {
 
   /** Starts the instance. Resolves when it serves. Rejects if it cannot. */
   async start(start: Start): Promise<void> {
-    const { port, host } = this.#config;
     const metrics = await this.#count();
     const gatherer = this.#siblings ?? processGatherer(this.#config.metricsPrefix, metrics, register);
     const gather: Gather = async (format) => (await gatherer.gather(format)).bytes;
@@ -98,9 +97,9 @@ class Instance {
     this.#siblings?.foresee(metrics.foreseen);
     await this.#serveMetrics(gather);
     assertOneBuild();
-    await this.#server.listen(port, host);
+    await this.#server.listenAt(this.#config);
     await this.#siblings?.announce('ready');
-    this.#log.info({ port }, 'Ready');
+    this.#log.info({ listen: placeOf(this.#config) }, 'Ready');
     removeLeftovers(this.#config.ledgerDir).catch((err: unknown) =>
       this.#log.debug({ err }, 'Leftovers stay'),
     );
@@ -140,10 +139,10 @@ class Instance {
 
   /** Joins the other instances. If they cannot meet, each answers for itself. */
   async #join(): Promise<void> {
-    const { ledgerDir: base, metricsBuckets: buckets, metricsPrefix, port, serviceName } = this.#config;
+    const { ledgerDir: base, metricsBuckets: buckets, metricsPrefix, serviceName } = this.#config;
+    const place = placeOf(this.#config);
     const { PM2_HOME = '', name = '', pm_exec_path: program = '' } = process.env;
-    const known =
-      serviceName === undefined ? [PM2_HOME, name, program, String(port), metricsPrefix] : [serviceName];
+    const known = serviceName === undefined ? [PM2_HOME, name, program, place, metricsPrefix] : [serviceName];
     try {
       const folder = new ServiceFolder({
         base,

@@ -27,12 +27,26 @@ export function listenProblem(
   }
 }
 
+/** Says in one line why a Unix socket can't be listened on, as `listenProblem` does it for a port. */
+function socketProblem(err: unknown, path: string): string | undefined {
+  if (!(err instanceof Error) || !('code' in err)) return undefined;
+  switch (err.code) {
+    case 'EADDRINUSE':
+      return `${path} is in use by another program, or is no socket: stop that program or set LISTEN to another path.`;
+    case 'EACCES':
+    case 'EROFS':
+      return `${path} can't be made: its folder is not there or not writable. Set LISTEN to a path in one that is.`;
+    default:
+      return undefined;
+  }
+}
+
 /** Errors that are no fault of the program: a stack would not help. */
 const FOR_A_PERSON: ReadonlySet<string> = new Set(['ContractError', 'ServiceError', 'BuildReplaced']);
 
 /** Tells a person why a worker can't start. */
-export function bootProblem(err: unknown, { port, host }: Config): string {
-  const problem = listenProblem(err, 'PORT', port, host);
+export function bootProblem(err: unknown, { listen, port, host }: Config): string {
+  const problem = listen === undefined ? listenProblem(err, 'PORT', port, host) : socketProblem(err, listen);
   if (problem !== undefined) return problem;
   if (!(err instanceof Error)) return String(err);
   return FOR_A_PERSON.has(err.name) ? err.message : (err.stack ?? err.message);

@@ -12,6 +12,7 @@ import {
   refuseRequest,
   refuseUnfinished,
 } from './refusals.js';
+import { removeStaleSocket, restrictSocket } from './unix-socket.js';
 
 /** Milliseconds for a header. It is small: one that takes longer is an attack, or a broken client. */
 const HEADERS_TIMEOUT_MS = 10_000;
@@ -30,6 +31,14 @@ export interface ServerLimits {
   readonly requestTimeoutMs: number;
   readonly keepAliveTimeoutMs: number;
   readonly maxHeaderSize: number | undefined;
+}
+
+/** See the fields of the same names in `Config`. */
+interface Place {
+  readonly listen: string | undefined;
+  readonly listenMode: number | undefined;
+  readonly port: number;
+  readonly host: string | undefined;
 }
 
 /** Milliseconds between two looks of a draining server for connections that have become idle. */
@@ -91,12 +100,34 @@ export class Server {
   }
 
   /** Resolves when connections are accepted. Rejects with the cause, such as EADDRINUSE. */
-  listen(port: number, host?: string): Promise<AddressInfo> {
+  async listen(port: number, host?: string): Promise<AddressInfo> {
+    await this.#listen({ port, host });
+    return this.http.address() as AddressInfo; // a TCP server has no other
+  }
+
+  /**
+   * Listens where the configuration says. Resolves with what was found for it: for a Unix socket its path, and 0 as the port. Rejects
+   * as `listen`.
+   */
+  async listenAt({
+    listen: path,
+    listenMode,
+    port,
+    host,
+  }: Place): Promise<Pick<AddressInfo, 'address' | 'port'>> {
+    if (path === undefined) return this.listen(port, host);
+    await removeStaleSocket(path);
+    await this.#listen({ path });
+    restrictSocket(path, listenMode);
+    return { address: path, port: 0 };
+  }
+
+  #listen(options: net.ListenOptions): Promise<void> {
     return new Promise((resolve, reject) => {
       this.http.once('error', reject);
-      this.http.listen({ port, host }, () => {
+      this.http.listen(options, () => {
         this.http.off('error', reject);
-        resolve(this.http.address() as AddressInfo); // a TCP server has no other
+        resolve();
       });
     });
   }

@@ -1,7 +1,9 @@
+import { type Socket, connect } from 'node:net';
 import { LoadConnection, type Outcome } from './load-connection';
 
 export interface LoadOptions {
-  readonly port: number;
+  /** Of 127.0.0.1; or what opens a connection. */
+  readonly port: number | (() => Socket);
   /** Requests a second, whether the service keeps up or not. */
   readonly rate: number;
   /** Keep-alive connections, opened one a request and then used in turn; 'each': a new connection for every request. */
@@ -44,7 +46,7 @@ interface Due {
 }
 
 /**
- * Paced open-loop load on 127.0.0.1: a request is due every 1/rate seconds and waits for a free connection, its wait being
+ * Paced open-loop load on 127.0.0.1, unless told otherwise: a request is due every 1/rate seconds and waits for a free connection, its wait being
  * part of its latency. Every request gets exactly one outcome and none is ever sent twice. A connection is not used again
  * after an answer with `Connection: close`.
  */
@@ -156,17 +158,20 @@ export class Load {
   #open(): LoadConnection | undefined {
     const { connections, port } = this.#options;
     if (connections !== 'each' && this.#connections.size >= connections) return undefined;
-    const connection = new LoadConnection(port, {
-      keepAlive: connections !== 'each',
-      closed: () => {
-        this.#connections.delete(connection);
-        const at = this.#idle.indexOf(connection);
-        if (at >= 0) this.#idle.splice(at, 1);
+    const connection = new LoadConnection(
+      typeof port === 'function' ? port() : connect({ port, host: '127.0.0.1', noDelay: true }),
+      {
+        keepAlive: connections !== 'each',
+        closed: () => {
+          this.#connections.delete(connection);
+          const at = this.#idle.indexOf(connection);
+          if (at >= 0) this.#idle.splice(at, 1);
+        },
+        surplus: () => {
+          this.#surplus += 1;
+        },
       },
-      surplus: () => {
-        this.#surplus += 1;
-      },
-    });
+    );
     this.#connections.add(connection);
     this.#opened += 1;
     return connection;

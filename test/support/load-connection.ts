@@ -1,4 +1,4 @@
-import { type Socket, connect } from 'node:net';
+import type { Socket } from 'node:net';
 import { type Answer, AnswerParser } from './answer-parser';
 import { requestBytes } from './exchange';
 
@@ -21,7 +21,7 @@ interface Events {
   surplus(): void;
 }
 
-/** One client connection with at most one request on it. It connects at once, and never a second time. */
+/** One client connection with at most one request on it. */
 export class LoadConnection {
   readonly #socket: Socket;
   readonly #parser = new AnswerParser((answer) => this.#onAnswer(answer));
@@ -34,9 +34,10 @@ export class LoadConnection {
   #lastAnswer = 'no answer before';
   #pending: Pending | undefined;
 
-  constructor(port: number, events: Events) {
+  /** @param socket that is about to connect */
+  constructor(socket: Socket, events: Events) {
     this.#events = events;
-    this.#socket = connect({ port, host: '127.0.0.1', noDelay: true });
+    this.#socket = socket;
     this.#socket.on('connect', () => {
       this.#connected = true;
     });
