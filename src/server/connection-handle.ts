@@ -10,6 +10,7 @@ export interface ConnectionHandle {
   readonly fd?: number;
   /** Whether a socket has started reading from it. */
   reading: boolean;
+  readStart(): void;
   readStop(): void;
   close(): void;
 }
@@ -34,6 +35,17 @@ export function detach(socket: Socket): ConnectionHandle | undefined {
   handled._handle = null;
   socket.destroy();
   return handle;
+}
+
+/**
+ * Reads on from a connection that the HTTP parser has stopped because nobody took the body. Once the parser is
+ * removed, Node would never start it again.
+ */
+export function readOn(socket: Socket): void {
+  const handle = (socket as unknown as Handled)._handle; // Node's types leave the field out
+  if (!handle || handle.reading) return;
+  handle.reading = true;
+  handle.readStart();
 }
 
 /** Bytes that Node reads at a time. */

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { readOn } from './connection-handle.js';
 
 /** Limits for reading on from a client: bytes, milliseconds in all, and milliseconds without a byte. */
 const MAX_BYTES = 64 * 1024 * 1024;
@@ -33,4 +34,5 @@ export function endPatiently(socket: Socket, lastWords = ''): void {
   socket.once('close', () => clearTimeout(timer));
   socket.end(lastWords);
   socket.resume();
+  readOn(socket);
 }

@@ -45,6 +45,9 @@ const answers: Readonly<Record<string, RequestListener>> = {
     req.on('data', (chunk: Buffer) => (bytes += chunk.length)).on('end', () => res.end(String(bytes)));
   },
   '/refuse': (_req, res) => res.writeHead(413, { Connection: 'close' }).end('too large'),
+  // The connection is no longer read from by then, since nobody takes the body.
+  '/refuse-late': (_req, res) =>
+    void setTimeout(() => res.writeHead(413, { Connection: 'close' }).end('too large'), 200),
 };
 
 beforeEach(async () => {
@@ -153,6 +156,18 @@ test('a client that sends its whole body before it reads finds the answer that r
   socket.on('error', (error) => errors.push(error));
   socket.write(head('POST /refuse HTTP/1.1', `Content-Length: ${20 * MB}`));
   await eventually('it is answered', 5_000, () => counts()['POST 413'] === 1);
+  await readAfterSending(socket, errors);
+});
+
+test('so does one whose body waited when it was refused', async () => {
+  const socket = connect(port, '127.0.0.1').pause();
+  const errors: Error[] = [];
+  socket.on('error', (error) => errors.push(error));
+  socket.write(head('POST /refuse-late HTTP/1.1', `Content-Length: ${20 * MB}`));
+  await readAfterSending(socket, errors);
+});
+
+async function readAfterSending(socket: Socket, errors: readonly Error[]): Promise<void> {
   for (let sent = 0; sent < 20; sent += 1) {
     await new Promise((resolve) => socket.write(Buffer.alloc(MB), resolve));
   }
@@ -161,7 +176,7 @@ test('a client that sends its whole body before it reads finds the answer that r
   await once(socket, 'end');
   expect(errors).toEqual([]);
   expect(text).toMatch(/^HTTP\/1.1 413 [^]*too large\r\n/);
-});
+}
 
 test('a client that never stops sending is cut off after an answer that refused it', async () => {
   const socket = await open(head('POST /refuse HTTP/1.1', 'Transfer-Encoding: chunked'));
