@@ -25,7 +25,10 @@ export function openLog(level: Level | 'silent'): Log {
   return { log, linesLost: () => sink.lost };
 }
 
-/** Makes the service's log on a standard stream that somebody else, such as PM2, has taken over: lines are lost where that fails. */
+/**
+ * Makes the service's log on a standard stream that somebody else, such as PM2, has taken over:
+ * lines are lost where that fails.
+ */
 export function openLogOn(stream: NodeJS.WritableStream, level: Level | 'silent'): Log {
   let lost = 0;
   const written = (err?: Error | null) => {

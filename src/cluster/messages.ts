@@ -61,7 +61,7 @@ export type PrimaryMessage =
       readonly timeoutMs: number;
       readonly handOver: boolean;
     }
-  /** Somebody looks at the workers: the next heartbeats must have vitals. */
+  /** An order to send vitals with the next heartbeats, because somebody looks at the workers. */
   | { readonly type: 'watched' }
   | { readonly type: 'log-level'; readonly level: LogLevel }
   /** An order for a CPU profile or a heap snapshot, to be delivered to the control socket under this id. */

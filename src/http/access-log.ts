@@ -2,7 +2,10 @@ import type { Logger } from '../log.js';
 import type { Operation } from '../openapi/operation.js';
 import type { Measurement, Observer } from '../server/measurement.js';
 
-/** `errors` logs answers of 500 and above, and answers slower than their objective. A number is the share of all others that is logged too. */
+/**
+ * `errors` logs answers of 500 and above, and answers slower than their objective. A number is the share of
+ * all others that is logged too.
+ */
 export type AccessLog = 'off' | 'errors' | number;
 
 /** Makes the observer that logs a line for an answered request; `undefined` where the log is off. */
@@ -37,7 +40,10 @@ export function accessLog(
   };
 }
 
-/** Returns the seconds that the answer may take; `undefined` for an operation without an objective (`x-slo: false`), such as a probe. */
+/**
+ * Returns the seconds that the answer may take; `undefined` for an operation without an objective
+ * (`x-slo: false`), such as a probe.
+ */
 function slowestOf(
   objectives: ReadonlyMap<string, number | undefined>,
   { req, endpoint }: Measurement,
@@ -46,7 +52,10 @@ function slowestOf(
   return objectives.has(called) ? objectives.get(called) : Infinity;
 }
 
-/** Returns the latency threshold in seconds from the operation's `x-slo`, or else from the description's; Infinity if there is none. */
+/**
+ * Returns the latency threshold in seconds from the operation's `x-slo`, or else from the
+ * description's; Infinity if there is none.
+ */
 function latencyObjective({ place }: Operation): number | undefined {
   const own = place.at('x-slo');
   if (own.value === false) return undefined;

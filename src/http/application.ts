@@ -7,15 +7,21 @@ import { respond } from './answer/respond.js';
 type Run = (ctx: Context) => Promise<unknown>;
 
 interface ApplicationOptions {
-  /** Is called for every request before the first middleware; may let it wait, and gives a problem where that is all the answer. */
+  /**
+   * Called for every request before the first middleware. It may delay the request, and its
+   * problem, if any, is the answer.
+   */
   readonly begin: (ctx: Context) => Promise<Problem | undefined> | undefined;
-  /** The end of the middleware. Throws, or returns a promise where there is something to wait for. */
+  /**
+   * Called when all middleware has passed the request on. Throws, or returns a promise if
+   * there is something to wait for.
+   */
   readonly route: (ctx: Context) => Promise<unknown> | undefined;
-  /** Answers what was thrown. Must not throw. */
+  /** Answers an error that was thrown. Must not throw. */
   readonly fail: (ctx: Context, thrown: unknown) => void;
 }
 
-/** Koa whose middleware end in a router, and whose answers are written by `respond`. */
+/** A Koa app whose chain of middleware ends in a router, and whose answers are written by `respond`. */
 export class Application extends Koa {
   readonly #begin: ApplicationOptions['begin'];
   readonly #fail: (ctx: Context, thrown: unknown) => void;
@@ -32,7 +38,7 @@ export class Application extends Koa {
     super(options);
     this.#begin = begin;
     this.#fail = fail;
-    // Koa calls it with nothing when an answer has ended well.
+    // Koa also calls this without an error, when an answer has ended well.
     const onerror = function (this: Context, error: unknown) {
       if (error !== null && error !== undefined) fail(this, error);
     };
@@ -40,8 +46,9 @@ export class Application extends Koa {
   }
 
   /**
-   * Takes the place of Koa's own, which puts five listeners on each request and its socket to hear of a connection that fails: a
-   * third of the cost of a small request. What is measured, and a stream that is sent, hear of it by themselves.
+   * Handles a request in place of Koa's own method, which puts five listeners on each request and its socket
+   * to notice a failing connection: a third of the cost of a small request. The measurement, and a stream
+   * that is sent, notice that by themselves.
    */
   async handleRequest(ctx: Context, run: Run): Promise<void> {
     ctx.res.statusCode = 404;
@@ -65,7 +72,9 @@ export class Application extends Koa {
 
 const headers = Symbol('what middleware had put into the header when the operation began');
 
-/** An operation that throws leaves nothing of the answer that it had begun; what middleware set, such as CORS, stays. */
+/**
+ * Removes the headers that an operation had set before it threw. Headers of middleware, such as CORS, stay.
+ */
 function restoringHeaders(route: ApplicationOptions['route'], behindMiddleware: boolean): Run {
   return async (ctx) => {
     if (behindMiddleware) ctx[headers] = ctx.res.getHeaders();

@@ -17,18 +17,19 @@ interface Served {
   /** Handlers by operationId. */
   readonly handlers: Handlers;
   /**
-   * Koa middleware around all operations, outermost first. It is measured: a request that it answers itself is counted under the
-   * path template that the request matches.
+   * Koa middleware around all operations, outermost first. It is measured: a request that it answers itself
+   * is counted under the path template that the request matches.
    */
   readonly middleware?: readonly Middleware[];
   /**
-   * Koa middleware between the routing and the body, for authorisation and quotas by operation. `ctx.operation` and `ctx.principal`
-   * are set, and the body has not been read.
+   * Koa middleware between the routing and the body, for authorisation and quotas by operation.
+   * `ctx.operation` and `ctx.principal` are set, and the body has not been read.
    */
   readonly afterRouting?: readonly Middleware[];
   /**
-   * A function for each security scheme that operations require, which checks the credentials. It gives the principal, or
-   * `undefined` for a 401, or throws `new Problem(403, …)`. Any other error is a 500. The service does not start if one is missing.
+   * A function for each security scheme that operations require, which checks the credentials. It gives the
+   * principal, or `undefined` for a 401, or throws `new Problem(403, …)`. Any other error is a 500. The
+   * service does not start if one is missing.
    */
   readonly security?: {
     readonly [Scheme in keyof SchemeCredentials]?: SecurityCheck<SchemeCredentials[Scheme]>;
@@ -38,16 +39,19 @@ interface Served {
 /** A service: its description and handlers, and the resources that they need. */
 export interface ServiceDefinition<Started> extends Served {
   /**
-   * Makes the resources of handlers, such as a pool, in each worker before it is ready. Handlers get them as `ctx.resources`. It may
-   * take WORKER_TIMEOUT_MS. If it throws, the service does not start.
+   * Makes the resources of handlers, such as a pool, in each worker before it is ready. Handlers get them as
+   * `ctx.resources`. It may take WORKER_TIMEOUT_MS. If it throws, the service does not start.
    */
   readonly start?: (tools: StartTools) => Started | Promise<Started>;
   /**
-   * Named checks of `/readyz`, which fail by throwing, by giving `false`, or by taking longer than 2 s. They run together, once a
-   * second at most. `/livez` does not depend on them.
+   * Named checks of `/readyz`, which fail by throwing, by giving `false`, or by taking longer than 2 s. They
+   * run together, once a second at most. `/livez` does not depend on them.
    */
   readonly ready?: Readonly<Record<string, (resources: Started) => unknown>>;
-  /** Ends the resources that `start` made, after the last answer and within SHUTDOWN_TIMEOUT_MS. Its promise is awaited. */
+  /**
+   * Ends the resources that `start` made, after the last answer and within
+   * SHUTDOWN_TIMEOUT_MS. Its promise is awaited.
+   */
   readonly stop?: (resources: Started) => unknown;
 }
 
@@ -86,7 +90,10 @@ export class ServiceError extends Error {
   override readonly name = 'ServiceError';
 }
 
-/** Checks a service that may be written in JavaScript. Throws ServiceError with the field's name, and the expected and the actual type. */
+/**
+ * Checks a service that may be written in JavaScript. Throws ServiceError with the field's name, and the
+ * expected and the actual type.
+ */
 export function checkService(service: Service): void {
   for (const [field, value] of Object.entries(service) as [string, unknown][]) {
     if (!(field in FIELDS))

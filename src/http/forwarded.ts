@@ -2,8 +2,9 @@ import type Koa from 'koa';
 import { isHost } from '../server/refusals.js';
 
 /**
- * Makes `ctx.ip`, `ctx.host` and `ctx.protocol` what the outermost of this many proxies has seen. Each proxy adds a value at the
- * right of `X-Forwarded-*`, or replaces the header: what stands further left was sent by the client, who can write anything.
+ * Makes `ctx.ip`, `ctx.host` and `ctx.protocol` the values that the outermost of this many proxies has seen.
+ * Each proxy adds a value at the right of `X-Forwarded-*`, or replaces the header: values further left were
+ * sent by the client, who can write anything.
  */
 export function trustProxies(app: Koa, hops: number): void {
   if (hops === 0) return;

@@ -5,7 +5,8 @@ import type { OperationSecurity } from '../generated/security.js';
 import type { Logger } from '../log.js';
 
 /**
- * Gives handlers the types of the service's resources and principals. `src/service.ts` adds its functions `start` and `security`:
+ * Gives handlers the types of the service's resources and principals. `src/service.ts` adds its
+ * functions `start` and `security`:
  *
  *     declare module './http/handler.js' {
  *       interface Provided {
@@ -31,7 +32,10 @@ type PrincipalOf<Scheme> = Provided extends { security: infer Checks }
     : unknown
   : unknown;
 
-/** The type of the principal of one alternative: an object by scheme where it has several schemes, `undefined` where it has none. */
+/**
+ * The type of the principal of one alternative: an object by scheme where it has several schemes,
+ * `undefined` where it has none.
+ */
 type PrincipalOfAll<Schemes> = Schemes extends readonly [infer Scheme]
   ? PrincipalOf<Scheme>
   : Schemes extends readonly []
@@ -72,8 +76,9 @@ type Request<Id extends keyof Operations> = Omit<Operations[Id], 'response'> & {
 type Reply<Operation> = Operation extends { response: infer Body } ? Body | Readable | Buffer : never;
 
 /**
- * Handles one operation of the API description. Its result is the body. The status is the first success that the description
- * declares, unless the handler sets `ctx.status`. It throws a Problem for a mistake of the client.
+ * Handles one operation of the API description. Its result is the body. The status is the first
+ * success that the description declares, unless the handler sets `ctx.status`. It throws a Problem
+ * for a mistake of the client.
  */
 export type Handler<Id extends keyof Operations> = (
   request: Request<Id>,

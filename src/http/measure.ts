@@ -4,23 +4,24 @@ import type { RequestMetrics } from '../metrics/request-metrics.js';
 import { CLIENT_LEFT, type MeasuredResponse } from '../server/measured-response.js';
 import { Measurement } from '../server/measurement.js';
 
-/** The endpoint label of what no path template matched. */
+/** The endpoint label of requests that no path template matched. */
 export const UNMATCHED = 'unmatched';
 
-/** The account of a request that is measured. */
+/** Returns the measurement of a request. */
 export function measurementOf({ res }: { readonly res: ServerResponse }): Measurement {
   return (res as unknown as Pick<MeasuredResponse, 'measurement'>).measurement; // `measuring` gave it one
 }
 
 /**
- * Makes a function that measures a request, as `unmatched` until its path template is known. A response of our own server counts
- * itself; one of another server (serverless, `app.callback()` in a test) is taught to say when it is over.
+ * Makes a function that measures a request, as `unmatched` until its path template is known. A response
+ * of our own server counts itself. One of another server (serverless, `app.callback()` in a test) is
+ * observed until it has ended.
  */
 export function measuring(metrics: RequestMetrics): (ctx: Pick<Context, 'req' | 'res'>) => void {
   const unmatched = metrics.endpoint(UNMATCHED);
   return (ctx) => {
     const { res } = ctx;
-    // Not by its class: Express replaces the prototype of a response.
+    // `instanceof` would fail: Express replaces the prototype of a response.
     if ('measurement' in res) measurementOf(ctx).endpoint = unmatched;
     else measureForeign(res, new Measurement(metrics, unmatched, ctx.req, res));
   };

@@ -1,17 +1,23 @@
 import { Problem } from './problem.js';
 
-/** For so long requests are begun in one turn of the event loop; the rest waits for its turn. */
+/**
+ * Milliseconds for which requests are begun in one turn of the event loop; the others wait for their turn.
+ */
 const SLICE_MS = 10;
 
 /**
- * So often the loop goes round between two slices. It accepts one connection each time: with fewer, clients that connect while there is
- * much to do, such as a health check, would wait for as many slices as there are connections before theirs.
+ * Turns of the event loop between two slices. It accepts one connection in each: with fewer turns,
+ * clients that connect under overload, such as a health check, would wait for as many slices as there
+ * are connections before theirs.
  */
 const ROUNDS = 16;
 
 const TICK_MS = 10;
 
-/** One for all: to make an error with its stack for each would cost more than to refuse. */
+/**
+ * The problem for all refused requests: making an error with its stack for each
+ * would cost more than refusing it.
+ */
 const OVERLOADED = new Problem(503, 'The service has more to do than it can. Try again soon.', {
   headers: { 'Retry-After': '1' },
 });
@@ -22,12 +28,12 @@ interface Waiting {
 }
 
 /**
- * Lets requests begin, or refuses them when they have waited longer than a limit for the event loop. Once it does, it goes on until
- * one has waited less than half as long: without that it would switch at every request.
+ * Lets requests begin, or refuses them when they have waited longer than a limit for the event loop. It
+ * refuses until one has waited less than half as long: without that it would switch at every request.
  *
- * Handlers that keep the loop hold up all requests that come meanwhile, health checks and scrapes too. So those that come in
- * one turn are not all begun in it: what takes longer than a slice waits here, where it is known for how long, and what is not
- * asked to wait gets its turn in between.
+ * Handlers that keep the loop busy delay all requests that come meanwhile, health checks and scrapes too. So
+ * the requests of one turn are not all begun in it: those beyond a slice wait here, where their waiting time
+ * is known, and essential ones get their turn in between.
  */
 export class Overload {
   readonly #limitMs: number;
@@ -36,7 +42,7 @@ export class Overload {
   #sliceEnds = 0;
   #round = 0;
   #due = performance.now() + TICK_MS;
-  /** By how much the last tick was late: what arrives in this turn has waited for so long, at most. */
+  /** The delay of the last tick: a request of this turn has waited for at most this long. */
   #lateMs = 0;
 
   constructor(limitMs: number) {
@@ -44,7 +50,10 @@ export class Overload {
     setInterval(() => this.#tick(), TICK_MS).unref();
   }
 
-  /** Undefined where the request may begin at once; else it has to wait, and is refused where that gives a problem. */
+  /**
+   * Lets a request begin at once (`undefined`), or makes it wait; it is refused if
+   * the promise gives a problem.
+   */
   enter(): Promise<Problem | undefined> | undefined {
     const now = performance.now();
     if (this.#queue.length === 0 && this.#isFree(now)) return undefined;
@@ -55,7 +64,10 @@ export class Overload {
     return begun;
   }
 
-  /** The first request of a turn is always begun: where even to refuse takes long, nothing would be served any more. */
+  /**
+   * Tells whether a request may begin now. The first one of a turn always may: if even refusing took long,
+   * nothing would be served any more.
+   */
   #isFree(now: number): boolean {
     if (this.#sliceEnds > 0)
       return now < this.#sliceEnds && !this.#overloaded && this.#lateMs <= this.#limitMs;
@@ -74,9 +86,9 @@ export class Overload {
     const ends = performance.now() + SLICE_MS;
     let taken = 0;
     for (let now = 0; taken < this.#queue.length && now < ends; now = performance.now()) {
-      const { since, begin } = this.#queue[taken++]!; // it is within the queue
+      const { since, begin } = this.#queue[taken++]!; // the index is within the queue
       begin(this.#refusal(performance.now() - since));
-      // The request begins before this goes on.
+      // This lets the request begin before the loop goes on.
       await Promise.resolve();
     }
     this.#queue = this.#queue.slice(taken);

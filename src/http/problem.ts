@@ -43,8 +43,8 @@ const GONE = new Set<unknown>(['ECONNRESET', 'EPIPE', 'ECONNABORTED', 'ERR_STREA
 const INTERNAL = 'The service failed. Its log has more under this request id.';
 
 /**
- * Makes a function that answers a thrown error as `application/problem+json`. An error without a status is a bug: the client gets a
- * bare 500, and the log has the cause. The function never throws.
+ * Makes a function that answers a thrown error as `application/problem+json`. An error without a status is a
+ * bug: the client gets a bare 500, and the log has the cause. The function never throws.
  */
 export function failure(): (ctx: Context, thrown: unknown) => void {
   const failed = new WeakSet<Context>();
@@ -74,7 +74,10 @@ export function failure(): (ctx: Context, thrown: unknown) => void {
   };
 }
 
-/** Logs a thrown error. One that can't be read (a Proxy, a getter that throws) must not keep the client from its answer. */
+/**
+ * Logs a thrown error. One that can't be read (a Proxy, a getter that throws) must not
+ * keep the client from its answer.
+ */
 function report(ctx: Context, thrown: unknown): void {
   try {
     const err = isNativeError(thrown) ? thrown : new Error(`Thrown, but no error: ${inspect(thrown)}`);
@@ -114,8 +117,8 @@ export function sendProblem(res: ServerResponse, { status, detail, errors, heade
 }
 
 /**
- * Returns an error as a problem, by the rules of Koa: an error with a status keeps it, and its message is told to the client only
- * where its `expose` is true. `undefined` for a bug.
+ * Returns an error as a problem, by the rules of Koa: an error with a status keeps it, and its message is
+ * told to the client only where its `expose` is true. `undefined` for a bug.
  */
 export function asProblem(thrown: unknown): Problem | undefined {
   const isProblem = isNativeError(thrown) && thrown instanceof Problem;
@@ -134,7 +137,9 @@ function headersOf(thrown: unknown): Headers {
   return typeof headers === 'object' && headers !== null ? (headers as Headers) : {}; // checked when they are set
 }
 
-/** Returns a field of an error; `undefined` where the value is no error, or where reading the field throws. */
+/**
+ * Returns a field of an error; `undefined` where the value is no error, or where reading the field throws.
+ */
 function fieldOf(thrown: unknown, name: string): unknown {
   try {
     return isNativeError(thrown) && name in thrown

@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto';
 import type { Context } from 'koa';
 import { measurementOf } from './measure.js';
 
-/** Visible ASCII only: the id is repeated in a header and in the log. */
+/** A request id of visible ASCII: the id is repeated in a header and in the log. */
 const ACCEPTABLE_ID = /^[\x21-\x7e]{1,128}$/;
 
-/** Gives every request `ctx.state.requestId`, its own or a new one, and its answer the headers that all have. */
+/** Gives every request a `ctx.state.requestId`, its own or a new one, and its answer the common headers. */
 export function requestIdentity(): (ctx: Context) => void {
   const prefix = randomBytes(9).toString('base64url');
   let requests = 0;
@@ -19,7 +19,7 @@ export function requestIdentity(): (ctx: Context) => void {
   };
 }
 
-/** Sets what every answer has, whatever it is. */
+/** Sets the headers that every answer has. */
 export function setCommonHeaders({ res, state }: Context): void {
   res.setHeader('X-Request-Id', String(state['requestId']));
   res.setHeader('X-Content-Type-Options', 'nosniff');

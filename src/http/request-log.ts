@@ -5,7 +5,10 @@ import { measurementOf } from './measure.js';
 
 const made = Symbol('the logger of the request');
 
-/** Gives `ctx.log` to the app: a logger whose lines have the ids of the request and of its trace. Made when it is asked for. */
+/**
+ * Gives `ctx.log` to the app: a logger whose lines have the ids of the request and of its trace. It
+ * is made when it is first used.
+ */
 export function provideLog(app: Koa, log: Logger): void {
   Object.defineProperty(app.context, 'log', {
     configurable: true,
@@ -15,7 +18,7 @@ export function provideLog(app: Koa, log: Logger): void {
   });
 }
 
-/** The ids of a request, as they stand in a line of the log. */
+/** Returns the ids of a request for a line of the log. */
 export function idsOf(ctx: Context): object {
   const { traceId, spanId } = measurementOf(ctx).trace;
   return { requestId: ctx.state['requestId'] as unknown, trace_id: traceId, span_id: spanId };

@@ -12,8 +12,8 @@ export interface BasicCredentials {
 }
 
 /**
- * Returns the principal, who has these credentials and whom handlers get; `undefined` is a 401. A Problem that it throws is the
- * answer, such as a 403; any other error is a 500.
+ * Returns the principal, who has these credentials and whom handlers get; `undefined` is a 401. A Problem
+ * that it throws is the answer, such as a 403; any other error is a 500.
  * @param required the scopes that the operation requires of this scheme
  */
 export type SecurityCheck<Credentials = string | BasicCredentials> = (
@@ -26,15 +26,17 @@ export type SecurityCheck<Credentials = string | BasicCredentials> = (
 export type SecurityChecks = Readonly<Record<string, SecurityCheck<never>>>;
 
 /**
- * Makes a function that lets a request in, or throws a 401 with a challenge for each accepted scheme. It resolves with the
- * principal that the scheme's check gave, with an object of principals by scheme where several schemes are required together, or
- * with `undefined` for an anonymous request. There is no function (`undefined`) where everybody is let in.
+ * Makes a function that lets a request in, or throws a 401 with a challenge for each accepted scheme. It
+ * resolves with the principal that the scheme's check gave, with an object of principals by scheme where
+ * several schemes are required together, or with `undefined` for an anonymous request. There is no function
+ * (`undefined`) where everybody is let in.
  */
 export function gatekeeper(
   alternatives: Alternatives,
   checks: SecurityChecks,
 ): ((ctx: Context) => Promise<unknown>) | undefined {
-  // The anonymous alternative is tried last: tried first, it would hide the principal of a request with credentials.
+  // The anonymous alternative is tried last: tried first, it would hide the principal
+  // of a request with credentials.
   const known = alternatives.filter((requirements) => requirements.length > 0);
   if (known.length === 0) return undefined;
   const anonymous = known.length < alternatives.length;
@@ -97,7 +99,10 @@ function authorizationOf(header: string, scheme: string): string | BasicCredenti
   return header;
 }
 
-/** Splits at the first colon: a user name has none, a password can (RFC 7617 section 2). `undefined` if there is none. */
+/**
+ * Splits at the first colon: a user name has none, a password can (RFC 7617 section 2).
+ * `undefined` if there is none.
+ */
 function basicCredentials(encoded: string): BasicCredentials | undefined {
   const decoded = Buffer.from(encoded, 'base64').toString();
   const colon = decoded.indexOf(':');

@@ -36,8 +36,8 @@ export interface Served {
 /** A service that runs in this process. */
 export interface StartedService extends Served {
   /**
-   * Tells handlers that this process drains, drains its server, and ends the service's resources, all within the timeout.
-   * Never rejects.
+   * Tells handlers that this process drains, drains its server, and ends the service's resources, all
+   * within the timeout. Never rejects.
    */
   end(server: Server, options: DrainOptions): Promise<void>;
   /** Ends the service's resources, where there is no server of ours to drain. Never rejects. */
@@ -80,7 +80,10 @@ export function served(app: Koa): Served {
   return { app, listener: (req, res) => void handle(req, res) };
 }
 
-/** Starts the resources of an app, and makes the app. The result can end both. Throws ServiceError where `start` fails. */
+/**
+ * Starts the resources of an app, and makes the app. The result can end both. Throws
+ * ServiceError where `start` fails.
+ */
 export async function startWith(
   service: Pick<Service, 'start' | 'ready' | 'stop'>,
   host: Host,

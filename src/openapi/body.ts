@@ -28,10 +28,15 @@ export interface DeclaredBody {
   readonly contents: ReadonlyMap<string, BodyContent>;
 }
 
-/** Makes the validator of a request with a body of this schema. Without a schema, the body is not validated. */
+/**
+ * Makes the validator of a request with a body of this schema. Without a schema, the body is not validated.
+ */
 type RequestValidator = (place: Place, body?: object) => Validator | undefined;
 
-/** Reads the declared body of an operation; `undefined` if it has none. Throws ContractError for a mistake in it. */
+/**
+ * Reads the declared body of an operation; `undefined` if it has none. Throws
+ * ContractError for a mistake in it.
+ */
 export function declaredBody(
   place: Place,
   defaults: Defaults,
@@ -82,7 +87,9 @@ function kindOf(essence: string, schema: Place): BodyKind {
 
 const NO_PARTS = { fields: [], files: new Map<string, boolean>() };
 
-/** Returns the fields and files of a form, as its encoding object describes them (OpenAPI 3.1 section 4.8.15). */
+/**
+ * Returns the fields and files of a form, as its encoding object describes them (OpenAPI 3.1 section 4.8.15).
+ */
 function partsOf(
   content: Place,
   schema: Place,
@@ -122,7 +129,10 @@ function propertiesOf(schema: Place): Map<string, Place> {
   return new Map(all.flatMap((part) => part.own('properties').ownEntries()));
 }
 
-/** Tells whether a part is a file: its schema, or that of its items, is binary, or its encoding names neither text nor JSON. */
+/**
+ * Tells whether a part is a file: its schema, or that of its items, is binary, or its encoding
+ * names neither text nor JSON.
+ */
 function isFile(property: Place, encoding: Place): boolean {
   const items = keywordOf(property, 'items');
   const said = [property, ...(items ? [items] : [])];

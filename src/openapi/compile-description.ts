@@ -19,7 +19,10 @@ export interface Checked {
   readonly warnings: readonly Finding[];
 }
 
-/** Checks a whole description. Throws ContractError where there is nothing to check: no file, no YAML, no OpenAPI 3. */
+/**
+ * Checks a whole description. Throws ContractError where there is nothing to check: no
+ * file, no YAML, no OpenAPI 3.
+ */
 export function checkDescription(file: string): Checked {
   const description = new Description(file, { compiled: false });
   const schemas = new Schemas(description);
@@ -30,8 +33,9 @@ export function checkDescription(file: string): Checked {
 }
 
 /**
- * Compiles an API description during the build, so that no process has to when it starts. `copy` is the path of the description
- * in the build's output; the result is written beside it. Throws ContractError for the first mistake.
+ * Compiles an API description during the build, so that no process has to when it starts. `copy` is
+ * the path of the description in the build's output; the result is written beside it. Throws
+ * ContractError for the first mistake.
  */
 export function compileDescription(file: string, copy: string): void {
   writeCompiled(checkDescription(file), copy);

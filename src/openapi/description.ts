@@ -39,7 +39,10 @@ export class Description {
     return new Place(this, [], this.document);
   }
 
-  /** The description as text: the file itself, or the bundled document where there are several files or an older version. */
+  /**
+   * The description as text: the file itself, or the bundled document where there are
+   * several files or an older version.
+   */
   get text(): string {
     return this.artifact?.text ?? textOf(this.bundle);
   }
@@ -54,7 +57,10 @@ export class Description {
     return new Place(this, path, value);
   }
 
-  /** Does one part of the work. A mistake in it is added to the faults, so that the other parts are checked too. */
+  /**
+   * Does one part of the work. A mistake in it is added to the faults, so that the
+   * other parts are checked too.
+   */
   attempt<T>(part: () => T): T | undefined {
     try {
       return part();

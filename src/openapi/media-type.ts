@@ -22,14 +22,18 @@ export function parseMediaType(header: string): MediaType | undefined {
     if (!parameter) return undefined;
     const [, name, token, quoted] = parameter;
     if (name?.toLowerCase() !== 'charset') continue;
-    // Two charsets are a trick: a proxy would check the body by one of them, and we would decode it by the other.
+    // Two charsets are a trick: a proxy would check the body by one of them, and we
+    // would decode it by the other.
     if (charset !== undefined) return undefined;
     charset = (token ?? quoted?.replaceAll(/\\(.)/g, '$1') ?? '').toLowerCase();
   }
   return { essence: start[1].toLowerCase(), charset };
 }
 
-/** Returns a key of a description's `content`, which may be a range such as `image/*`, in lower case and without parameters. */
+/**
+ * Returns a key of a description's `content`, which may be a range such as `image/*`, in lower
+ * case and without parameters.
+ */
 export function essenceOf(declared: string): string {
   return (declared.split(';', 1)[0] ?? '').trim().toLowerCase();
 }
@@ -38,7 +42,10 @@ export function isJson(essence: string): boolean {
   return /^(?:application|text)\/json$|\+json$/.test(essence);
 }
 
-/** Returns the entry of a type: under its own name, or else under the smallest range that holds it; `undefined` if there is none. */
+/**
+ * Returns the entry of a type: under its own name, or else under the smallest range that holds it;
+ * `undefined` if there is none.
+ */
 export function findByType<T>(contents: ReadonlyMap<string, T>, essence: string): T | undefined {
   return contents.get(essence) ?? contents.get(`${essence.split('/')[0]}/*`) ?? contents.get('*/*');
 }

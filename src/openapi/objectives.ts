@@ -16,7 +16,10 @@ export interface Operation {
   readonly endpoint: string;
 }
 
-/** The description's objectives are wrong: one line per fault, with the place, what was expected and what was got. */
+/**
+ * The description's objectives are wrong: one line per fault, with the place, what
+ * was expected and what was got.
+ */
 export class ObjectivesError extends Error {
   override readonly name = 'ObjectivesError';
 
@@ -34,10 +37,11 @@ const KEYS = ['availability', 'latency', 'window'];
 const LATENCY_KEYS = ['threshold', 'ratio'];
 
 /**
- * Reads `x-slo` of an OpenAPI description: at the top for the whole API, at an operation for the values that differ there, `false`
- * at an operation without objective. Without a default, an operation must state all values to have an objective.
- * @param buckets the latency histogram's bounds in seconds: a latency threshold must be one of them, or nobody can count the
- *   requests that kept it
+ * Reads `x-slo` of an OpenAPI description: at the top for the whole API, at an operation for the values that
+ * differ there, `false` at an operation without objective. Without a default, an operation must state all
+ * values to have an objective.
+ * @param buckets the latency histogram's bounds in seconds: a latency threshold must be one of them, or
+ *   nobody can count the requests that kept it
  * @throws ObjectivesError that names every fault at once
  */
 export function readObjectives(description: unknown, buckets: readonly number[]): Objective[] {

@@ -7,7 +7,10 @@ export interface Declared {
   readonly place: Place;
 }
 
-/** Returns the id of each operation: its operationId, or one made of method and path. Two equal ids are a fault. */
+/**
+ * Returns the id of each operation: its operationId, or one made of method and
+ * path. Two equal ids are a fault.
+ */
 export function operationIds(operations: readonly Declared[]): string[] {
   const taken = new Map<string, Declared>();
   for (const operation of operations) {

@@ -21,12 +21,17 @@ export interface Operation {
   readonly parameters: readonly Parameter[];
   /** Names of the query parameters that are credentials. */
   readonly queryKeys: readonly string[];
-  /** Validates a request without body: `{ path, query, header, cookie }`. `undefined` if there is nothing to validate. */
+  /**
+   * Validates a request without body: `{ path, query, header, cookie }`. `undefined` if
+   * there is nothing to validate.
+   */
   readonly validate: Validator | undefined;
   readonly body: DeclaredBody | undefined;
   readonly success: Success;
   readonly responses: DeclaredResponses;
-  /** The most bytes that a body may have (`x-body-limit`); `undefined` where the limit of the service holds. */
+  /**
+   * The most bytes that a body may have (`x-body-limit`); `undefined` where the limit of the service holds.
+   */
   readonly bodyLimit: number | undefined;
 }
 
@@ -42,7 +47,10 @@ interface OperationOptions {
   readonly defaults: Defaults;
 }
 
-/** Compiles an operation. Mistakes and unsupported features are added to the description's faults; with any of them the result is `undefined`. */
+/**
+ * Compiles an operation. Mistakes and unsupported features are added to the description's faults; with any of
+ * them the result is `undefined`.
+ */
 export function compileOperation(options: OperationOptions): Operation | undefined {
   const { id, path, method, routes, place, item, schemas, defaults } = options;
   const { description } = place;
@@ -77,7 +85,10 @@ export function compileOperation(options: OperationOptions): Operation | undefin
   };
 }
 
-/** Validates a request without body by the validator of any declared body, which says that the body is missing. */
+/**
+ * Validates a request without body by the validator of any declared body, which
+ * says that the body is missing.
+ */
 function validated(
   body: DeclaredBody | undefined,
   withoutBody: () => Validator | undefined,
@@ -135,7 +146,10 @@ function isSame(one: Parameter, other: Parameter): boolean {
 
 const ELSEWHERE = ['accept', 'content-type', 'authorization'];
 
-/** Tells whether a header parameter is ignored, as OpenAPI 3.1 section 4.8.12.1 demands: it is described elsewhere. */
+/**
+ * Tells whether a header parameter is ignored, as OpenAPI 3.1 section 4.8.12.1
+ * demands: it is described elsewhere.
+ */
 function isIgnored(parameter: Place): boolean {
   const name = parameter.at('name').value;
   return parameter.at('in').value === 'header' && ELSEWHERE.includes(String(name).toLowerCase());

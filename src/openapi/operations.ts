@@ -7,7 +7,10 @@ import type { Schemas } from './schemas/schemas.js';
 import { basePaths } from './servers.js';
 import { checkGrammar, isServedMethod } from './source/check.js';
 
-/** Compiles all operations of a description, with or without a handler. Throws ContractError for the first mistake. */
+/**
+ * Compiles all operations of a description, with or without a handler. Throws
+ * ContractError for the first mistake.
+ */
 export function compileOperations(description: Description, schemas: Schemas): Operation[] {
   const operations = findOperations(description, schemas);
   description.refuseFaults();
@@ -69,7 +72,10 @@ function operationsOf(item: Place): [string, Place][] {
   return found;
 }
 
-/** Returns the path item whose `parameters` and `servers` count: the one in `paths`, or if it has neither, the one it refers to. */
+/**
+ * Returns the path item whose `parameters` and `servers` count: the one in `paths`, or if it has
+ * neither, the one it refers to.
+ */
 function itemOf(item: Place): Place {
   const has = (key: string) => item.own(key).value !== undefined;
   return has('parameters') || has('servers') ? item : item.resolved();

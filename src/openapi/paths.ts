@@ -1,6 +1,9 @@
 import type { Place } from './description.js';
 
-/** A path template that can be served: its parameters are whole segments, or parts of one with text between them. */
+/**
+ * A path template that can be served: its parameters are whole segments, or parts
+ * of one with text between them.
+ */
 export function checkPath(path: string, place: Place): void {
   if (!path.startsWith('/')) place.fail('a path must start with "/"');
   if (/[?#]/.test(path)) place.fail('a path can not have a query or a fragment');

@@ -6,7 +6,10 @@ import type { Validator } from './schemas/validation.js';
 
 /** An answer that an operation declares. */
 export interface DeclaredResponse {
-  /** Validators by media type or range, in lower case and without parameters. Empty where the response has no content. */
+  /**
+   * Validators by media type or range, in lower case and without parameters. Empty where
+   * the response has no content.
+   */
   readonly contents: ReadonlyMap<string, Validator>;
   /** Names of the headers that a response must have. */
   readonly headers: readonly string[];
@@ -47,7 +50,10 @@ function declaredResponse(place: Place, schemas: Schemas): DeclaredResponse {
 
 const anything: Validator = () => undefined;
 
-/** Validates JSON and text. An answer of another type is not checked: its schema describes no value that we have. */
+/**
+ * Validates JSON and text. An answer of another type is not checked: its schema
+ * describes no value that we have.
+ */
 function contentValidator(essence: string, schema: Place, schemas: Schemas): Validator {
   if (schema.value === undefined) return anything;
   if (!isJson(essence) && !essence.includes('*')) {
@@ -64,7 +70,10 @@ export interface Success {
   readonly type: string | undefined;
 }
 
-/** Returns the first success that is declared by number; else 200 for a `2XX` or `default`; else the first redirect; else 200. */
+/**
+ * Returns the first success that is declared by number; else 200 for a `2XX` or `default`; else
+ * the first redirect; else 200.
+ */
 export function successOf(responses: Place): Success {
   const statuses = responses.entries().filter(([status]) => !status.startsWith('x-'));
   const found = (pattern: RegExp) => statuses.find(([status]) => pattern.test(status));

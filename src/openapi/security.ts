@@ -15,12 +15,15 @@ export interface Requirement {
   readonly scopes: readonly string[];
 }
 
-/** A request must satisfy all requirements of one alternative. An alternative without requirements lets everybody in. */
+/**
+ * A request must satisfy all requirements of one alternative. An alternative without
+ * requirements lets everybody in.
+ */
 export type Alternatives = readonly (readonly Requirement[])[];
 
 /**
- * Returns the security of an operation: its own, or else that of the whole description. Empty where everybody is let in.
- * Throws ContractError for a scheme that is not declared or not supported.
+ * Returns the security of an operation: its own, or else that of the whole description. Empty where everybody
+ * is let in. Throws ContractError for a scheme that is not declared or not supported.
  */
 export function securityOf(operation: Place): Alternatives {
   const { root } = operation.description;

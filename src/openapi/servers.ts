@@ -1,6 +1,9 @@
 import type { Place } from './description.js';
 
-/** Returns the base paths of an operation, from its own `servers`, else from those of its path, else from the description's. */
+/**
+ * Returns the base paths of an operation, from its own `servers`, else from those of its path,
+ * else from the description's.
+ */
 export function basePaths(operation: Place, item: Place, root: Place): string[] {
   const servers = [operation, item, root]
     .map((place) => place.at('servers').entries())
@@ -9,7 +12,10 @@ export function basePaths(operation: Place, item: Place, root: Place): string[] 
   return [...new Set(servers.flatMap(([, server]) => basesOf(server)))];
 }
 
-/** Returns the paths of a server's URL, one for each value of its variables. A relative URL is relative to the description, which is served at the root. */
+/**
+ * Returns the paths of a server's URL, one for each value of its variables. A relative URL is relative to the
+ * description, which is served at the root.
+ */
 function basesOf(server: Place): string[] {
   const url = server.at('url').string() ?? server.fail('has no url');
   return expanded(url, server).map((each) => {

@@ -76,7 +76,10 @@ export class MeasuredResponse extends ServerResponse {
     connection[LATEST] = this;
   }
 
-  /** Makes the overridden methods the response's own. Express replaces its prototype: without this nothing would count it. */
+  /**
+   * Makes the overridden methods the response's own. Express replaces its prototype: without
+   * this nothing would count it.
+   */
   // oxlint-disable-next-line typescript/unbound-method -- each is called on this response again
   #keepMethods({ write, end, writeHead, destroy, assignSocket, detachSocket }: this): void {
     this.write = write;
@@ -120,7 +123,9 @@ export class MeasuredResponse extends ServerResponse {
     if (!this.req.complete) closePatiently(socket);
   }
 
-  /** Counts an answer that is cut off, with the status that its client has seen, or else with the given one. */
+  /**
+   * Counts an answer that is cut off, with the status that its client has seen, or else with the given one.
+   */
   #cutOff(status: number): void {
     this.#count(this.socket && this.headersSent ? this.statusCode : status);
   }
@@ -137,7 +142,10 @@ export class MeasuredResponse extends ServerResponse {
     return latest && !latest.measurement.counted ? [...earlier, latest] : [...earlier];
   }
 
-  /** Counts what a connection that is about to be cut off leaves behind, and returns how many responses that are. */
+  /**
+   * Counts what a connection that is about to be cut off leaves behind, and returns
+   * how many responses that are.
+   */
   static cutOff(connection: Connection, status: number): number {
     const pending = MeasuredResponse.pending(connection);
     for (const response of pending) response.#cutOff(status);

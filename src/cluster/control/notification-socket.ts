@@ -15,8 +15,9 @@ const WITHOUT_KOFFI = `koffi is not installed: the service manager is told by ${
 const PROGRAM_MS = 5_000;
 
 /**
- * The way to whoever has started this process, as sd_notify(3) has it: datagrams to a Unix socket, for which Node has no function. koffi
- * calls the system's; where that is not installed, `systemd-notify` is run for each message.
+ * The way to whoever has started this process, as sd_notify(3) has it: datagrams to a Unix socket,
+ * for which Node has no function. koffi calls the system's; where that is not installed,
+ * `systemd-notify` is run for each message.
  * @param address of the socket: a path, or a name that begins with @
  */
 export function notificationSocket(address: string, log: Logger): Notify {

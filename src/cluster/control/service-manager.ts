@@ -2,15 +2,17 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '../../log.js';
 import { notificationSocket, type Notify } from './notification-socket.js';
 
-/** A message that is not taken is sent again: without its READY=1 the manager would end a service that serves. */
+/**
+ * A message that is not taken is sent again: without its READY=1 the manager would end a service that serves.
+ */
 const TRIES = 50;
 const TRY_AGAIN_MS = 100;
 
 const NOT_TAKEN = 'The service manager does not take what it is told (NOTIFY_SOCKET)';
 
 /**
- * Tells systemd, or whoever else has set `NOTIFY_SOCKET`, how the service is (sd_notify(3)): that it serves, reloads, stops, and, where a
- * watchdog is set, that it lives. Without such a manager each call does nothing.
+ * Tells systemd, or whoever else has set `NOTIFY_SOCKET`, how the service is (sd_notify(3)): that it serves,
+ * reloads, stops, and, where a watchdog is set, that it lives. Without such a manager each call does nothing.
  */
 export class ServiceManager {
   readonly #log: Logger;
@@ -24,7 +26,10 @@ export class ServiceManager {
   /** The latest message was not taken. */
   #deaf = false;
 
-  /** Takes what the manager has set out of the environment: it is for this process, and not for those that it starts. */
+  /**
+   * Takes what the manager has set out of the environment: it is for this process, and
+   * not for those that it starts.
+   */
   constructor(env: NodeJS.ProcessEnv, log: Logger) {
     const { NOTIFY_SOCKET: address = '', WATCHDOG_USEC: watchdog, WATCHDOG_PID: watched } = env;
     for (const name of ['NOTIFY_SOCKET', 'WATCHDOG_USEC', 'WATCHDOG_PID']) delete env[name];
@@ -59,7 +64,10 @@ export class ServiceManager {
     this.#say('STOPPING=1', 'STATUS=Stopping: finishing what is in flight');
   }
 
-  /** To be called whenever this process has done its work: twice in the time after which the manager takes it for dead it is told. */
+  /**
+   * To be called whenever this process has done its work: twice in the time after which the manager
+   * takes it for dead it is told.
+   */
   lives(now: number): void {
     if (!(now - this.#aliveAt >= this.#aliveEveryMs)) return;
     this.#aliveAt = now;

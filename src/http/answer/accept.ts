@@ -2,7 +2,7 @@
 interface Range {
   readonly type: string;
   readonly parameters: ReadonlyMap<string, string>;
-  /** From 0, which is a refusal, to 1. */
+  /** The weight, from 0, which is a refusal, to 1. */
   readonly weight: number;
 }
 
@@ -19,8 +19,8 @@ const IGNORED = new Set(['charset', 'escaping']);
 const TOKEN = /^[!#$%&'*+.^`|~\w-]+$/;
 
 /**
- * Returns the offer that `Accept` prefers. The first one wins a tie, and also where `Accept` allows none of them or is missing: a
- * client can do more with a type that it did not ask for than with a 406.
+ * Returns the offer that `Accept` prefers. The first one wins a tie, and also where `Accept` allows none of
+ * them or is missing: a client can do more with a type that it did not ask for than with a 406.
  */
 export function preferred<T>(accept: string | undefined, offers: readonly [Offer<T>, ...Offer<T>[]]): T {
   const ranges = parseRanges(accept ?? '');
@@ -51,7 +51,10 @@ function weightOf<T>(offer: Offer<T>, ranges: readonly Range[]): number {
   return weight;
 }
 
-/** Returns how closely a range describes an offer: 0 for any type, 1 for its main type, 2 for the type, more with parameters; -1 if not at all. */
+/**
+ * Returns how closely a range describes an offer: 0 for any type, 1 for its main type, 2 for the type, more
+ * with parameters; -1 if not at all.
+ */
 function precisionOf<T>({ type, parameters }: Offer<T>, range: Range): number {
   if (range.type === '*/*') return 0;
   if (range.type === `${type.split('/')[0]}/*`) return 1;
@@ -77,7 +80,10 @@ function parseRanges(header: string): Range[] {
   });
 }
 
-/** Parses a weight with at most three digits after the point (RFC 9110, section 12.4.2); undefined for anything else. */
+/**
+ * Parses a weight with at most three digits after the point (RFC 9110, section 12.4.2);
+ * undefined for anything else.
+ */
 function weightIn(q = '1'): number | undefined {
   return /^(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$/.test(q) ? Number(q) : undefined;
 }

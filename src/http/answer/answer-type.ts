@@ -1,14 +1,17 @@
 import { Stream } from 'node:stream';
 import { isJson } from '../../openapi/media-type.js';
 
-/** The `Content-Type` of a value whose type is declared as a range; `undefined` where only the handler can know it. */
+/**
+ * Returns the `Content-Type` of a value whose type is declared as a range; `undefined` where
+ * only the handler can know it.
+ */
 export function typeInRange(range: string, value: unknown): string | undefined {
   const found = typeOf(value);
   const [group] = range.split('/');
   return group === '*' || found.startsWith(`${group}/`) ? withCharset(found) : undefined;
 }
 
-/** Text goes out in UTF-8, and says so. */
+/** Adds the charset to a type of text: all text is sent in UTF-8. */
 export function withCharset(type: string): string {
   return isJson(type) || type.startsWith('text/') ? `${type}; charset=utf-8` : type;
 }

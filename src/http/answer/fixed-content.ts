@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import type { Context } from 'koa';
 import { gzipped } from './gzip.js';
 
-/** It is done once: the time that the smallest form takes is well spent. */
+/** The compression level: a content is compressed only once, so the smallest form is worth its time. */
 const SMALLEST = 9;
 
-/** One form of a content, as it is sent. */
+/** A content in one encoding, as it is sent. */
 interface Form {
   readonly bytes: Buffer;
   readonly etag: string;
@@ -13,14 +13,14 @@ interface Form {
 }
 
 /**
- * A content that does not change for the life of the process. What an answer needs of it is made once: its entity tag, and the
- * compressed form when somebody first asks for that.
+ * A content that does not change for the life of the process. Its entity tag is made once, and its compressed
+ * form when somebody first asks for it.
  */
 export class FixedContent {
   readonly #plain: Form;
   #compressed: Promise<Form> | undefined;
 
-  /** @param type with its charset */
+  /** @param type the media type with its charset */
   constructor(
     readonly type: string,
     content: string | Buffer,
@@ -32,7 +32,7 @@ export class FixedContent {
   async answer(ctx: Context): Promise<Buffer | undefined> {
     const { bytes, etag, encoding } = await this.#formFor(ctx);
     ctx.set({ ETag: etag, 'Cache-Control': 'no-cache', Vary: 'Accept-Encoding' });
-    ctx.status = 200; // `ctx.fresh` wants to know
+    ctx.status = 200; // `ctx.fresh` reads the tag
     if (ctx.fresh) {
       ctx.status = 304;
       return undefined;

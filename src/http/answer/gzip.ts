@@ -6,7 +6,10 @@ const compress = promisify(gzip);
 /** Bytes below which nothing is compressed: so few fit into one packet as they are. */
 const LEAST_BYTES = 1024;
 
-/** The level for expositions, which are long, repetitive and sent once: a higher one takes three times as long, and saves little more. */
+/**
+ * The level for expositions, which are long, repetitive and sent once: a higher one takes three times as
+ * long, and saves little more.
+ */
 const FAST = 1;
 
 /** Compressed bytes by their original: answers with the same bytes share one compression. */

@@ -1,8 +1,9 @@
 import { isBoxedPrimitive } from 'node:util/types';
 
 /**
- * What a client reads out of the JSON of a value: the value itself where it is plain data all the way down, else a copy in which
- * `toJSON` has been asked, and what JSON does not have (undefined, functions, NaN, what a class inherits) is left out or null.
+ * Returns the value that a client reads from the JSON of a value: the value itself if it is plain data all
+ * the way down; otherwise a copy, after `toJSON`, in which values that JSON does not have (undefined,
+ * functions, NaN, inherited properties) are missing or null.
  */
 export function jsonValue(value: unknown, key = ''): unknown {
   switch (typeof value) {

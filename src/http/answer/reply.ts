@@ -24,7 +24,8 @@ export function replier({ id, success: { status, type } }: Pick<Operation, 'id' 
     if (typeIsOurs) res.setHeader('Content-Type', header);
     else if (range !== undefined && !res.hasHeader('Content-Type')) setTypeOf(ctx, id, range, value);
     if (json && typeIsOurs && isPlainData(value) && ctx.body === undefined) return setPlainBody(ctx, value);
-    // A stream can fail before it is sent, and its error would end the process. When it is sent, it becomes a 500.
+    // A stream can fail before it is sent, and its error would end the process. When
+    // it is sent, it becomes a 500.
     if (value instanceof Stream) value.on('error', () => {});
     // Koa would take a string for JSON that is already encoded, and null for no body.
     const isEncodedHere = (typeof value === 'string' || value === null) && isJson(ctx.response.type);
@@ -32,7 +33,10 @@ export function replier({ id, success: { status, type } }: Pick<Operation, 'id' 
   };
 }
 
-/** Sets the Content-Type of the value, since the declared one is a range. Throws where the value's type is not in the range. */
+/**
+ * Sets the Content-Type of the value, since the declared one is a range. Throws where the
+ * value's type is not in the range.
+ */
 function setTypeOf(ctx: Context, id: string, range: string, value: unknown): void {
   const type = typeInRange(range, value);
   if (type === undefined)
@@ -47,8 +51,8 @@ export function isPlainData(value: unknown): boolean {
 }
 
 /**
- * Sets a body of plain data whose type is set and which is the first. Koa's setter takes a twentieth of a small request: it also
- * checks for eight other kinds of body, for a length to remove, and for the type.
+ * Sets a body of plain data whose type is set and which is the first. Koa's setter takes a twentieth of a
+ * small request: it also checks for eight other kinds of body, for a length to remove, and for the type.
  */
 function setPlainBody(ctx: Context, value: unknown): void {
   (ctx.response as unknown as { _body: unknown })._body = value; // Koa's types leave it out

@@ -6,8 +6,9 @@ import { isPlainData } from './reply.js';
 const EMPTY = new Set([204, 205, 304]);
 
 /**
- * Sends the answer that stands in `ctx`: a string, a Buffer, a Node or web stream, a Blob, a Response, nothing, or any other
- * value as JSON. A promise only where there is something to wait for; it rejects when a stream fails before its first byte.
+ * Sends the answer of `ctx`: a string, a Buffer, a Node or web stream, a Blob, a Response, nothing, or any
+ * other value as JSON. Returns a promise only where there is something to wait for; it rejects when a stream
+ * fails before its first byte.
  */
 export function respond(ctx: Context): Promise<void> | undefined {
   if (ctx.respond === false) return undefined;
@@ -27,7 +28,10 @@ export function respond(ctx: Context): Promise<void> | undefined {
   return undefined;
 }
 
-/** The body that Koa gives an answer without one: nothing where that was said, else the name of the status. */
+/**
+ * Returns the body that Koa gives an answer without one: none if that was set explicitly,
+ * otherwise the name of the status.
+ */
 function reasonPhrase(ctx: Context): string {
   if ('_explicitNullBody' in ctx.response) {
     ctx.remove('Content-Type');
@@ -37,7 +41,7 @@ function reasonPhrase(ctx: Context): string {
   return ctx.message || String(ctx.status);
 }
 
-/** Whether a body is sent as it comes, whatever its type. */
+/** Tells whether a body is a stream, which is sent as it is, whatever its type. */
 export function isStream(body: unknown): boolean {
   return (
     typeof body === 'object' &&
@@ -58,7 +62,7 @@ function streamOf(body: unknown): Stream | undefined {
 
 async function send(ctx: Context, stream: Stream): Promise<void> {
   const { res } = ctx;
-  // Others are of a time before streams could be asked, and destroyed.
+  // Streams of the oldest kind can't be awaited or destroyed.
   if (stream instanceof Readable) {
     if (ctx.req.method === 'HEAD') stream.destroy();
     else {
@@ -70,7 +74,10 @@ async function send(ctx: Context, stream: Stream): Promise<void> {
   pipeline(stream as Readable, res, (error) => ctx.onerror(error as Error)); // takes others too; no error: it ended well
 }
 
-/** Waits until a stream has something to send: one that fails before is a 500, and not a connection that is cut. */
+/**
+ * Waits until a stream has something to send: one that fails before is a 500, and
+ * not a connection that is cut.
+ */
 function begun(stream: Readable): Promise<void> {
   return new Promise((resolve, reject) => {
     const closed = () => {

@@ -9,7 +9,9 @@ import { jsonValue } from './json-value.js';
 import { asProblem } from '../problem.js';
 import { isStream } from './respond.js';
 
-/** Milliseconds between two reports of an operation's contradictions, where answers are served all the same. */
+/**
+ * Milliseconds between two reports of an operation's contradictions, where answers are served all the same.
+ */
 const REPORT_EVERY_MS = 60_000;
 
 export interface ResponseCheck {
@@ -20,8 +22,9 @@ export interface ResponseCheck {
 }
 
 /**
- * Makes the check of the answers of one operation before they are written: status, media type, required headers, and content.
- * An answer that contradicts the description is an error that names the operation, or is only reported to the log.
+ * Makes the check of the answers of one operation before they are written: status, media type, required
+ * headers, and content. An answer that contradicts the description is an error that names the operation, or
+ * is only reported to the log.
  */
 export function responseCheck(
   { id, responses }: Operation,
@@ -90,7 +93,10 @@ function validatorFor({ contents }: DeclaredResponse, type: string): Validator |
   return contents.get(type) ?? findByType(contents, parseMediaType(type)?.essence ?? '');
 }
 
-/** Returns the value that the client will read from the body. Only a body that the handler has encoded itself is parsed. */
+/**
+ * Returns the value that the client will read from the body. Only a body that the handler
+ * has encoded itself is parsed.
+ */
 function valueOf(ctx: Context, returned: unknown): unknown {
   const body: unknown = returned ?? ctx.body;
   const json = isJson(ctx.response.type);

@@ -1,11 +1,14 @@
 import { Problem } from '../problem.js';
 
-/** A problem with the bytes of a body. It is thrown while a handler reads them, and is still not the handler's answer. */
+/**
+ * A problem with the bytes of a body. It is thrown while a handler reads them, and is
+ * still not the handler's answer.
+ */
 export class BodyProblem extends Problem {}
 
 /**
- * Makes the 413 for a body above its limit. It closes the connection: the rest of the body is not read, and would be taken for the
- * connection's next request.
+ * Makes the 413 for a body above its limit. It closes the connection: the rest of the body is not read, and
+ * would be taken for the connection's next request.
  */
 export function tooLarge(limit: number): BodyProblem {
   return new BodyProblem(413, `The body is too large: it may have ${limit} bytes.`, {

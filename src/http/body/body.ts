@@ -9,15 +9,16 @@ import { streamBody } from './stream-body.js';
 import { textReader } from './text-body.js';
 import { tooLarge } from './body-problem.js';
 
-/** Content codings (RFC 9110 section 8.4.1) that are undone. */
+/** Content codings (RFC 9110 section 8.4.1) that are decoded. */
 const CODINGS = ['gzip', 'deflate', 'br'];
 
-/** Serves a request with what its body was read as, `undefined` if it has none. */
+/** Serves a request with its parsed body; `undefined` if it has none. */
 type Serve = (ctx: Context, body: unknown) => Promise<void> | undefined;
 
 /**
- * Makes what reads the body of an operation and goes on with the function that `serve` gives for its media type. It throws a 415 for
- * what is not declared, a 413 for what is too large, a 400 for what is broken.
+ * Makes the middleware that reads the body of an operation, and goes on with the function that `serve`
+ * gives for its media type. It throws a 415 for an undeclared type, a 413 for a body that is too
+ * large, and a 400 for a broken one.
  */
 export function bodyMiddleware(
   { contents }: DeclaredBody,
@@ -36,13 +37,13 @@ export function bodyMiddleware(
     const read = content && readers.get(content);
     if (!read) throw unsupportedType(types);
     checkCoding(ctx);
-    // One that waits for 100 Continue need not send what would be refused.
+    // A client that waits for 100 Continue need not send a body that would be refused.
     if (!isEncoded(ctx) && Number(ctx.req.headers['content-length'] ?? 0) > limit) throw tooLarge(limit);
     return read(ctx);
   };
 }
 
-/** Reads a body as what its content says that it is. */
+/** Makes the reader of a body by the kind of its content. */
 function reading(
   content: BodyContent,
   types: readonly string[],
@@ -64,7 +65,7 @@ function reading(
   };
 }
 
-/** RFC 9112 section 6.3. */
+/** Tells whether a request has a body (RFC 9112 section 6.3). */
 function hasBody({ req: { headers } }: Context): boolean {
   if (headers['transfer-encoding'] !== undefined) return true;
   return headers['content-length'] !== undefined && headers['content-length'] !== '0';
@@ -93,7 +94,7 @@ function checkCoding(ctx: Context): void {
   ctx.req.headers['content-encoding'] = coding;
 }
 
-/** RFC 9110 section 15.5.16: `Accept` says what would have been accepted. */
+/** Makes the 415, whose `Accept` lists the types that would be accepted (RFC 9110 section 15.5.16). */
 function unsupportedType(types: readonly string[]): Problem {
   return new Problem(415, `The body must be ${types.join(' or ')}, in UTF-8.`, {
     headers: { Accept: types.join(', ') },

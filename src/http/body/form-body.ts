@@ -2,7 +2,7 @@ import type { BodyContent } from '../../openapi/body.js';
 import { type Fields, formFields } from '../parameters/fields.js';
 import { fieldReader } from '../parameters/serialized.js';
 
-/** Makes the value of a form's fields: those that are declared as their schemas have them, all others as text. */
+/** Makes the value of a form: declared fields are converted by their schemas, all others stay text. */
 export function formReader({
   fields: declared,
 }: Pick<BodyContent, 'fields'>): (fields: Fields) => Record<string, unknown> {

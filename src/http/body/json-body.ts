@@ -2,10 +2,13 @@ import { Problem } from '../problem.js';
 
 const [QUOTE, BACKSLASH, BRACE, BRACE_END, BRACKET, BRACKET_END] = [0x22, 0x5c, 0x7b, 0x7d, 0x5b, 0x5d];
 
-/** As deep as a body may be nested. Much deeper, and whoever walks through it runs out of stack. */
+/** The greatest depth of nesting in a body: code that walks through a much deeper one runs out of stack. */
 const DEEPEST = 100;
 
-/** The value of a JSON text. Throws a 400 for what is not JSON, is nested too deeply, or would pollute a prototype. */
+/**
+ * Parses a JSON text. Throws a 400 for a text that is not JSON, is nested too deeply,
+ * or would pollute a prototype.
+ */
 export function parseJson(text: string): unknown {
   if (text.length > DEEPEST && depth(text) > DEEPEST)
     throw malformed(`is nested more than ${DEEPEST} levels deep`);
@@ -20,12 +23,12 @@ export function parseJson(text: string): unknown {
   return value;
 }
 
-/** As long as an integer that a double may not hold. */
+/** Digits of an integer that a double may not hold. */
 const LONG = /\d{16}/;
 
 const STRING_OR_NUMBER = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g;
 
-/** `JSON.parse` would make another number of it, and nobody could tell. */
+/** Refuses integers that `JSON.parse` would change to another number without an error. */
 function refuseLongIntegers(text: string): void {
   for (const [token] of text.matchAll(STRING_OR_NUMBER)) {
     if (/^-?\d{16,}$/.test(token) && !Number.isSafeInteger(Number(token)))
@@ -33,7 +36,9 @@ function refuseLongIntegers(text: string): void {
   }
 }
 
-/** `JSON.parse` is safe with such a key, but whatever copies the value with `=` is not. */
+/**
+ * Refuses the key `__proto__`: `JSON.parse` is safe with it, but code that copies the value with `=` is not.
+ */
 function refusePrototypes(value: unknown, path = ''): void {
   if (typeof value !== 'object' || value === null) return;
   for (const [key, child] of Object.entries(value)) {
@@ -65,7 +70,7 @@ function depth(text: string): number {
   return deepest;
 }
 
-/** The place of the quote that ends a string which begins here. */
+/** Returns the place of the quote that ends a string which begins here. */
 function endOfString(text: string, start: number): number {
   let end = text.indexOf('"', start);
   while (end >= 0 && isEscaped(text, end)) end = text.indexOf('"', end + 1);
@@ -78,7 +83,7 @@ function isEscaped(text: string, index: number): boolean {
   return slashes % 2 === 1;
 }
 
-/** The 400 for a body that is broken, or at this path (RFC 6901) in it. */
+/** Makes the 400 for a body that is broken, or for the value at this path (RFC 6901) in it. */
 export function malformed(message: string, path = ''): Problem {
   return new Problem(400, 'The body can not be read.', { errors: [{ in: 'body', path, message }] });
 }

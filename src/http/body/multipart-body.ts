@@ -13,26 +13,29 @@ import { malformed } from './json-body.js';
 import { Problem } from '../problem.js';
 import { streamBody } from './stream-body.js';
 
-/** A file of a multipart body. It is there until the request has been answered. */
+/** A file of a multipart body. It is removed when the request has been answered. */
 export class UploadedFile {
   constructor(
-    /** Where it lies, on the disk of this host. */
+    /** The path of the file on this host's disk. */
     readonly path: string,
-    /** As the client calls it, without folders; `undefined` if it has no name. */
+    /** The client's name of the file, without folders; `undefined` if it has none. */
     readonly filename: string | undefined,
-    /** The media type that the client says it has. */
+    /** The media type of the file, as the client declares it. */
     readonly type: string,
-    /** Bytes. */
+    /** The size of the file in bytes. */
     readonly size: number,
   ) {}
 }
 
-/** As many parts as one body may have. */
+/** The most parts of one body. */
 const MOST_PARTS = 1000;
 
 type Value = Record<string, unknown>;
 
-/** Makes the reader of a `multipart/form-data` body: fields as their schemas have them, files on disk. */
+/**
+ * Makes the reader of a `multipart/form-data` body, which converts fields by their
+ * schemas and puts files on disk.
+ */
 export function multipartReader(content: BodyContent): (ctx: Context, limit: number) => Promise<Value> {
   const read = formReader(content);
   return async (ctx, limit) => {
@@ -47,7 +50,7 @@ export function multipartReader(content: BodyContent): (ctx: Context, limit: num
   };
 }
 
-/** The value as its schema describes it: there a file is a text. */
+/** Returns the value that is validated: in it a file is a text. */
 export function withoutFiles(value: unknown): unknown {
   if (value instanceof UploadedFile) return '';
   if (Array.isArray(value)) return value.map(withoutFiles);
@@ -71,7 +74,7 @@ class Upload {
     uploads.set(ctx, this);
   }
 
-  /** Rejects with a Problem for what the client did wrong. */
+  /** Reads the body. Rejects with a Problem for a mistake of the client. */
   async receive(): Promise<void> {
     const busboy = this.#parser();
     await pipeline(streamBody(this.#ctx, this.#limit), busboy).catch((error: unknown) => {
@@ -100,7 +103,7 @@ class Upload {
     const { files, fields } = this.#content;
     const declared = new Set(fields.map(({ name }) => name));
     const config: BusboyConfig = {
-      headers: this.#ctx.req.headers as BusboyConfig['headers'], // it has a type, or nobody would have come here
+      headers: this.#ctx.req.headers as BusboyConfig['headers'], // only a body with a type is read here
       limits: { fieldSize: this.#limit, fileSize: this.#limit, parts: MOST_PARTS },
       isPartAFile: (name, _type, filename) =>
         files.has(name ?? '') || (!declared.has(name ?? '') && filename !== undefined),
@@ -109,7 +112,7 @@ class Upload {
     busboy.on('field', (name, value) => this.fields.add(name, value));
     busboy.on('file', (name, stream, filename, _encoding, type) => {
       const file = this.#store(stream, filename === '' ? undefined : filename, type);
-      // Awaited when the whole body is there; until then nobody would hear of it.
+      // The promise is awaited when the whole body has arrived; until then nobody would notice a failure.
       file.catch((error: unknown) => busboy.destroy(error as Error));
       this.#files.push([name, file]);
     });
@@ -119,7 +122,7 @@ class Upload {
 
   async #store(stream: Readable, filename: string | undefined, type: string): Promise<UploadedFile> {
     const index = this.#files.length;
-    // Not awaited: an error of the stream that nobody listens to yet would end the process.
+    // This must not wait: an error of the stream that nobody listens to yet would end the process.
     this.#folder ??= mkdtempSync(join(tmpdir(), 'upload-'));
     const path = join(this.#folder, String(index));
     const target = createWriteStream(path, { flags: 'wx', mode: 0o600 });
@@ -130,7 +133,7 @@ class Upload {
 
 const uploads = new WeakMap<Context, Upload>();
 
-/** Removes what a request has uploaded, once it is answered and its handler has ended. */
+/** Removes the uploaded files of a request, once it is answered and its handler has ended. */
 export function andRemoveUploads(serve: (ctx: Context, body: unknown) => Promise<void> | undefined) {
   return async (ctx: Context, body: unknown): Promise<void> => {
     const answered = new Promise((resolve) => ctx.res.once('close', resolve));

@@ -1,8 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 
 /**
- * Reads a body that has a Content-Length and no coding: nothing of it is to be inflated, and it cannot be longer than it says.
- * koa-bodyparser, which reads all others, takes several times as long. Rejects when the client leaves before the end.
+ * Reads a body with a Content-Length and without coding, which needs no inflating and cannot be longer
+ * than its length. koa-bodyparser, which reads all others, takes several times as long. Rejects if the
+ * client leaves before the end.
  */
 export function readPlainBody(req: IncomingMessage): Promise<Buffer> {
   return new Promise((resolve, reject) => {
@@ -18,7 +19,7 @@ export function readPlainBody(req: IncomingMessage): Promise<Buffer> {
     });
     req.on('error', reject);
     req.on('close', closed);
-    // It may have left before anybody listened.
+    // The client may have left before the listener was there.
     if (req.destroyed) closed();
   });
 }

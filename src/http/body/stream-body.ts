@@ -4,8 +4,8 @@ import type { Context } from 'koa';
 import { tooLarge, unreadable } from './body-problem.js';
 
 /**
- * Streams the bytes of a body, inflated, as they come. Nothing is read before somebody reads the stream. It fails with
- * a 413 at the first byte beyond the limit, and with a 400 where the body can't be inflated.
+ * Streams the bytes of a body, inflated, as they come. Nothing is read before somebody reads the stream. It
+ * fails with a 413 at the first byte beyond the limit, and with a 400 where the body can't be inflated.
  */
 export function streamBody(ctx: Context, limit: number): Readable {
   return Readable.from(bytesOf(ctx, limit), { objectMode: false });
@@ -13,7 +13,8 @@ export function streamBody(ctx: Context, limit: number): Readable {
 
 async function* bytesOf(ctx: Context, limit: number): AsyncGenerator<Buffer> {
   let total = 0;
-  // A handler that stops reading early must still be able to answer: destroying the request would close its connection.
+  // A handler that stops reading early must still be able to answer: destroying the
+  // request would close its connection.
   for await (const chunk of inflated(ctx).iterator({ destroyOnReturn: false })) {
     const bytes = chunk as Buffer; // the stream has no encoding
     total += bytes.length;

@@ -4,12 +4,15 @@ import { malformed } from './json-body.js';
 import { readPlainBody } from './plain-body.js';
 import { tooLarge, unreadable } from './body-problem.js';
 
-/** Reads a body as a string with a character for each byte: koa-bodyparser would replace bytes that are not UTF-8 by U+FFFD. */
+/**
+ * Reads a body as a string with a character for each byte: koa-bodyparser would replace bytes
+ * that are not UTF-8 by U+FFFD.
+ */
 const BYTES = { encoding: 'binary' };
 
 /**
- * Makes the reader of text bodies of these types. It gives `undefined` for an empty body, and throws a 413 for one that is too large
- * after decompression, and a 400 for one that is broken or not UTF-8.
+ * Makes the reader of text bodies of these types. It gives `undefined` for an empty body, and throws a 413
+ * for one that is too large after decompression, and a 400 for one that is broken or not UTF-8.
  */
 export function textReader(
   types: readonly string[],
@@ -24,7 +27,10 @@ export function textReader(
   };
 }
 
-/** Loads koa-bodyparser when the first body needs it: with its dependencies it takes a sixth of a cold start, and few bodies need it. */
+/**
+ * Loads koa-bodyparser when the first body needs it: with its dependencies it takes a sixth of a cold
+ * start, and few bodies need it.
+ */
 function bodyParser(types: readonly string[], limit: number): Middleware {
   const create = require('koa-bodyparser') as typeof import('koa-bodyparser');
   return create({
@@ -47,7 +53,10 @@ function isPlain({ req: { headers } }: Context): boolean {
   );
 }
 
-/** Turns an error of koa-bodyparser into a problem. One that could not inflate a body has no status, and would be a 500. */
+/**
+ * Turns an error of koa-bodyparser into a problem. One that could not inflate a body has
+ * no status, and would be a 500.
+ */
 function readProblem(error: Error & { status?: number; type?: string }, limit: number): Error {
   if (error.status === 413) return tooLarge(limit);
   if (error.type === 'request.aborted') return error;

@@ -22,7 +22,10 @@ const PAGE = `<!doctype html>
 </html>
 `;
 
-/** Without `validatorUrl: null` the page would send the description to a host of Swagger's to have it checked. */
+/**
+ * The script that starts the page. Without `validatorUrl: null` it would send the description to a
+ * host of Swagger's for a check.
+ */
 const START = `SwaggerUIBundle({
   url: 'openapi.json',
   dom_id: '#swagger-ui',
@@ -31,7 +34,10 @@ const START = `SwaggerUIBundle({
 });
 `;
 
-/** Nothing from another host, and no script that is not a file of ours. Swagger UI sets style attributes. */
+/**
+ * The headers of the page: nothing from another host, and no script that is not a file of ours.
+ * Swagger UI sets style attributes.
+ */
 const protect = helmet({
   contentSecurityPolicy: {
     useDefaults: false,
@@ -46,7 +52,7 @@ const protect = helmet({
       frameAncestors: ["'none'"],
     },
   },
-  // Whether the site has TLS is for who terminates it to say.
+  // The proxy that terminates TLS sets this header: here it would force TLS on a site that has none.
   strictTransportSecurity: false,
 });
 
@@ -59,9 +65,9 @@ const TYPES = new Map([
   ['favicon-32x32.png', 'image/png'],
 ]);
 
-/** The page that shows the description: Swagger UI, all of it from here. */
+/** Answers with the page that shows the description: Swagger UI, with all files from this package. */
 export function docs(_request: unknown, ctx: Context): string | undefined {
-  // Behind a prefix, too, the links of the page start at the folder that it is in.
+  // The links are relative to the folder of the page, so that they also work behind a prefix.
   if (ctx.path.endsWith('/')) {
     ctx.status = 308;
     ctx.set('Location', '../docs');
@@ -73,10 +79,10 @@ export function docs(_request: unknown, ctx: Context): string | undefined {
   return PAGE;
 }
 
-/** The files of the page that somebody has asked for. */
+/** The files of the page, by name, once they have been asked for. */
 const assets = new Map<string, Promise<FixedContent>>();
 
-/** A file of the page. The names are listed here, so that no other file can be asked for. */
+/** Answers with a file of the page. Only listed names can be asked for. */
 export async function docsAsset(
   { path }: { path: { asset: string } },
   ctx: Context,
@@ -93,18 +99,18 @@ async function read(asset: string, type: string): Promise<FixedContent> {
   try {
     return new FixedContent(type, asset === 'start.js' ? START : await readFile(join(SWAGGER_UI, asset)));
   } catch (error) {
-    assets.delete(asset); // the next one may have more luck
+    assets.delete(asset); // the next request tries again
     throw error;
   }
 }
 
-/** A description as it was written, and as what it says. */
+/** A description as text and as parsed document. */
 export interface Described {
   readonly text: string;
   readonly document: Readonly<Record<string, unknown>>;
 }
 
-/** Handlers of the description itself. */
+/** Makes the handlers of the description itself. */
 export function createOpenapi({ document, text }: Described) {
   const json = new FixedContent('application/json; charset=utf-8', JSON.stringify(document));
   const yaml = new FixedContent('application/yaml; charset=utf-8', text);

@@ -1,22 +1,22 @@
 import type { Context } from 'koa';
 import type { Findings } from './readiness.js';
 
-/** Alive is a process that answers. */
+/** Answers that this process is alive, since it answers at all. */
 export function livez(_request: unknown, ctx: Context) {
   ctx.set('Cache-Control', 'no-store');
   return { status: 'ok' };
 }
 
 interface Readiness {
-  /** Does this process want work? */
+  /** Tells whether this process accepts work. */
   readonly accepting: () => boolean;
   /** Runs the checks of the service. */
   readonly readiness: () => Promise<Findings>;
 }
 
 /**
- * Ready is a process that wants work and whose checks hold: while it drains it is not, so that whoever balances load goes
- * elsewhere, whatever the checks say.
+ * Makes the handler of `/readyz`. A process is ready if it accepts work and its checks hold. While it drains
+ * it is not ready, whatever the checks say, so that a load balancer sends requests elsewhere.
  */
 export function createReadyz({ accepting, readiness }: Readiness) {
   return async (_request: unknown, ctx: Context) => {

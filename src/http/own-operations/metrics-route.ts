@@ -37,7 +37,9 @@ const OFFERS: readonly [Offer<Format>, Offer<Format>] = [
 
 const CONTENT_TYPES: Readonly<Record<Format, string>> = { text: CONTENT_TYPE, protobuf: PROTOBUF_TYPE };
 
-/** Makes the handler of `/metrics` on the service's own port. The token has been checked before it is called. */
+/**
+ * Makes the handler of `/metrics` on the service's own port. The token has been checked before it is called.
+ */
 export function createMetricsHandler({ gather }: Pick<ScrapeOptions, 'gather'>) {
   const scrape = createScrape({ gather, token: undefined });
   return async (_request: unknown, ctx: Context): Promise<Buffer> => {

@@ -9,7 +9,10 @@ type Checks = Readonly<Record<string, () => unknown>>;
 /** Results of a service's checks, by their names. */
 export type Findings = Readonly<Record<string, 'ok' | 'failing'>>;
 
-/** Makes a function that runs all checks together, unless it did so within the last second. It does not reject. */
+/**
+ * Makes a function that runs all checks together, unless it did so within the
+ * last second. It does not reject.
+ */
 export function readiness(checks: Checks, log: Logger): () => Promise<Findings> {
   let latest: Promise<Findings> | undefined;
   let until = -Infinity;
@@ -20,7 +23,7 @@ export function readiness(checks: Checks, log: Logger): () => Promise<Findings> 
     );
     const failures = found.filter(([, failure]) => failure !== undefined);
     const names = failures.map(([name]) => name).join(', ');
-    // A line is logged when the failing checks change: with every probe, it would fill the log.
+    // A change of the failing checks is logged; a line for every probe would fill the log.
     if (names !== failing && names !== '')
       log.warn({ failures: Object.fromEntries(failures) }, 'Not ready: a check of the service fails');
     if (names !== failing && names === '') log.info('Ready again: no check of the service fails');

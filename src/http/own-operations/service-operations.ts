@@ -8,7 +8,10 @@ import { type Objective, readObjectives } from '../../openapi/objectives.js';
 import { statusHandlers } from './status-page.js';
 import type { Findings } from './readiness.js';
 
-/** The operations that the service handles itself, by operationId, with the paths that they have unless the description has others. */
+/**
+ * The operations that the service handles itself, by operationId, with the paths that they have
+ * unless the description has others.
+ */
 export const SERVICE_OPERATIONS = {
   metrics: '/metrics',
   status: '/status',
@@ -62,7 +65,9 @@ export function serviceHandlers(deps: ServiceDeps): Partial<Record<ServiceOperat
   };
 }
 
-/** Reads the objectives of a description; none if they have mistakes, which `npm run observability` reports. */
+/**
+ * Reads the objectives of a description; none if they have mistakes, which `npm run observability` reports.
+ */
 function objectivesOf(document: unknown, buckets: readonly number[]): readonly Objective[] {
   try {
     return readObjectives(document, buckets);

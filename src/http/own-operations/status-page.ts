@@ -40,8 +40,9 @@ const JSON_TYPE = 'application/json';
 const CHALLENGE = { 'WWW-Authenticate': 'Basic realm="status", charset="UTF-8"' };
 
 /**
- * Makes a function that gives a file of the page: `status.html`, the files that it loads, and the data that it asks for again and
- * again. All files are in the package. The page draws itself from the metrics: while nobody looks at it, it costs nothing.
+ * Makes a function that gives a file of the page: `status.html`, the files that it loads, and the data that
+ * it asks for again and again. All files are in the package. The page draws itself from the metrics: while
+ * nobody looks at it, it costs nothing.
  * @throws Problem 401 without the token, 404 for any other name
  */
 export function createStatusPage({ token, gather, workers, objectives }: StatusPageOptions) {
@@ -64,7 +65,10 @@ function fresh(type: string, content: Buffer): StatusFile {
   return { content, headers: { 'Content-Type': type, 'Cache-Control': 'no-store' } };
 }
 
-/** Returns the token of a bearer (RFC 6750 section 2.1), or the password of any user (RFC 7617), for which a browser can ask. */
+/**
+ * Returns the token of a bearer (RFC 6750 section 2.1), or the password of any user (RFC 7617),
+ * for which a browser can ask.
+ */
 function tokenIn(authorization = ''): string {
   const [, scheme = '', credentials = ''] = /^(bearer|basic) +(.*)$/i.exec(authorization) ?? [];
   if (scheme.toLowerCase() === 'bearer') return credentials;

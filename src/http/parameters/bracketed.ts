@@ -8,10 +8,13 @@ interface Tree {
   readonly children: Map<string, Tree>;
 }
 
-/** As deep as names can be nested: more would be a way to make us work. */
+/** The greatest depth of nested names: a client could make deeper ones only to cost us time. */
 const DEEPEST = 10;
 
-/** The value of `name[key]=text` fields (`deepObject`), whose brackets may be nested; `undefined` if there is none. */
+/**
+ * Makes the value of `name[key]=text` fields (`deepObject`), whose brackets may be nested;
+ * `undefined` if there is none.
+ */
 export function bracketed(name: string, shape: Shape, fields: Fields): unknown {
   const root = tree();
   for (const field of fields.names) {
@@ -36,7 +39,7 @@ function childOf(parent: Tree, key: string): Tree {
   return known;
 }
 
-/** A list is `name[]=a&name[]=b`, `name[0]=a&name[1]=b`, or the name twice. */
+/** Makes the value of one name. A list is `name[]=a&name[]=b`, `name[0]=a&name[1]=b`, or the name twice. */
 function valueOf({ texts, children }: Tree, shape: Shape | undefined): unknown {
   const isList = shape?.types.has('array') ?? false;
   if (children.size === 0) {

@@ -1,25 +1,28 @@
 import type { Shape } from '../../openapi/schemas/shape.js';
 
-/** A number as JSON writes it: without this `0x10`, ` 1` and `Infinity` would be numbers, and `1e400` infinite. */
+/**
+ * A number as JSON writes it: without this `0x10`, ` 1` and `Infinity` would be
+ * numbers, and `1e400` infinite.
+ */
 const NUMBER = /^-?(?:0|[1-9]\d{0,30})(?:\.\d{1,30})?(?:[eE][+-]?\d{1,3})?$/;
 
 /**
- * The value that a text stands for, given what its schema allows. Text that does not stand for any of it is returned as it is:
- * the schema then says what is wrong with it.
+ * Converts a text to a value that its schema allows. A text that is none of these stays as it is: the
+ * schema then reports the mistake.
  */
 export function convert(text: string, shape: Shape | undefined): unknown {
   const types = shape?.types;
   if (!types || types.size === 0) return text;
   if ((types.has('number') || types.has('integer')) && NUMBER.test(text)) {
     const number = Number(text);
-    // An integer that a double can't hold would get through changed.
+    // An integer that a double can't hold would be changed without an error.
     if (Number.isFinite(number) && (!Number.isInteger(number) || Number.isSafeInteger(number))) return number;
   }
   if (types.has('boolean') && (text === 'true' || text === 'false')) return text === 'true';
   return text;
 }
 
-/** Can this text be a value that is no list, where the schema allows lists too? */
+/** Tells whether this text can be a value that is no list, where the schema allows lists too. */
 export function isScalar(text: string, shape: Shape): boolean {
   return shape.types.has('string') || typeof convert(text, shape) !== 'string';
 }

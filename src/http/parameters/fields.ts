@@ -1,6 +1,9 @@
 import { percentDecoded } from './request-target.js';
 
-/** The values of `name=value` pairs by name, still encoded: decoded, a delimiter would look like a character of a value. */
+/**
+ * The values of `name=value` pairs by name, still encoded: decoded, a delimiter would look
+ * like a character of a value.
+ */
 export class Fields {
   readonly #values = new Map<string, string[]>();
 
@@ -35,7 +38,9 @@ export function queryFields(query: string): Fields {
   return fields(query, '&', new Fields((text) => decodePlus(text, 'query'), true));
 }
 
-/** Reads a Cookie header. The first cookie of a name counts: it has the longest path (RFC 6265 section 5.4). */
+/**
+ * Reads a Cookie header. The first cookie of a name counts: it has the longest path (RFC 6265 section 5.4).
+ */
 export function cookieFields(header: string): Fields {
   return fields(header, ';', new Fields(decodeCookie, false));
 }
@@ -59,7 +64,10 @@ function decodePlus(text: string, location: 'query' | 'body'): string {
   return percentDecoded(text.includes('+') ? text.replaceAll('+', ' ') : text, location);
 }
 
-/** Decodes a cookie where it can be decoded. A foreign cookie with a bare "%" (RFC 6265 section 4.1.1) would be a 400. */
+/**
+ * Decodes a cookie where it can be decoded. A foreign cookie with a bare "%" (RFC 6265
+ * section 4.1.1) would be a 400.
+ */
 function decodeCookie(text: string): string {
   try {
     return decodeURIComponent(text.trim());

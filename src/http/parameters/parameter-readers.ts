@@ -6,7 +6,7 @@ import { Problem } from '../problem.js';
 import { queryOf } from './request-target.js';
 import { fieldReader, textReader } from './serialized.js';
 
-/** Values by the name of the parameter. A value that can't be converted stays the text that it was. */
+/** Values by the name of the parameter. A value that can't be converted stays text. */
 type Values = Readonly<Record<string, unknown>>;
 
 /** Reads the declared parameters of one location from a request. */
@@ -34,7 +34,7 @@ function queryOfRequest(ctx: Context): Fields {
   return queryFields(queryOf(ctx.req.url ?? ''));
 }
 
-/** Throws a 400 for what is not declared. */
+/** Makes a reader that throws a 400 for an undeclared parameter. */
 function strictReader(parameters: readonly Parameter[], keys: readonly string[]): ParameterReader {
   const isDeclared = declaredNames(parameters);
   const declared = (name: string) => isDeclared(name) || keys.includes(name);
@@ -49,7 +49,7 @@ function strictReader(parameters: readonly Parameter[], keys: readonly string[])
   };
 }
 
-/** Is a field one of these parameters, or a part of one? */
+/** Makes a function that tells whether a field is one of these parameters, or a part of one. */
 function declaredNames(parameters: readonly Parameter[]): (name: string) => boolean {
   const objects = parameters.filter(
     ({ shape, content }) => shape.types.has('object') && content === undefined,
@@ -64,7 +64,7 @@ function declaredNames(parameters: readonly Parameter[]): (name: string) => bool
   return (name) => names.has(name) || nested.some((start) => name.startsWith(start));
 }
 
-/** Takes the value of one parameter out of what its location has. */
+/** Takes the value of one parameter out of the fields of its location. */
 interface Value<Found> {
   readonly name: string;
   readonly fallback: unknown;
@@ -84,7 +84,7 @@ function reader<Found>(declared: readonly Value<Found>[], find: (ctx: Context) =
   };
 }
 
-/** The router has found where it stands, still encoded. */
+/** Reads a path parameter, whose text the router has found, still encoded. */
 function pathValue(parameter: Parameter): Value<Values> {
   const { name } = parameter;
   const read = textReader(parameter, 'path');

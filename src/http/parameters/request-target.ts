@@ -1,13 +1,13 @@
 import { Problem } from '../problem.js';
 
-/** The path of a request target, encoded as it came. Throws a 400 where the target is not valid. */
+/** Returns the path of a request target, still encoded. Throws a 400 if the target is not valid. */
 export function pathOf(target: string): string {
   const origin = originForm(target);
   const query = origin.indexOf('?');
   return query < 0 ? origin : origin.slice(0, query);
 }
 
-/** The query of a request target, encoded as it came; empty if it has none. */
+/** Returns the query of a request target, still encoded; empty if it has none. */
 export function queryOf(target: string): string {
   const origin = originForm(target);
   const query = origin.indexOf('?');
@@ -15,8 +15,8 @@ export function queryOf(target: string): string {
 }
 
 /**
- * A request target without its authority: servers must be ready for the absolute form (RFC 9112 section 3.2.2). Not
- * with `url.parse`, which rewrites a path, and throws at an authority that it does not like.
+ * Removes the authority from a request target: servers must accept the absolute form (RFC 9112 section
+ * 3.2.2). `url.parse` would not do: it rewrites the path, and throws for some authorities.
  */
 function originForm(target: string): string {
   if (target.startsWith('/') || target.startsWith('*')) return target;

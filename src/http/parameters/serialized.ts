@@ -19,7 +19,10 @@ const DELIMITERS: Readonly<Record<Style, RegExp | string>> = {
   deepObject: ',',
 };
 
-/** Makes the reader of a parameter that is one text, in a path or in a header. A header is not percent-decoded. */
+/**
+ * Makes the reader of a parameter that is one text, in a path or in a header. A
+ * header is not percent-decoded.
+ */
 export function textReader(parameter: Serialized, location: 'path' | 'header'): (text: string) => unknown {
   const { name, style, shape, content } = parameter;
   const decode: Decode =
@@ -90,14 +93,18 @@ function namedReader({ name, style, explode, shape }: Serialized): (fields: Fiel
     }
     if (shape.types.has('object') && isSplit)
       return objectOf(pairsOf(text.split(delimiter)), shape, fields.decode);
-    // Several values for a parameter that takes one become a list, which the schema refuses: the reader does not guess which is meant.
+    // Several values for a parameter that takes one become a list, which the schema refuses: the reader
+    // does not guess which is meant.
     return texts.length > 1 && fields.repeats
       ? texts.map(fields.decode)
       : convert(fields.decode(text), shape);
   };
 }
 
-/** Makes an object of fields, one for each property. A field that another parameter declares is not part of it. */
+/**
+ * Makes an object of fields, one for each property. A field that another
+ * parameter declares is not part of it.
+ */
 function explodedObject(shape: Shape, fields: Fields, declared: ReadonlySet<string>): unknown {
   const found: [string, unknown][] = [];
   for (const name of fields.names) {
@@ -115,14 +122,14 @@ function explodedObject(shape: Shape, fields: Fields, declared: ReadonlySet<stri
   return found.length > 0 ? Object.fromEntries(found) : undefined;
 }
 
-/** `R,100,G,200` */
+/** Splits `R,100,G,200` into pairs. */
 function pairsOf(parts: readonly string[]): [string, string][] {
   return parts.flatMap((name, index) =>
     index % 2 === 0 ? [[name, parts[index + 1] ?? ''] as [string, string]] : [],
   );
 }
 
-/** `R=100` */
+/** Splits `R=100` at its first `=`. */
 function pairOf(text: string): [string, string] {
   const equals = text.indexOf('=');
   return equals < 0 ? [text, ''] : [text.slice(0, equals), text.slice(equals + 1)];
@@ -137,7 +144,7 @@ function objectOf(pairs: readonly [string, string][], shape: Shape, decode: Deco
   );
 }
 
-/** A document in a parameter. Text that is none is left for the schema to refuse. */
+/** Parses a document in a parameter. A text that is none stays as it is, for the schema to refuse. */
 function documentOf(text: string, type: string): unknown {
   if (!isJson(type)) return text;
   try {

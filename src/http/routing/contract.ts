@@ -9,20 +9,20 @@ import { SERVICE_OPERATIONS } from '../own-operations/service-operations.js';
 export interface Contract {
   readonly operations: readonly Operation[];
   readonly handlers: Handlers;
-  /** The description as it was written, and as what it says. */
+  /** The description as text and as parsed document. */
   readonly text: string;
   readonly document: Readonly<Record<string, unknown>>;
 }
 
 interface ContractOptions {
-  /** Path of the description, OpenAPI 3.1 in YAML. */
+  /** The path of the description, OpenAPI 3.1 in YAML. */
   readonly description: string;
   readonly handlers: Handlers;
 }
 
 /**
- * Reads an API description, checks that it can be served by these handlers, and compiles its validators. Throws
- * ContractError, which names file, place and cause, at the first thing that is wrong.
+ * Reads an API description, checks that it can be served by these handlers, and compiles its validators.
+ * Throws ContractError, which names file, place and cause, for the first mistake.
  */
 export function loadContract({ description: file, handlers }: ContractOptions): Contract {
   const description = new Description(file);

@@ -2,7 +2,10 @@ import type { Foreseen } from '../../metrics/foreseen.js';
 import type { Operation } from '../../openapi/operation.js';
 import type { Contract } from './contract.js';
 
-/** Returns the series that an operation can have: the statuses that it declares, and those that the service itself answers. */
+/**
+ * Returns the series that an operation can have: the statuses that it declares, and those
+ * that the service itself answers.
+ */
 export function foreseenSeries(operation: Operation, { document }: Contract): Foreseen {
   const { method, path: endpoint, validate, body, responses } = operation;
   // `default` and `4XX` stand for many statuses, and no series could be made of each.

@@ -2,15 +2,16 @@ import { type SegmentPattern, matchSegment, patternOf } from './segment-pattern.
 
 interface Node<T> {
   readonly literals: Map<string, Node<T>>;
-  /** Segments with text and parameters, those with more text first. */
+  /** Segments with text and parameters; those with more text come first. */
   readonly patterns: { readonly pattern: SegmentPattern; readonly node: Node<T> }[];
   parameter: Node<T> | undefined;
   value: T | undefined;
 }
 
 /**
- * Finds what belongs to a path among templates such as `/hello/{name}`, in a time that does not depend on how many there are. Segment
- * by segment, text goes before a parameter (OpenAPI 3.1 section 4.8.8.2), which is never empty.
+ * Finds the value of a path among templates such as `/hello/{name}`, in a time that does not
+ * depend on their number. Segment by segment, text goes before a parameter (OpenAPI 3.1 section
+ * 4.8.8.2), which is never empty.
  */
 export class PathIndex<T> {
   readonly #static = new Map<string, T>();
@@ -23,7 +24,10 @@ export class PathIndex<T> {
     at.value = value;
   }
 
-  /** The value of the template that matches, after adding to `segments` what its parameters stand for, still encoded. */
+  /**
+   * Returns the value of the template that matches, and adds the values of its parameters
+   * to `segments`, still encoded.
+   */
   find(path: string, segments: string[]): T | undefined {
     return this.#static.get(path) ?? descend(this.#root, path, 1, segments);
   }
@@ -52,7 +56,7 @@ function patternChild<T>({ patterns }: Node<T>, pattern: SegmentPattern): Node<T
   return added.node;
 }
 
-/** No deeper than the longest template, and to no node twice: the path can't make it long. */
+/** Descends no deeper than the longest template, and to no node twice: a long path can't make it slow. */
 function descend<T>(from: Node<T>, path: string, start: number, segments: string[]): T | undefined {
   const slash = path.indexOf('/', start);
   const segment = slash < 0 ? path.slice(start) : path.slice(start, slash);
@@ -85,7 +89,9 @@ function follow<T>(to: Node<T>, path: string, slash: number, segments: string[])
   return slash < 0 ? to.value : descend(to, path, slash + 1, segments);
 }
 
-/** The digits of an encoded character are the same in both cases (RFC 3986 section 6.2.2.1). */
+/**
+ * Writes the digits of encoded characters in upper case: both cases mean the same (RFC 3986 section 6.2.2.1).
+ */
 function normalized(segment: string): string {
   return segment.replaceAll(/%[0-9a-f]{2}/gi, (encoded) => encoded.toUpperCase());
 }

@@ -16,8 +16,8 @@ export interface RouterDeps extends RouteDeps {
 
 export interface Router {
   /**
-   * Finds the path template of a request, under which it is counted even if a middleware answers it. `essential` requests are
-   * served under overload, too.
+   * Finds the path template of a request, under which it is counted even if a middleware answers it.
+   * `essential` requests are served under overload, too.
    */
   readonly find: (ctx: Context) => { readonly essential: boolean };
   /** Answers a request for which `find` was called before. */
@@ -36,7 +36,10 @@ interface Resource {
 
 const NO_PARAMETERS = Object.freeze({});
 
-/** The template that a target matches, if any, and the segments that are the values of its parameters, still encoded. */
+/**
+ * The template that a target matches, if any, and the segments that are the values of
+ * its parameters, still encoded.
+ */
 interface Match {
   readonly url: string;
   readonly resource: Resource | undefined;
@@ -47,8 +50,8 @@ interface Match {
 const match = Symbol('the template that the request matches');
 
 /**
- * Serves the operations of the contract. A path that matches no template gets a 404, a method that the path does not have gets a
- * 405 with `Allow`, and OPTIONS is answered with `Allow`.
+ * Serves the operations of the contract. A path that matches no template gets a 404, a method that the path
+ * does not have gets a 405 with `Allow`, and OPTIONS is answered with `Allow`.
  */
 export function createRouter(deps: RouterDeps): Router {
   const routes = routesOf(deps);

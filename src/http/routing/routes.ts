@@ -34,8 +34,9 @@ export interface Route {
 }
 
 /**
- * Returns the routes of the contract and of the service's own operations, which are served even if the description does not list
- * them. An own operation that is switched off by configuration has none. Throws ContractError for a scheme without a check.
+ * Returns the routes of the contract and of the service's own operations, which are served even if the
+ * description does not list them. An own operation that is switched off by configuration has none. Throws
+ * ContractError for a scheme without a check.
  */
 export function routesOf(deps: RouteDeps): Route[] {
   const own = serviceHandlers(deps);
@@ -49,7 +50,10 @@ export function routesOf(deps: RouteDeps): Route[] {
   return [...described, ...unlisted(own, deps)];
 }
 
-/** Makes the part of a request's path behind the routing: security, then the service's middleware, then body and handler. */
+/**
+ * Makes the part of a request's path behind the routing: security, then the service's
+ * middleware, then body and handler.
+ */
 function routeOf(operation: Operation, serve: Serve, deps: RouteDeps): Route {
   const { id, method, path, routes } = operation;
   return {
@@ -75,7 +79,10 @@ function checksOf({ security = {}, config }: RouteDeps): SecurityChecks {
   return { [METRICS_SCHEME]: metricsTokenCheck(config.metricsToken), ...security };
 }
 
-/** Returns the security of an operation. Throws ContractError for a scheme without a check: the operation would be open to all. */
+/**
+ * Returns the security of an operation. Throws ContractError for a scheme without a check: the
+ * operation would be open to all.
+ */
 function alternativesOf({ id, place }: Operation, deps: RouteDeps): Alternatives {
   if (id === 'metrics' && !deps.contract.handlers[id] && deps.config.metricsToken !== undefined)
     return SCRAPERS;
@@ -90,12 +97,18 @@ function alternativesOf({ id, place }: Operation, deps: RouteDeps): Alternatives
   return alternatives;
 }
 
-/** The security of `/metrics` where METRICS_TOKEN is set: the token is required even if the description declares no security. */
+/**
+ * The security of `/metrics` where METRICS_TOKEN is set: the token is required even if the
+ * description declares no security.
+ */
 const SCRAPERS: Alternatives = [
   [{ scheme: { name: METRICS_SCHEME, in: 'authorization', field: 'bearer' }, scopes: [] }],
 ];
 
-/** Returns the routes of own operations that the description leaves out, unless it has another operation at their path. */
+/**
+ * Returns the routes of own operations that the description leaves out, unless it has
+ * another operation at their path.
+ */
 function unlisted(own: ReturnType<typeof serviceHandlers>, deps: RouteDeps): Route[] {
   const { operations } = deps.contract;
   return Object.entries(own).flatMap(([id, handler]) => {
@@ -136,7 +149,10 @@ function serveOwn(id: string, handler: AnyHandler): Serve {
   };
 }
 
-/** Calls the user's handler of `/readyz` only while this process accepts work: a draining one answers 503 itself. */
+/**
+ * Calls the user's handler of `/readyz` only while this process accepts work: a
+ * draining one answers 503 itself.
+ */
 function serveUsers(operation: Operation, handler: AnyHandler, deps: RouteDeps): Serve {
   const serve = serveOperation(operation, handler, deps);
   if (operation.id !== 'readyz' && operation.path !== SERVICE_OPERATIONS.readyz) return serve;

@@ -22,7 +22,10 @@ export interface ServeDeps {
   readonly log: Logger;
 }
 
-/** Makes the last step for one operation: reads the declared input, validates it, calls the handler and answers its result. */
+/**
+ * Makes the last step for one operation: reads the declared input, validates it, calls the
+ * handler and answers its result.
+ */
 export function serveOperation(operation: Operation, handler: AnyHandler, deps: ServeDeps): Serve {
   const { bodyLimit, strictQuery, validateResponses } = deps.config;
   // The handler's type is generated from the schemas that the validator has checked its input by.
@@ -41,7 +44,10 @@ export function serveOperation(operation: Operation, handler: AnyHandler, deps: 
   });
 }
 
-/** Chooses an operation's readers and validator at boot, so that no request pays for steps that its operation does not need. */
+/**
+ * Chooses an operation's readers and validator at boot, so that no request pays for steps that
+ * its operation does not need.
+ */
 function server(
   operation: Operation,
   content: BodyContent | undefined,
@@ -67,7 +73,9 @@ function server(
   };
 }
 
-/** Returns the validator of a request. It leaves out files and streams of the body, which no schema describes. */
+/**
+ * Returns the validator of a request. It leaves out files and streams of the body, which no schema describes.
+ */
 function validatorOf({ body, validate }: Operation, content: BodyContent | undefined): Validator | undefined {
   if (!content) return validate;
   const { kind, validate: check } = content;
@@ -109,7 +117,8 @@ function answering(operation: Operation, handle: Handle, check: ResponseCheck | 
     } catch (error) {
       return refuse(error);
     }
-    // A plain value is not awaited: a stream could fail in the meantime, and its error, which nobody listens to, would end the process.
+    // A plain value is not awaited: a stream could fail in the meantime, and its error, which nobody
+    // listens to, would end the process.
     return isPromise(value)
       ? Promise.resolve(value).then((later) => answer(ctx, later), refuse)
       : answer(ctx, value);
@@ -123,7 +132,8 @@ function isPromise(value: unknown): value is PromiseLike<unknown> {
 function invalid(complaints: readonly { path: string; message: string }[]): Problem {
   const errors = complaints.map(({ path, message }) => {
     const [, location, ...rest] = path.split('/');
-    // The first key of the path names the part of the request, since the validator was given an object of its parts.
+    // The first key of the path names the part of the request, since the validator was
+    // given an object of its parts.
     return { in: location as Fault['in'], path: rest.map((key) => `/${key}`).join(''), message };
   });
   return new Problem(400, 'The request does not match the API description.', { errors });

@@ -7,7 +7,10 @@ export interface HandlerName {
   readonly name: string;
 }
 
-/** Returns the file and the name that the handler of each operation is expected to have: `list-boxes.ts` exports `listBoxes`. */
+/**
+ * Returns the file and the name that the handler of each operation is expected to have:
+ * `list-boxes.ts` exports `listBoxes`.
+ */
 export function handlerNames(ids: readonly string[]): HandlerName[] {
   const taken = new Set<string>();
   return ids.map((id) => {
@@ -19,7 +22,10 @@ export function handlerNames(ids: readonly string[]): HandlerName[] {
   });
 }
 
-/** Finds the handler of each operation among these files, which are paths below src/handlers without extension. */
+/**
+ * Finds the handler of each operation among these files, which are paths below
+ * src/handlers without extension.
+ */
 export function findHandlers(ids: readonly string[], files: readonly string[]): HandlerName[] {
   const byKey = new Map<string, string>();
   // A folder is a part of the handler's name, or only keeps files apart: both are found.

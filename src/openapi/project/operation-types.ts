@@ -5,7 +5,10 @@ import { LOCATIONS, type Parameter } from '../parameters.js';
 import { keywordOf } from '../schemas/conjuncts.js';
 import { SchemaTypes, field, joined } from './schema-type.js';
 
-/** Writes the TypeScript types of operations: the input of each one's handler, and the answers that it may return. */
+/**
+ * Writes the TypeScript types of operations: the input of each one's handler, and
+ * the answers that it may return.
+ */
 export function operationTypes(operations: readonly Operation[]): string {
   const types = new SchemaTypes();
   const fields = operations.map(
@@ -73,7 +76,10 @@ function contentType({ kind, files }: BodyContent, schema: Parameter['schema'], 
   return `(Omit<${type}, ${names}> & ${object(parts)})`;
 }
 
-/** Writes the type that a handler may return: any content of a success, and nothing where an answer without content is declared. */
+/**
+ * Writes the type that a handler may return: any content of a success, and nothing where an answer
+ * without content is declared.
+ */
 function response({ place }: Operation, types: SchemaTypes): string {
   const declared = place.at('responses').entries();
   const successes = declared.filter(([status]) => /^[23]/.test(status));

@@ -2,8 +2,8 @@ import type { Checked } from '../compile-description.js';
 import { securityOf } from '../security.js';
 
 /**
- * Writes the TypeScript types of a description's security: the credentials that a client sends for each scheme, and the schemes of
- * each alternative of an operation.
+ * Writes the TypeScript types of a description's security: the credentials that a client sends for each
+ * scheme, and the schemes of each alternative of an operation.
  */
 export function securityTypes({
   description,
@@ -26,7 +26,7 @@ export function securityTypes({
     });
   return `// Generated from the API description.
 
-/** What a client brings for each scheme. */
+/** The credentials that a client sends for each scheme. */
 export interface SchemeCredentials {
 ${credentials.join('')}}
 

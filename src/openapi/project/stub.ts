@@ -1,7 +1,10 @@
 import type { Operation } from '../operation.js';
 import type { HandlerName } from './handler-names.js';
 
-/** The TypeScript source of a handler that is still to be written: it answers 501, with an example where there is one. */
+/**
+ * Writes the TypeScript source of a handler that is still to be written: it answers 501,
+ * with an example if there is one.
+ */
 export function stub({ id, method, path, place }: Operation, { name, file }: HandlerName): string {
   const summary = place.at('summary').value;
   const up = '../'.repeat(file.split('/').length);
@@ -20,7 +23,7 @@ ${exported === '' ? 'export ' : ''}const ${declared}: Handler<${JSON.stringify(i
 `;
 }
 
-/** The example of a success: that of its content, or of its schema. */
+/** Returns the example of a success, from its content or its schema. */
 function exampleOf({ place }: Pick<Operation, 'place'>): unknown {
   const [, success] =
     place
@@ -43,7 +46,7 @@ function oneLine(text: string): string {
   return text.replaceAll(/\s+/g, ' ').replaceAll('*/', '* /').trim();
 }
 
-/** A word of the language can be exported, and be no variable. */
+/** Tells whether a name is a word of the language: it can be exported, but is no variable. */
 function isReserved(name: string): boolean {
   return RESERVED.split(' ').includes(name);
 }

@@ -52,7 +52,9 @@ export class SchemaCompiler {
     return this.#ajv.getSchema(name) as ValidateFunction; // it has just been given this name
   }
 
-  /** Returns a CommonJS module whose `validators` are all those compiled so far, by the JSON of their schema. */
+  /**
+   * Returns a CommonJS module whose `validators` are all those compiled so far, by the JSON of their schema.
+   */
   moduleCode(): string {
     const names = [...this.#compiled];
     const code = standaloneCode(this.#ajv, Object.fromEntries(names.map(([, name]) => [name, name])));

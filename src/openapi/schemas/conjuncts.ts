@@ -1,8 +1,9 @@
 import type { Place } from '../description.js';
 
 /**
- * Returns the schemas that all hold for a value of this one: the schema itself, the target of its `$ref`, and the members of
- * `allOf`, however deep. Each is in there once: a schema that refers to itself would never end.
+ * Returns the schemas that all hold for a value of this one: the schema itself, the target of
+ * its `$ref`, and the members of `allOf`, however deep. Each is in there once: a schema that
+ * refers to itself would never end.
  */
 export function conjuncts(schema: Place, found = new Map<unknown, Place>()): Map<unknown, Place> {
   if (found.has(schema.value)) return found;
@@ -13,7 +14,10 @@ export function conjuncts(schema: Place, found = new Map<unknown, Place>()): Map
   return found;
 }
 
-/** Returns the value of a keyword in a schema or its conjuncts. A keyword beside a reference goes before one in the target. */
+/**
+ * Returns the value of a keyword in a schema or its conjuncts. A keyword beside a reference
+ * goes before one in the target.
+ */
 export function keywordOf(schema: Place, keyword: string): Place | undefined {
   return [...conjuncts(schema).values()]
     .map((one) => one.own(keyword))

@@ -17,12 +17,17 @@ export class Defaults {
     this.#schemas = schemas;
   }
 
-  /** Returns the function that puts a schema's defaults into a value; `undefined` if the schema has none, so that no time is lost. */
+  /**
+   * Returns the function that puts a schema's defaults into a value; `undefined` if the schema has
+   * none, so that no time is lost.
+   */
   of(schema: Place): Fill | undefined {
     return this.#reach.from(schema) ? this.#fillOf(schema) : undefined;
   }
 
-  /** Remembers a fill before its parts are made: a schema that refers to itself would make parts without end. */
+  /**
+   * Remembers a fill before its parts are made: a schema that refers to itself would make parts without end.
+   */
   #fillOf(schema: Place): Fill {
     const known = this.#fills.get(schema.value);
     if (known) return known;

@@ -3,7 +3,9 @@ import { entryOf, fieldOf, isRecord } from '../source/grammar.js';
 import { conjuncts } from './conjuncts.js';
 import { Reach } from './reach.js';
 
-/** The way that a value goes: `readOnly` properties are only in answers, `writeOnly` ones only in requests. */
+/**
+ * The way that a value goes: `readOnly` properties are only in answers, `writeOnly` ones only in requests.
+ */
 export type Direction = 'request' | 'response';
 
 /** The keyword that keeps a property out of values that go this way. */
@@ -12,7 +14,10 @@ export const HIDES: Readonly<Record<Direction, 'readOnly' | 'writeOnly'>> = {
   response: 'writeOnly',
 };
 
-/** Returns the properties that a schema, or a part of its `allOf` or `$ref`, keeps out of values that go this way. */
+/**
+ * Returns the properties that a schema, or a part of its `allOf` or `$ref`, keeps
+ * out of values that go this way.
+ */
 export function hiddenProperties(schema: Place, direction: Direction): Set<string> {
   const properties = [...conjuncts(schema).values()].flatMap((one) => one.own('properties').ownEntries());
   return new Set(properties.filter(([, property]) => isHidden(property, direction)).map(([name]) => name));

@@ -12,7 +12,10 @@ const ANNOTATIONS =
     ' ',
   );
 
-/** Formats by name; `true` for a known one that checks nothing. The validators that the build has compiled load them too. */
+/**
+ * Formats by name; `true` for a known one that checks nothing. The validators that the
+ * build has compiled load them too.
+ */
 export const formats: Readonly<Record<string, Format>> = {
   ...fullFormats,
   ...Object.fromEntries(ANNOTATIONS.map((name) => [name, true as const])),

@@ -1,10 +1,10 @@
 import { type Ajv2020, type CodeKeywordDefinition, type KeywordCxt, _, str } from 'ajv/dist/2020.js';
 import { hasDuplicate } from './unique.js';
 
-/** By how much a quotient of two doubles can miss a whole number: two roundings. */
+/** The greatest relative error of a quotient of two doubles: two roundings. */
 const ROUNDING = 2 ** -51;
 
-/** 19.99 is a multiple of 0.01, though no double is either of them. */
+/** `multipleOf`, by which 19.99 is a multiple of 0.01 although no double is exactly either. */
 const multipleOf: CodeKeywordDefinition = {
   keyword: 'multipleOf',
   type: 'number',
@@ -24,7 +24,7 @@ const multipleOf: CodeKeywordDefinition = {
   },
 };
 
-/** Stands in a property that is only in answers, or only in requests. */
+/** A keyword for a property that must be absent, because it is only in answers, or only in requests. */
 const absent: CodeKeywordDefinition = {
   keyword: 'absent',
   schemaType: 'string',

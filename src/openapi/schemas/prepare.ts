@@ -24,8 +24,8 @@ const ASSERTIONS = new Set(
 );
 
 /**
- * Turns a schema of a description into one for ajv: with only the keywords that decide on validity, for one direction. A slow
- * check, such as a pattern, is not run on a value that is longer than its schema allows.
+ * Turns a schema of a description into one for ajv: with only the keywords that decide on validity, for one
+ * direction. A slow check, such as a pattern, is not run on a value that is longer than its schema allows.
  */
 export function prepared(schema: Place, context: Context): Schema | boolean {
   const { value } = schema;
@@ -122,7 +122,10 @@ function guarded(schema: Place, whole: Schema): Schema {
   return { ...type, ...limits, if: limits, then: rest };
 }
 
-/** Collects the limits of a schema and of its `allOf` and `$ref`, with the limit on the length of property names. */
+/**
+ * Collects the limits of a schema and of its `allOf` and `$ref`, with the limit on
+ * the length of property names.
+ */
 function limitsOf(schema: Place): Schema {
   const limits: Record<string, unknown> = {};
   for (const one of conjuncts(schema).values()) {

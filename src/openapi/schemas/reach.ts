@@ -1,6 +1,8 @@
 import type { Place } from '../description.js';
 
-/** Tells which schemas lead to one of a kind. Each is looked at once, however many lead to it, and to itself. */
+/**
+ * Tells which schemas lead to one of a kind. Each is looked at once, however many lead to it, and to itself.
+ */
 export class Reach {
   readonly #known = new Map<unknown, boolean>();
   readonly #next: (schema: Place) => readonly Place[];

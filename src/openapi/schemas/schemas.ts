@@ -7,7 +7,10 @@ import { type Validator, toValidator } from './validation.js';
 /** The schemas of one description. */
 export class Schemas {
   readonly #description: Description;
-  /** Validators by the JSON of their schema: thousands of operations have a few kinds of parameters, and equal schemas share one validator. */
+  /**
+   * Validators by the JSON of their schema: thousands of operations have a few kinds of parameters, and equal
+   * schemas share one validator.
+   */
   readonly #validators = new Map<string, Validator>();
   #made: SchemaCompiler | undefined;
   #forChecks: Schemas | undefined;
@@ -28,7 +31,10 @@ export class Schemas {
     return validator;
   }
 
-  /** Returns the default of a schema. Throws for a default that its schema forbids: every client would get a 400 for it. */
+  /**
+   * Returns the default of a schema. Throws for a default that its schema forbids: every
+   * client would get a 400 for it.
+   */
   fallbackOf(schema: Place): unknown {
     const fallback = keywordOf(schema, 'default');
     if (!fallback || this.#description.artifact) return fallback?.value;
@@ -48,7 +54,8 @@ export class Schemas {
     try {
       return this.#compiler.compile(schema);
     } catch (error) {
-      // A broken schema has been reported where it stands. Without this it would be reported again at each place that refers to it.
+      // A broken schema has been reported where it stands. Without this it would be reported again at
+      // each place that refers to it.
       if (this.#description.faults.length > 0) throw error;
       return place.fail((error as Error).message);
     }

@@ -63,7 +63,10 @@ function united(one: Shape | undefined, other: Shape): Shape {
   return one ? { ...other, types: new Set([...one.types, ...other.types]) } : other;
 }
 
-/** Returns the schemas that can apply to a value: the schema with its `allOf` and `$ref`, and all branches of its choices. */
+/**
+ * Returns the schemas that can apply to a value: the schema with its `allOf` and `$ref`, and
+ * all branches of its choices.
+ */
 function alternatives(schema: Place, seen = new Set<unknown>()): Place[] {
   return [...conjuncts(schema).values()].flatMap((one) => {
     if (seen.has(one.value)) return [];

@@ -23,17 +23,24 @@ export function toValidator(validate: ValidateFunction): Validator {
     try {
       return validate(value) ? undefined : complaints(validate.errors ?? []);
     } catch (error) {
-      // A recursive schema overflows the stack on a value that is nested deep enough: without this it would be a 500.
+      // A recursive schema overflows the stack on a value that is nested deep enough:
+      // without this it would be a 500.
       if (error instanceof RangeError) return [{ path: '', message: 'is nested too deep' }];
       throw error;
     }
   };
 }
 
-/** A body of 100 kB can have 50,000 faults; nobody reads them, and nobody should make us write them. */
+/**
+ * The most errors that are reported: a body of 100 kB can have 50,000, and a client
+ * could make us write them all.
+ */
 const MOST_ERRORS = 100;
 
-/** Makes one complaint of each error. A choice between schemas (`anyOf`, `oneOf`) gives one, not one for each branch. */
+/**
+ * Makes one complaint of each error. A choice between schemas (`anyOf`, `oneOf`) gives
+ * one, not one for each branch.
+ */
 function complaints(all: readonly ErrorObject[]): Complaint[] {
   const errors = all.slice(0, MOST_ERRORS);
   const choices = errors.filter(isChoice);
@@ -53,7 +60,9 @@ function isBranch(error: ErrorObject, choice: ErrorObject): boolean {
   );
 }
 
-/** Joins the complaints of all branches; where several branches of `oneOf` are met, the message is ajv's own. */
+/**
+ * Joins the complaints of all branches; where several branches of `oneOf` are met, the message is ajv's own.
+ */
 function choiceComplaint(choice: ErrorObject, errors: readonly ErrorObject[]): Complaint {
   const wanted = errors
     .filter((error) => isBranch(error, choice) && !isChoice(error))

@@ -23,8 +23,8 @@ interface Import {
 type Mapping = Readonly<Record<string, unknown>>;
 
 /**
- * A description as one OpenAPI 3.1 document: objects of other files are copied into `components`, 3.0 is written as 3.1, and every
- * reference is a pointer into the document.
+ * A description as one OpenAPI 3.1 document: objects of other files are copied into `components`, 3.0 is
+ * written as 3.1, and every reference is a pointer into the document.
  */
 export class Bundle {
   readonly document: Mapping;
@@ -34,7 +34,10 @@ export class Bundle {
   readonly #files = new Map<string, SourceFile>();
   readonly #identifiers = new Identifiers();
   readonly #imports = new Map<string, Import>();
-  /** Copies by original and kind: aliases of YAML can repeat an object exponentially often, and each is copied once. */
+  /**
+   * Copies by original and kind: aliases of YAML can repeat an object exponentially
+   * often, and each is copied once.
+   */
   readonly #copies = new WeakMap<object, Map<string, unknown>>();
 
   /** Reads the files. Throws ContractError when the first one can't be read or is no OpenAPI 3. */
@@ -74,7 +77,8 @@ export class Bundle {
     if (this.#imports.size === 0) return { ...document, openapi };
     const components = { ...(document['components'] as Mapping | undefined) }; // a mapping, or of no use
     for (const { kind, at, target } of this.#imports.values()) {
-      // A copy can import more: that is added to the map while this loop runs over it, and copied later in the same loop.
+      // A copy can import more: that is added to the map while this loop runs over it, and
+      // copied later in the same loop.
       const [, section = '', name = ''] = target;
       const added = this.#copy(kind, valueAt(at), at);
       components[section] = { ...(components[section] as Mapping | undefined), [name]: added }; // as above
@@ -130,7 +134,10 @@ export class Bundle {
     return { ...object, mapping: targets };
   }
 
-  /** Returns the pointer that a reference becomes. A reference that leads to nothing stays as it is, and is added to the faults. */
+  /**
+   * Returns the pointer that a reference becomes. A reference that leads to nothing stays as it
+   * is, and is added to the faults.
+   */
   #reference(kind: Kind, reference: string, at: At): string {
     try {
       const found = this.#follow(reference, at, 100);
@@ -232,7 +239,10 @@ function versionOf({ value }: SourceFile): string {
   return isRecord(value) && 'openapi' in value ? String(value['openapi']) : '';
 }
 
-/** Maps the values of an object. `Object.fromEntries` keeps a key such as `__proto__`, which an assignment would lose. */
+/**
+ * Maps the values of an object. `Object.fromEntries` keeps a key such as `__proto__`,
+ * which an assignment would lose.
+ */
 function mapped(object: Mapping, change: (key: string, value: unknown) => unknown): Mapping {
   return Object.fromEntries(Object.entries(object).map(([key, value]) => [key, change(key, value)]));
 }

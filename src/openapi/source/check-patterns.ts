@@ -8,7 +8,9 @@ const LONGEST = 100_000;
 /** Milliseconds that one test of a pattern may take. A slower one would hold up all requests of a worker. */
 const SLOW_MS = 200;
 
-/** Characters that are repeated beside those of the pattern, to see whether it is tried in more and more ways. */
+/**
+ * Characters that are repeated beside those of the pattern, to see whether it is tried in more and more ways.
+ */
 const COMMON = [' ', '0', 'a', 'A', '-', '.', '_', '/', ',', '@', '\n'];
 
 /** Ends that a pattern seldom allows, so that the match fails late: a dot does not match the second. */
@@ -47,7 +49,9 @@ function* patternsIn(value: unknown, path: readonly string[] = []): Generator<Pa
   for (const [key, child] of Object.entries(value)) yield* patternsIn(child, [...path, key]);
 }
 
-/** Tries a pattern with texts that repeat its own characters, and end with characters that it does not have. */
+/**
+ * Tries a pattern with texts that repeat its own characters, and end with characters that it does not have.
+ */
 export function canExplode(pattern: string, longest: number): boolean {
   // A pattern without a repetition cannot be tried in many ways.
   if (!/[*+}]/.test(pattern)) return false;
@@ -68,7 +72,10 @@ export function canExplode(pattern: string, longest: number): boolean {
 
 const context = createContext(Object.create(null) as object);
 
-/** Tells whether a test takes longer than `SLOW_MS`. It runs in a context of its own: no other test can be stopped. */
+/**
+ * Tells whether a test takes longer than `SLOW_MS`. It runs in a context of its own:
+ * no other test can be stopped.
+ */
 function isSlow(expression: RegExp, text: string): boolean {
   Object.assign(context, { expression, text });
   try {

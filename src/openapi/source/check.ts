@@ -10,8 +10,9 @@ type Mapping = Readonly<Record<string, unknown>>;
 type Report = (path: readonly string[], reason: string) => void;
 
 /**
- * Checks a document by the grammar of OpenAPI, and adds the mistakes to its faults. A mistake in a part that no operation uses is
- * only a warning, since it does no harm; so is an unknown field whose name is not close to that of a known one.
+ * Checks a document by the grammar of OpenAPI, and adds the mistakes to its faults. A mistake in a part
+ * that no operation uses is only a warning, since it does no harm; so is an unknown field whose name is not
+ * close to that of a known one.
  */
 export function checkGrammar(description: Description): void {
   const check = new GrammarCheck(description);

@@ -1,7 +1,13 @@
-/** The most values that a description may have when its YAML aliases are written out: twenty times as many as GitHub's has. */
+/**
+ * The most values that a description may have when its YAML aliases are written out: twenty
+ * times as many as GitHub's has.
+ */
 const MOST_VALUES = 5_000_000;
 
-/** Returns why a value can't be walked through: YAML aliases make it endless, or larger than memory. `undefined` if it can. */
+/**
+ * Returns why a value can't be walked through: YAML aliases make it endless, or larger than
+ * memory. `undefined` if it can.
+ */
 export function expandedSize(value: unknown): string | undefined {
   const sizes = new Map<object, number>();
   const open = new Set<object>();

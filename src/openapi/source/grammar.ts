@@ -1,7 +1,8 @@
 /**
- * The kinds of object in an OpenAPI 3.1 document, with the fields of each (and the fields of 3.2 that are served or refused by
- * name). A field is the name of an object or of a primitive, `[…]` a list of them, `{…}` a mapping to them. `text` is for people:
- * a mistake in it does no harm. Everything else is data, in which even `$ref` is a plain word.
+ * The kinds of object in an OpenAPI 3.1 document, with the fields of each (and the fields of 3.2 that are
+ * served or refused by name). A field is the name of an object or of a primitive, `[…]` a list of them, `{…}`
+ * a mapping to them. `text` is for people: a mistake in it does no harm. Everything else is data, in which
+ * even `$ref` is a plain word.
  */
 export type Kind = keyof typeof GRAMMAR;
 
@@ -272,7 +273,9 @@ export const SECTIONS: Partial<Record<Kind, string>> = {
   mediaType: 'mediaTypes',
 };
 
-/** Returns the kind or primitive of an object's field; `undefined` for a field that the grammar does not name. */
+/**
+ * Returns the kind or primitive of an object's field; `undefined` for a field that the grammar does not name.
+ */
 export function fieldOf(kind: Kind, key: string): string | undefined {
   if (kind === 'paths') return key.startsWith('/') ? 'pathItem' : undefined;
   if (kind === 'callback') return key === '$ref' ? 'string' : key.startsWith('x-') ? undefined : 'pathItem';

@@ -8,7 +8,10 @@ export interface Location {
   readonly path: readonly string[];
 }
 
-/** The schemas of a description's files that have an identifier of their own (JSON Schema 2020-12 section 8.2). */
+/**
+ * The schemas of a description's files that have an identifier of their own (JSON
+ * Schema 2020-12 section 8.2).
+ */
 export class Identifiers {
   readonly #locations = new Map<string, Location>();
   readonly #dynamic = new Map<string, number>();
@@ -24,7 +27,10 @@ export class Identifiers {
     return this.#locations.get(url);
   }
 
-  /** Tells whether a dynamic anchor stands at several places. A reference to one that does not is a plain reference. */
+  /**
+   * Tells whether a dynamic anchor stands at several places. A reference to one that
+   * does not is a plain reference.
+   */
   isAmbiguous(anchor: string): boolean {
     return (this.#dynamic.get(anchor) ?? 0) > 1;
   }

@@ -1,7 +1,9 @@
 const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/y;
 const SPACE = /\s*/y;
 
-/** Returns the offset in a JSON text at which the value of a path begins, or else the nearest value around it. */
+/**
+ * Returns the offset in a JSON text at which the value of a path begins, or else the nearest value around it.
+ */
 export function offsetInJson(text: string, path: readonly string[]): number {
   const scanner = new Scanner(text);
   let found = scanner.offset;

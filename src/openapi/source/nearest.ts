@@ -1,4 +1,6 @@
-/** Returns the name that a misspelt one was probably meant to be; `undefined` if it looks like none of them. */
+/**
+ * Returns the name that a misspelt one was probably meant to be; `undefined` if it looks like none of them.
+ */
 export function nearest(misspelt: string, names: readonly string[]): string | undefined {
   const folded = misspelt.toLowerCase();
   const same = names.find((name) => name.toLowerCase() === folded);
@@ -10,7 +12,10 @@ export function nearest(misspelt: string, names: readonly string[]): string | un
   );
 }
 
-/** How many letters have to be put in, left out, or changed (Levenshtein); two that are swapped count as one. */
+/**
+ * Returns the number of letters that are inserted, removed or changed (Levenshtein);
+ * two swapped ones count as one.
+ */
 function distance(one: string, other: string): number {
   const rows: number[][] = [Array.from({ length: other.length + 1 }, (_, index) => index)];
   const at = (row: number, column: number) => rows[row]?.[column] ?? Infinity;

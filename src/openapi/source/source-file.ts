@@ -19,7 +19,10 @@ export class SourceFile {
   #yaml: Document | undefined;
   #lines: readonly number[] | undefined;
 
-  /** Reads a file. Throws ContractError when it can't be read, is not of its format, or is too large when it is expanded. */
+  /**
+   * Reads a file. Throws ContractError when it can't be read, is not of its format, or is
+   * too large when it is expanded.
+   */
   constructor(readonly file: string) {
     try {
       this.text = readFileSync(file, 'utf8');
@@ -84,7 +87,10 @@ function offsetOf(node: unknown): number | undefined {
   return Array.isArray(range) && typeof range[0] === 'number' ? range[0] : undefined;
 }
 
-/** Finds the version key at the beginning of a line in YAML, or as the first key in JSON: deeper it is a word like any other. */
+/**
+ * Finds the version key at the beginning of a line in YAML, or as the first key in JSON: deeper
+ * it is a word like any other.
+ */
 const VERSION = /(?:^|(?<![^])\s*\{\s*)(["']?)(openapi|swagger)\1\s*:\s*["']?([\d.]+)/m;
 
 /** Checks the version before the text is parsed: parsing many megabytes only to refuse them takes seconds. */

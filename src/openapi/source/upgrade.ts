@@ -1,8 +1,9 @@
 type Mapping = Readonly<Record<string, unknown>>;
 
 /**
- * Turns a schema of OpenAPI 3.0 into one of 3.1, which is JSON Schema: keywords beside `$ref` are dropped, `nullable` becomes a
- * type (OpenAPI 3.1 migration guide), and exclusive bounds become numbers. Subschemas are left as they are.
+ * Turns a schema of OpenAPI 3.0 into one of 3.1, which is JSON Schema: keywords beside `$ref` are
+ * dropped, `nullable` becomes a type (OpenAPI 3.1 migration guide), and exclusive bounds become numbers.
+ * Subschemas are left as they are.
  */
 export function upgradedSchema(schema: Mapping): Mapping {
   if (typeof schema['$ref'] === 'string') return { $ref: schema['$ref'] };
@@ -17,7 +18,10 @@ function boundUpgraded(bound: 'minimum' | 'maximum', schema: Mapping): Mapping {
   return { ...rest, [isExclusive === true ? exclusive : bound]: limit };
 }
 
-/** Lets `nullable` beside an `enum` or an `allOf` allow null: its authors mean that, although OpenAPI 3.0.3 says otherwise. */
+/**
+ * Lets `nullable` beside an `enum` or an `allOf` allow null: its authors mean that, although
+ * OpenAPI 3.0.3 says otherwise.
+ */
 function nullableUpgraded(schema: Mapping): Mapping {
   if (typeof schema['nullable'] !== 'boolean') return schema;
   const { nullable, ...rest } = schema;

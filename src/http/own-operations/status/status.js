@@ -1,18 +1,20 @@
-// @ts-check
-// Draws the status page from what /metrics says, which is asked again and again while the page is looked at. All that is over
-// time is kept here: a service that nobody looks at keeps nothing.
+// @ts-check Draws the status page from what /metrics says, which is asked again and again while the page is
+//   looked at. All that is over time is kept here: a service that nobody looks at keeps nothing.
 'use strict';
 
-/** How far back the page looks, and how often it asks. */
+/** Seconds that the page shows, and milliseconds between its questions. */
 const WINDOW_S = 15 * 60;
 const INTERVAL_MS = 2_000;
-/** What is long costs the service more, and is asked for less often: 1 MB every 10 s. */
+/** The least time between two scrapes by their size: long ones cost the service more. 1 MB every 10 s. */
 const MS_PER_BYTE = 10_000 / 2 ** 20;
 
 /** @typedef {{ name: string, labels: Record<string, string>, value: number }} Sample */
 /** @typedef {{ requests: number, failures: number, buckets: Map<number, number> }} Counts */
 /** @typedef {{ at: number, endpoints: Map<string, Counts> }} Reading */
-/** @typedef {{ name: string, availability: number, latency: { threshold: number, ratio: number }, operations: { method: string, endpoint: string }[] }} Objective */
+/**
+ * @typedef {{ name: string, availability: number, latency: { threshold: number, ratio: number }, operations:
+ *   { method: string, endpoint: string }[] }} Objective
+ */
 
 /** @param {string} id */
 const element = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
@@ -43,7 +45,10 @@ function parse(text) {
   });
 }
 
-/** What /metrics has after its prefix, which is whatever stands before `request_count`. @param {Sample[]} samples */
+/**
+ * Finds the prefix of the metrics: the text before `request_count`.
+ * @param {Sample[]} samples
+ */
 function prefixOf(samples) {
   const workers = samples.find(({ name }) => name.endsWith('requests_in_progress'));
   return workers ? workers.name.slice(0, -'requests_in_progress'.length) : '';
@@ -52,7 +57,12 @@ function prefixOf(samples) {
 /** @returns {Counts} */
 const nothing = () => ({ requests: 0, failures: 0, buckets: new Map() });
 
-/** By method and endpoint. @param {Sample[]} samples @param {string} prefix @returns {Map<string, Counts>} */
+/**
+ * Sums up the counts by method and endpoint.
+ * @param {Sample[]} samples
+ * @param {string} prefix
+ * @returns {Map<string, Counts>}
+ */
 function countsOf(samples, prefix) {
   /** @type {Map<string, Counts>} */
   const counts = new Map();
@@ -74,11 +84,19 @@ function countsOf(samples, prefix) {
   return counts;
 }
 
-/** Those of others: looking and health checks are no traffic. @param {Iterable<[string, Counts]>} all */
+/**
+ * Leaves out the page's own requests and health checks, which are no traffic.
+ * @param {Iterable<[string, Counts]>} all
+ */
 const ofOthers = (all) =>
   [...all].filter(([key]) => !/ \/(metrics|status|status\/\{asset\}|livez|readyz)$/.test(key));
 
-/** What came on top of the earlier counts. @param {Counts} later @param {Counts | undefined} earlier @returns {Counts} */
+/**
+ * Subtracts earlier counts.
+ * @param {Counts} later
+ * @param {Counts | undefined} earlier
+ * @returns {Counts}
+ */
 function since(later, earlier) {
   // A service that began anew counts from 0.
   if (!earlier || earlier.requests > later.requests) return later;
@@ -101,7 +119,12 @@ function sum(all) {
   return total;
 }
 
-/** As Prometheus' histogram_quantile. @param {number} q @param {Counts} counts @returns {number | null} seconds */
+/**
+ * Estimates a quantile as Prometheus's histogram_quantile does.
+ * @param {number} q
+ * @param {Counts} counts
+ * @returns {number | null} seconds
+ */
 function quantile(q, { buckets }) {
   const bounds = [...buckets.keys()].toSorted((a, b) => a - b);
   const total = buckets.get(Infinity) ?? 0;
@@ -138,7 +161,10 @@ function duration(s) {
   return s < 172_800 ? `${Math.round(s / 3_600)} h` : `${Math.round(s / 86_400)} d`;
 }
 
-/** @param {string} id @param {string[]} titles @param {(string | { text: string, className: string })[][]} rows */
+/**
+ * @param {string} id @param {string[]} titles @param {(string | { text: string,
+ *   className: string })[][]} rows
+ */
 function table(id, titles, rows) {
   const head = make('tr');
   for (const title of titles) head.append(Object.assign(make('th', title), { scope: 'col' }));
@@ -223,7 +249,10 @@ function addPoint(now, before) {
   );
 }
 
-/** The counts of the window by endpoint; of all that the service has counted while the window is too short to say anything. */
+/**
+ * Returns the counts of the window by endpoint; all counts of the service while the window
+ * is too short to mean anything.
+ */
 function inWindow() {
   const [first] = readings;
   const last = /** @type {Reading} */ (readings.at(-1));
@@ -282,7 +311,12 @@ function drawObjectives(objectives, all) {
   );
 }
 
-/** The share of what an objective allows that has been used. @param {number} bad @param {number} all @param {number} goal */
+/**
+ * Returns the used share of an objective's error budget.
+ * @param {number} bad
+ * @param {number} all
+ * @param {number} goal
+ */
 function burnt(bad, all, goal) {
   if (all === 0) return '–';
   const share = bad / all / (1 - goal);
@@ -375,7 +409,7 @@ async function look(objectives) {
 function say(text, bad) {
   const state = element('state');
   state.className = bad ? 'bad' : '';
-  // A screen reader is told what is new only.
+  // A screen reader reads every change of this text, so it changes only when the news do.
   if (state.textContent !== text) state.textContent = text;
 }
 
