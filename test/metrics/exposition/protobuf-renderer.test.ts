@@ -1,5 +1,4 @@
 import * as fc from 'fast-check';
-import { execFileSync } from 'node:child_process';
 import { Counter, Gauge, Histogram, Registry, Summary } from 'prom-client';
 import { processGatherer } from '../../../src/metrics/exposition/process-gatherer';
 import { RequestMetrics } from '../../../src/metrics/request-metrics';
@@ -196,21 +195,4 @@ test('a series that was not there at the gathering before began after it', async
   expect(starts[0]).toBeGreaterThanOrEqual(before);
   expect(starts[0]).toBeLessThanOrEqual(Date.now());
   expect(starts[1]).toBe(starts[0]);
-});
-
-test('what encodes it is loaded when somebody asks for it, not before', () => {
-  const program = `
-    const { Registry } = require('prom-client');
-    const { processGatherer } = require('./dist/metrics/exposition/process-gatherer.js');
-    const { RequestMetrics } = require('./dist/metrics/request-metrics.js');
-    const isLoaded = () => Object.keys(require.cache).some((path) => path.includes('protobufjs'));
-    const gatherer = processGatherer('p_', new RequestMetrics([1]), new Registry());
-    void (async () => {
-      for (const format of ['text', 'protobuf']) {
-        await gatherer.gather(format);
-        console.log(format, isLoaded());
-      }
-    })();`;
-  const printed = execFileSync(process.execPath, ['-e', program], { encoding: 'utf8' });
-  expect(printed).toBe('text false\nprotobuf true\n');
 });
