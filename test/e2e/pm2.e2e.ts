@@ -29,6 +29,20 @@ async function start(config: string, env: Record<string, string> = {}): Promise<
   return pm2;
 }
 
+/** The same, but for these fields of the ecosystem file. */
+async function startWith(config: string, fields: object, env: Record<string, string> = {}): Promise<Pm2> {
+  const folder = mkdtempSync(join(tmpdir(), 'pm2-config-'));
+  const changed = join(folder, 'changed.config.js');
+  writeFileSync(
+    changed,
+    `const { apps: [app] } = require(${JSON.stringify(join(process.cwd(), config))});
+    module.exports = { apps: [{ ...app, ...${JSON.stringify(fields)} }] };`,
+  );
+  const app = await start(changed, env);
+  rmSync(folder, { recursive: true });
+  return app;
+}
+
 /** Two kinds of clients, and a scraper. What it gives is what went wrong, and what there was to count. */
 function burden(on: Pm2) {
   const loads = [
@@ -97,6 +111,26 @@ test.each(['ecosystem.config.js', 'ecosystem.cluster.config.js'])(
   },
 );
 
+test.each(['ecosystem.config.js', 'ecosystem.cluster.config.js'])(
+  'an app without a description is served, and counts the same after a reload (%s)',
+  async (config) => {
+    const conduit = mkdtempSync(join(tmpdir(), 'pm2-conduit-'));
+    const program = { script: 'dist/cli/main.js', args: ['start', 'test/fixtures/conduit/app.js'] };
+    const app = await startWith(config, program, { CONDUIT_FOLDER: conduit });
+    for (let i = 0; i < 20; i++) expect((await request(app.port, '/api/tags')).status).toBe(200);
+    if (config.includes('cluster')) await app.run('reload', 'koa-cluster-metrics');
+    else await app.npmRun('reload');
+    const exited = { reason: 'drained' };
+    await eventually('the instances have been replaced', 30_000, async () => {
+      return total(await app.scrape(), 'flask_app_worker_exits_total', exited) === INSTANCES;
+    });
+    for (let i = 0; i < 20; i++) expect((await request(app.port, '/api/tags')).status).toBe(200);
+    const tags = { method: 'GET', endpoint: '/api/tags', http_status: '200' };
+    expect(total(await app.scrape(), 'flask_app_request_count', tags)).toBe(40);
+    rmSync(conduit, { recursive: true });
+  },
+);
+
 describe('PM2 in cluster mode', () => {
   test('ten reloads under load fail no request, and the counts are those of all instances, past and present', async () => {
     const app = await start('ecosystem.cluster.config.js');
@@ -120,16 +154,7 @@ describe('PM2 in cluster mode', () => {
   }, 600_000);
 
   test('lines that PM2 cannot write to its log are counted', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'pm2-config-'));
-    const config = join(folder, 'full.config.js');
-    const original = join(process.cwd(), 'ecosystem.cluster.config.js');
-    writeFileSync(
-      config,
-      `const { apps: [app] } = require(${JSON.stringify(original)});
-      module.exports = { apps: [{ ...app, out_file: '/dev/full' }] };`,
-    );
-    const app = await start(config);
-    rmSync(folder, { recursive: true });
+    const app = await startWith('ecosystem.cluster.config.js', { out_file: '/dev/full' });
     // Each instance has said at least that it is ready.
     await eventually('both have told of it', 10_000, async () => {
       return total(await app.scrape(), 'flask_app_log_lines_lost_total') >= INSTANCES;
