@@ -11,9 +11,11 @@ import type { Start } from './http/start-service.js';
 import { readSettings } from './settings.js';
 
 export { defineService } from './http/define-service.js';
+export { durableCounter } from './metrics/durable-counter.js';
 export { notImplemented } from './http/not-implemented.js';
 export { Problem } from './http/problem.js';
 export type { Service, ServiceDefinition } from './http/define-service.js';
+export type { DurableCounter, DurableCounterOptions } from './metrics/durable-counter.js';
 export type { Handler, ServiceContext } from './http/handler.js';
 export type { AppSource } from './foreign/foreign-app.js';
 export type { ServeOptions } from './foreign/start-app.js';

@@ -6,6 +6,7 @@ import type { Start, StartedService } from '../http/start-service.js';
 import { isConnectionHandle } from '../server/connection-handle.js';
 import { type DrainOptions, Server } from '../server/http-server.js';
 import { openLog, type Logger } from '../log.js';
+import { keepDurableCounters } from '../metrics/durable-counter.js';
 import { Ledger } from '../metrics/ledger/ledger.js';
 import { RequestsInFlight } from '../metrics/ledger/requests-in-flight.js';
 import { RequestMetrics } from '../metrics/request-metrics.js';
@@ -86,6 +87,7 @@ class Worker {
       },
     });
     this.#ledger.watch();
+    keepDurableCounters(register, this.#ledger);
     this.#metrics = new RequestMetrics(buckets, this.#ledger, RequestsInFlight.open(folder, id));
     this.#watch = new WorkerWatch(this.#metrics, this.#beat);
     this.#wear = watchWear(config, () => this.#metrics.answered().reduce((sum, count) => sum + count, 0));

@@ -122,4 +122,5 @@ export function ownSeries(prefix: string): string[] {
 }
 
 /** The line of the log when a process defines a metric in another way than those before it. */
-export const REDEFINED = 'A metric has another type or other buckets than before: its counts begin anew';
+export const REDEFINED =
+  'A metric has another type, other buckets or other labels than before: its counts begin anew';

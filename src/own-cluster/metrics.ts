@@ -11,6 +11,8 @@ import type { RequestMetrics } from '../metrics/request-metrics.js';
 import { PrimaryMetrics } from './primary-metrics.js';
 import { WorkerMetrics } from './worker-metrics.js';
 
+export { durableCounter } from '../metrics/durable-counter.js';
+
 export interface MetricsOptions {
   /** Prefix of the names of the request metrics. Default `flask_app_`. */
   readonly prefix?: string;

@@ -2,6 +2,7 @@ import cluster from 'node:cluster';
 import { register } from 'prom-client';
 import { RemoteGatherer } from '../cluster/exposition-relay.js';
 import type { Format } from '../metrics/exposition/gatherer.js';
+import { keepDurableCounters } from '../metrics/durable-counter.js';
 import { Ledger } from '../metrics/ledger/ledger.js';
 import { RequestMetrics } from '../metrics/request-metrics.js';
 import { snapshotText } from '../metrics/snapshot/take-snapshot.js';
@@ -21,6 +22,7 @@ export class WorkerMetrics {
       buckets,
       onError: () => tell({ type: 'ledger-failed' }),
     });
+    keepDurableCounters(register, this.#ledger);
     this.requests = new RequestMetrics(buckets, this.#ledger);
     process.on('message', (value) => {
       const message = fromPrimary(value);

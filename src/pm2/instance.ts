@@ -6,6 +6,7 @@ import { createMetricsListener } from '../http/own-operations/metrics-route.js';
 import type { Start, StartedService } from '../http/start-service.js';
 import { Server } from '../server/http-server.js';
 import { type Log, type Logger, openLogOn } from '../log.js';
+import { keepDurableCounters } from '../metrics/durable-counter.js';
 import { Ledger } from '../metrics/ledger/ledger.js';
 import type { Format } from '../metrics/exposition/gatherer.js';
 import { processGatherer } from '../metrics/exposition/process-gatherer.js';
@@ -172,6 +173,7 @@ class Instance {
           this.#log.warn({ err }, 'Request counts stay in memory: if killed, it would lose them'),
       });
       this.#ledger.watch();
+      keepDurableCounters(register, this.#ledger);
     } catch (err) {
       this.#log.error({ err }, 'The instances cannot meet: each answers /metrics for itself alone');
     }

@@ -203,6 +203,7 @@ export class Siblings implements Gatherer {
     const others = Promise.all([
       familiesOf(this.#serviceMetrics(archive, [...found.answered.values()]), archive.since),
       this.#families(found, slices),
+      this.#aggregation.counters(slices),
     ]);
     return { asOf, requests, others };
   }

@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { memoryBase } from '../support/memory-base';
 import { eventually } from '../support/eventually';
+import { CountingClient } from '../support/counting-client';
 import { request } from '../support/exchange';
 import { fallen, type Family, parseExposition, total } from '../support/exposition';
 import { disposeAll, freePort, Service } from '../support/service';
@@ -32,36 +33,6 @@ async function start(more: Record<string, string> = {}): Promise<Service> {
   return service;
 }
 
-/** A client that makes one request after the other, whatever happens, and counts those that were answered. */
-class Client {
-  answered = 0;
-  /** Those of which nobody knows: the connection was lost. */
-  lost = 0;
-  #running = true;
-  readonly #done: Promise<void>;
-
-  constructor(readonly port: number) {
-    this.#done = this.#run();
-  }
-
-  async #run(): Promise<void> {
-    while (this.#running) {
-      try {
-        const { status } = await request(this.port, '/hello/you');
-        if (status === 200) this.answered += 1;
-      } catch (err) {
-        if (!String(err).includes('ECONNREFUSED')) this.lost += 1;
-        await new Promise((resolve) => setTimeout(resolve, 5));
-      }
-    }
-  }
-
-  stop(): Promise<void> {
-    this.#running = false;
-    return this.#done;
-  }
-}
-
 const ends = {
   /** What a deploy does. */
   stop: (service: Service) => service.stop(),
@@ -81,7 +52,7 @@ const ends = {
 };
 
 test('twenty restarts, whatever ends the service: no counter falls, and all that was answered is counted', async () => {
-  const client = new Client(Number(env['PORT']));
+  const client = new CountingClient(Number(env['PORT']), '/hello/you');
   let before: ReadonlyMap<string, Family> = new Map();
   for (let round = 0; round < 20; round += 1) {
     const service = await start();

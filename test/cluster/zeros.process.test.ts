@@ -1,11 +1,10 @@
 import { parseExposition, seriesKey } from '../support/exposition';
-import { asText, decodeFamilies, timeOf } from '../support/metric-families';
+import { asText, scrapeProtobuf, timeOf } from '../support/metric-families';
 import { disposeAll, Service } from '../support/service';
 
 jest.setTimeout(60_000);
 afterEach(disposeAll);
 
-const PROTOBUF = 'application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited';
 const count = (endpoint: string, status: number, method = 'GET') =>
   `flask_app_request_count{endpoint="${endpoint}",http_status="${status}",method="${method}"}`;
 
@@ -31,8 +30,7 @@ test('what the description foresees is at 0 from the first scrape, in both forma
   ])
     expect([series, first.get(series)]).toEqual([series, 0]);
   expect((await service.get('/hello/Ada')).status).toBe(200);
-  const { body } = await service.get('/metrics', { headers: { Accept: PROTOBUF } });
-  const families = decodeFamilies(body);
+  const families = await scrapeProtobuf(service.port);
   const samples = asText(families).get('flask_app_request_count')?.samples ?? [];
   const told = new Map(samples.map((sample) => [seriesKey(sample), sample.value]));
   expect(told.get(count('/hello/{name}', 200))).toBe(1);

@@ -79,7 +79,7 @@ test('declarations hold in a strict project, under both ways of resolving module
   write(path, {
     'uses.ts': `
 import Koa from 'koa';
-import { defineService, Problem, run, serve } from 'koa-cluster-metrics';
+import { defineService, durableCounter, Problem, run, serve } from 'koa-cluster-metrics';
 import { clusterMetrics, measure } from 'koa-cluster-metrics/metrics';
 
 const app = new Koa();
@@ -94,6 +94,10 @@ export const made: Promise<void> = serve((pool: { end(): void }) => new Koa().us
 export const listening: Promise<void> = serve((req, res) => void res.end(req.url));
 export const described: Promise<void> = run(defineService({ description: 'openapi.yaml', handlers: {} }));
 export const problem: Error = new Problem(404, 'No such thing.');
+const orders = durableCounter({ name: 'orders_total', help: 'Orders.', labelNames: ['kind'] });
+orders.inc({ kind: 'gift' }, 2);
+// @ts-expect-error not a label of it
+orders.inc({ colour: 'red' });
 // @ts-expect-error a number is no app
 void serve(5);
 `,

@@ -1,5 +1,8 @@
 import { parse } from 'protobufjs';
-import type { Family, Sample } from './exposition';
+import { request } from './exchange';
+import { type Family, type Sample, seriesKey } from './exposition';
+
+const PROTOBUF = 'application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited';
 
 /** The messages as the format's documentation has them, as far as anybody sends them. */
 const { root } = parse(`
@@ -125,6 +128,27 @@ function varint(bytes: Uint8Array, at: number): [value: number, end: number] {
     value += (byte & 127) * 2 ** (7 * i);
     if (byte < 128) return [value, at + i + 1];
   }
+}
+
+/** What a service gives to whoever prefers protobuf. Throws unless it is a 200 of that type. */
+export async function scrapeProtobuf(port: number): Promise<DecodedFamily[]> {
+  const { status, headers, body } = await request(port, '/metrics', { headers: { Accept: PROTOBUF } });
+  const type = headers.get('content-type');
+  if (status !== 200 || type?.startsWith('application/vnd.google.protobuf') !== true)
+    throw new Error(`/metrics answered ${status}, ${type}`);
+  return decodeFamilies(body);
+}
+
+/** Since when each series counts, in ms since 1970, by its name and labels. */
+export function startsIn(families: readonly DecodedFamily[]): Map<string, number> {
+  const starts = new Map<string, number>();
+  for (const { name, metric } of families) {
+    for (const { label, counter, histogram, summary } of metric) {
+      const start = (counter ?? histogram ?? summary)?.createdTimestamp;
+      if (start) starts.set(seriesKey({ name, labels: labelsOf(label) }), timeOf(start));
+    }
+  }
+  return starts;
 }
 
 /** The samples that the text format has for the same families, those of a histogram in the same order. */

@@ -2,7 +2,7 @@ import type { Slices } from '../event-loop-turns.js';
 import type { Foreseen } from '../foreseen.js';
 import type { RowData } from '../ledger/ledger-reader.js';
 import type { RowLabels } from '../request-metrics.js';
-import type { Snapshot } from '../snapshot/snapshot.js';
+import type { Snapshot, SnapshotMetric } from '../snapshot/snapshot.js';
 import type { Family, RequestCounts } from './families.js';
 import { type CountedMetric, FamilyReadings, FamilyTotals, type Live } from './family-totals.js';
 import { type CountedRow, RequestReadings, RequestTotals } from './request-totals.js';
@@ -129,6 +129,17 @@ export class Aggregation {
    */
   requests(slices: Slices, detailed = false): Promise<RequestCounts> {
     return this.#requests.counts(this.#sources, slices, detailed);
+  }
+
+  /** Takes in the durable counters of a process from its ledger. */
+  readCounters(source: Source, metrics: readonly SnapshotMetric[]): void {
+    this.#sources.add(source);
+    this.#families.read(source.families, { metrics, rows: [] });
+  }
+
+  /** Adds up the durable counters. */
+  counters(slices: Slices): Promise<readonly Family[]> {
+    return this.#families.durable(this.#sources, slices);
   }
 
   /** Adds up all other metrics; `live` are the processes whose gauges count. */

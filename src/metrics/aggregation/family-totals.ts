@@ -59,6 +59,8 @@ interface FamilyTotal {
   readonly type: MetricType;
   /** The birth of the youngest process that has it. */
   birth: number;
+  /** Where that process has it as a durable counter. */
+  labelNames: readonly string[] | undefined;
   readonly groups: Map<string, GroupTotal>;
 }
 
@@ -80,8 +82,8 @@ const BEFORE_ALL = -Infinity;
  * processes and of the last readings of the others, so they outlive processes and never fall. Gauges are as
  * the processes last gave them.
  *
- * A metric whose type or buckets differ between processes can't be added up: the youngest process's
- * definition counts, from nothing.
+ * A metric whose type or buckets differ between processes can't be added up, nor can a durable counter
+ * whose labels differ: the youngest process's definition counts, from nothing.
  */
 export class FamilyTotals {
   readonly #families = new Map<string, FamilyTotal>();
@@ -107,7 +109,7 @@ export class FamilyTotals {
       const groups = isGauge(metric.type) ? [] : remember(this.#groups, metric, () => groupsOf(metric));
       const family = this.#family(metric, groups, readings.birth);
       if (!family || metric.aggregator === 'omit') continue;
-      for (const group of groups) readGroup(totalOf(family, group), readings, group, metric.values);
+      for (const group of groups) readGroup(totalOf(family, group), readings, group, metric);
     }
   }
 
@@ -119,7 +121,7 @@ export class FamilyTotals {
 
   /** The counts of ended processes. */
   get gone(): CountedMetric[] {
-    return [...this.#families.values()].flatMap(({ name, help, type, groups }) => {
+    return [...this.#families.values()].flatMap(({ name, help, type, groups, labelNames }) => {
       const values = [...groups.values()].flatMap(({ start, series }) =>
         series
           .filter(({ gone }) => gone.parts.length > 0)
@@ -130,7 +132,9 @@ export class FamilyTotals {
             ...(start < Infinity && { start }),
           })),
       );
-      return values.length > 0 ? [{ name, help, type, aggregator: 'sum', values }] : [];
+      if (values.length === 0) return [];
+      const metric = { name, help, type, aggregator: 'sum', values };
+      return [labelNames === undefined ? metric : { ...metric, labelNames }];
     });
   }
 
@@ -146,11 +150,26 @@ export class FamilyTotals {
     }
   }
 
-  /** Adds up all families; `live` are the processes whose gauges count. */
-  async families(processes: Processes, live: readonly Live[], slices: Slices): Promise<Family[]> {
-    const gauges = this.#liveGauges(live);
+  /** Adds up all families but durable counters; `live` are the processes whose gauges count. */
+  families(processes: Processes, live: readonly Live[], slices: Slices): Promise<Family[]> {
+    const others = [...this.#families.values()].filter(({ labelNames }) => labelNames === undefined);
+    return this.#added(others, processes, slices, this.#liveGauges(live));
+  }
+
+  /** Adds up the durable counters, which are up to date without an answer of any process. */
+  durable(processes: Processes, slices: Slices): Promise<Family[]> {
+    const counters = [...this.#families.values()].filter(({ labelNames }) => labelNames !== undefined);
+    return this.#added(counters, processes, slices);
+  }
+
+  async #added(
+    families: readonly FamilyTotal[],
+    processes: Processes,
+    slices: Slices,
+    gauges: ReadonlyMap<string, readonly ProcessGauge[]> = new Map(),
+  ): Promise<Family[]> {
     const all: Family[] = [];
-    for (const { name, help, type, groups } of this.#families.values()) {
+    for (const { name, help, type, groups } of families) {
       const metrics: Metric[] = isGauge(type) ? mergeGauge(gauges.get(name) ?? []) : [];
       for (const total of groups.values()) {
         metrics.push(metricOf(total, processes));
@@ -183,8 +202,8 @@ export class FamilyTotals {
    */
   #family(metric: SnapshotMetric, groups: readonly Group[], birth: number): FamilyTotal | undefined {
     const known = this.#families.get(metric.name);
-    if (known && isSame(known, metric.type, groups)) {
-      known.birth = Math.max(known.birth, birth);
+    if (known && isSame(known, metric, groups)) {
+      if (birth >= known.birth) Object.assign(known, { birth, labelNames: metric.labelNames });
       return known;
     }
     if (known && birth < known.birth) return undefined;
@@ -198,7 +217,7 @@ export class FamilyTotals {
    * Makes a family; undefined if another family has one of its names, since every series may exist only once.
    * A family that only ended processes have counted gives its names up.
    */
-  #define({ name, help, type }: SnapshotMetric, birth: number): FamilyTotal | undefined {
+  #define({ name, help, type, labelNames }: SnapshotMetric, birth: number): FamilyTotal | undefined {
     const names = seriesNames(name, type);
     for (const one of names) {
       const owner = this.#families.get(this.#names.get(one) ?? '');
@@ -206,7 +225,8 @@ export class FamilyTotals {
     }
     if (names.some((one) => this.#names.has(one))) return undefined;
     for (const one of names) this.#names.set(one, name);
-    const family = { name, help, type, birth, groups: new Map<string, GroupTotal>() };
+    const groups = new Map<string, GroupTotal>();
+    const family = { name, help, type, birth, labelNames, groups };
     this.#families.set(name, family);
     return family;
   }
@@ -232,9 +252,14 @@ function seriesNames(name: string, type: MetricType): string[] {
   return [name, `${name}_bucket`, `${name}_sum`, `${name}_count`];
 }
 
-function isSame(family: FamilyTotal, type: MetricType, groups: readonly Group[]): boolean {
-  if (family.type !== type) return false;
+function isSame(family: FamilyTotal, metric: SnapshotMetric, groups: readonly Group[]): boolean {
+  if (family.type !== metric.type || haveOtherLabels(family, metric)) return false;
   return groups.every(({ key, bounds }) => (family.groups.get(key)?.bounds ?? bounds) === bounds);
+}
+
+/** Tells whether both are durable counters, and their labels differ. The series of other metrics may differ in labels. */
+function haveOtherLabels({ labelNames: a }: FamilyTotal, { labelNames: b }: SnapshotMetric): boolean {
+  return a !== undefined && b !== undefined && a.toSorted().join() !== b.toSorted().join();
 }
 
 /**
@@ -298,11 +323,13 @@ function readGroup(
   total: GroupTotal,
   { last }: FamilyReadings,
   { series }: Group,
-  values: readonly SnapshotValue[],
+  { values, labelNames }: SnapshotMetric,
 ): void {
   const readings = Array<number>(total.series.length).fill(0);
   for (const { key, at } of series) readings[total.places.get(key)!] = values[at]?.value ?? 0;
   const before = last.get(total);
+  // A durable counter never falls: this reading is older, from a snapshot or from a ledger that can't be written.
+  if (labelNames && before?.some((value, i) => value > readings[i]!)) return;
   // A count that fell was reset, and with it its whole histogram: both count from 0
   // again. A sum can fall by itself.
   if (before?.some((value, i) => total.series[i]!.name.part !== 'sum' && readings[i]! < value))

@@ -1,11 +1,13 @@
 import { rmSync } from 'node:fs';
 import type { Slices } from '../event-loop-turns.js';
+import { counterPath } from '../ledger/counter-file.js';
 import { DetailReader, detailPath } from '../ledger/detail-file.js';
 import { LedgerReader, readLedger, type RowData } from '../ledger/ledger-reader.js';
 import { ledgerPath } from '../ledger/ledger.js';
 import { isRunning } from '../ledger/process-identity.js';
 import { detailWords } from '../row-detail.js';
 import { type Aggregation, Source } from './aggregation.js';
+import { CounterReader } from './counter-reader.js';
 
 export interface LedgerSourceOptions {
   readonly folder: string;
@@ -22,6 +24,7 @@ export class LedgerSource extends Source {
   readonly #path: string;
   #ledger: LedgerReader | undefined;
   #details: DetailReader | undefined;
+  readonly #counters: CounterReader;
   /** The row in the totals of each row in the ledger. */
   readonly #rows: number[] = [];
 
@@ -29,6 +32,7 @@ export class LedgerSource extends Source {
     super(options.birth);
     this.#options = options;
     this.#path = ledgerPath(options.folder, options.id);
+    this.#counters = new CounterReader(counterPath(options.folder, options.id), options.id);
   }
 
   /**
@@ -36,7 +40,7 @@ export class LedgerSource extends Source {
    * @param detailed whether to read the details of the rows, too
    */
   async readLedger(aggregation: Aggregation, slices: Slices, detailed = false): Promise<void> {
-    this.#load();
+    this.#load(aggregation);
     // Counts that were read before a pause are still right after it, if no longer the latest.
     for (let row = 0; this.#take(row, aggregation); row++) if (slices.over) await slices.next();
     if (!detailed) return;
@@ -46,7 +50,7 @@ export class LedgerSource extends Source {
 
   /** Takes in the ledger of an ended process, without a pause. The source must not be read again. */
   retireTo(aggregation: Aggregation): void {
-    this.#load();
+    this.#load(aggregation);
     for (let row = 0; this.#take(row, aggregation); row++);
     for (let row = 0; row < this.#rows.length; row = this.#takeDetails(row, aggregation));
     if (!this.#ledger) aggregation.addWithOtherBuckets(this.#rowsWithOtherBuckets());
@@ -70,6 +74,7 @@ export class LedgerSource extends Source {
   close(): void {
     this.#ledger?.close();
     this.#details?.close();
+    this.#counters.close();
     this.#ledger = undefined;
     this.#details = undefined;
   }
@@ -78,24 +83,29 @@ export class LedgerSource extends Source {
   removeFiles(): void {
     try {
       const { folder, id } = this.#options;
-      for (const path of [ledgerPath, detailPath]) rmSync(path(folder, id), { force: true });
+      for (const path of [ledgerPath, detailPath, counterPath]) rmSync(path(folder, id), { force: true });
     } catch {
       // The files go with the folder; an error here must not end this process.
     }
   }
 
-  #load(): void {
+  #load(aggregation: Aggregation): void {
     this.openLedger();
     this.#ledger?.read();
+    const counters = this.#counters.read();
+    if (counters.length > 0) aggregation.readCounters(this, counters);
   }
 
   /** Opens the ledger. An open one can be read even when its file is removed. */
   openLedger(): void {
+    this.#counters.open();
     if (this.#ledger?.isRemoved === false) return;
     // Its process makes a removed file anew, with all its counts.
     const ledger = this.#open();
     if (!ledger) return;
-    this.close();
+    this.#ledger?.close();
+    this.#details?.close();
+    this.#details = undefined;
     this.#ledger = ledger;
     this.#rows.length = 0;
   }

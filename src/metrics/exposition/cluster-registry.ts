@@ -258,11 +258,13 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> i
     // The own families come first: a worker that they show as ready is then among those that are asked.
     const own = await familiesOf(this.#options.registry, this.#options.keeper?.since);
     const inLedgers = this.#allInLedgers();
-    const others = this.#answeredFamilies().then((answered) => [own, answered]);
+    const answered = this.#answeredFamilies();
     // The promise is awaited later, or not at all if the ledgers can't be read.
-    others.catch(() => {});
-    if (!inLedgers) await others;
-    return { asOf, requests: await this.#readRequests(detailed), others };
+    answered.catch(() => {});
+    if (!inLedgers) await answered;
+    const requests = await this.#readRequests(detailed);
+    const counters = await this.#aggregation.counters(await Slices.begin());
+    return { asOf, requests, others: answered.then((families) => [own, families, counters]) };
   }
 
   /** Tells whether the ledgers have all request counts, so that none has to come with an answer. */

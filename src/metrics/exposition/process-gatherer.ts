@@ -27,7 +27,7 @@ export function processGatherer(prefix: string, metrics: RequestMetrics, registr
       if (detailed) aggregation.readDetail(source, row, detail.words);
     }
     const requests = await aggregation.requests(slices, detailed);
-    const others = aggregation.families([{ snapshot }], slices).then((families) => [families]);
+    const others = Promise.all([aggregation.families([{ snapshot }], slices), aggregation.counters(slices)]);
     return { asOf, requests, others };
   });
 }

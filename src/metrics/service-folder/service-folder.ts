@@ -11,6 +11,7 @@ import {
   utimesSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { counterPath } from '../ledger/counter-file.js';
 import { detailPath } from '../ledger/detail-file.js';
 import { ledgerPath } from '../ledger/ledger.js';
 import { requestsInFlightPath } from '../ledger/requests-in-flight.js';
@@ -40,9 +41,9 @@ export interface ServiceFolderOptions {
 
 /**
  * The folder of a service, which outlives its processes. Each process has its counts there (`ID.ledger`,
- * `ID.details`), its last report (`ID.json`), its requests in flight (`ID.requests`) and its socket
- * (`ID.sock`). The service has the archive of ended processes (`archive-N`), its owner (`owner-N`) and the
- * socket for commands (`control.sock`). Ids are never used again.
+ * `ID.details`, `ID.counters`), its last report (`ID.json`), its requests in flight (`ID.requests`) and its
+ * socket (`ID.sock`). The service has the archive of ended processes (`archive-N`), its owner (`owner-N`) and
+ * the socket for commands (`control.sock`). Ids are never used again.
  */
 export class ServiceFolder {
   readonly path: string;
@@ -68,7 +69,7 @@ export class ServiceFolder {
   ids(): number[] {
     const names = existsSync(this.path) ? readdirSync(this.path) : [];
     const ids = names.flatMap((name) => {
-      const [, id] = /^(\d+)\.(?:ledger|details|json|requests|sock)$/.exec(name) ?? [];
+      const [, id] = /^(\d+)\.(?:ledger|details|counters|json|requests|sock)$/.exec(name) ?? [];
       return id === undefined ? [] : [Number(id)];
     });
     return [...new Set(ids)];
@@ -89,7 +90,7 @@ export class ServiceFolder {
    * others until they are removed.
    */
   remove(id: number): void {
-    for (const path of [ledgerPath, detailPath, requestsInFlightPath])
+    for (const path of [ledgerPath, detailPath, counterPath, requestsInFlightPath])
       rmSync(path(this.path, id), { force: true });
     for (const path of [this.report(id), this.socket(id)]) rmSync(path, { force: true });
   }

@@ -39,13 +39,18 @@ export function parse(metrics: readonly unknown[], rows: readonly unknown[]): Sn
 
 export function parseMetric(input: unknown): SnapshotMetric[] {
   if (!isObject(input)) return [];
-  const { name, help, type, aggregator = 'sum', values: given } = input;
+  const { name, help, type, aggregator = 'sum', values: given, labelNames } = input;
   if (typeof name !== 'string' || !METRIC_NAME.test(name) || typeof help !== 'string') return [];
   if (!isMetricType(type) || typeof aggregator !== 'string' || !Array.isArray(given)) return [];
   const values = given.flatMap((value) => parseValue(value, name, type));
   // A histogram that lacks a value would be wrong as a whole.
   if (type === 'histogram' && (values.length < given.length || !areHistograms(name, values))) return [];
-  return [{ name, help, type, aggregator, values }];
+  const metric = { name, help, type, aggregator, values };
+  return [areTexts(labelNames) ? { ...metric, labelNames } : metric];
+}
+
+function areTexts(input: unknown): input is string[] {
+  return Array.isArray(input) && input.every((one) => typeof one === 'string');
 }
 
 function areHistograms(name: string, values: readonly SnapshotValue[]): boolean {

@@ -1,4 +1,5 @@
 import type { Registry } from 'prom-client';
+import { DurableCounter } from '../durable-counter.js';
 import { rest } from '../event-loop-turns.js';
 import type { RowData } from '../ledger/ledger-reader.js';
 import type { Row } from '../request-metrics.js';
@@ -25,7 +26,7 @@ interface Collected {
   }[];
 }
 
-/** Takes a snapshot of this process. A metric whose collection fails is left out. */
+/** Takes a snapshot of what no ledger of this process holds. A metric whose collection fails is left out. */
 export async function takeSnapshot(registry: Registry, memoryOnly: readonly Row[]): Promise<Snapshot> {
   return parse(await collect(registry), rowsOf(memoryOnly));
 }
@@ -85,6 +86,8 @@ async function collect(registry: Registry): Promise<Collected[]> {
 
 async function collectOne(registry: Registry, name: string): Promise<object | undefined> {
   try {
+    const metric: unknown = registry.getSingleMetric(name);
+    if (metric instanceof DurableCounter) return metric.unkept();
     return await registry.getSingleMetric(name)?.get();
   } catch {
     return undefined;

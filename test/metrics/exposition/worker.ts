@@ -29,7 +29,6 @@ export function primaryOf(
 
 /** A worker within this process, with a real ledger and registry. */
 export class Worker {
-  readonly registry = new Registry();
   readonly ledger: Ledger;
   readonly metrics: RequestMetrics;
   readonly jobs: Counter;
@@ -41,6 +40,7 @@ export class Worker {
     readonly generation: number,
     folder: string,
     map = true,
+    readonly registry = new Registry(),
   ) {
     const registers = [this.registry];
     this.ledger = Ledger.open({ folder, generation, buckets, onError: () => {}, map });
