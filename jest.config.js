@@ -27,7 +27,7 @@ const common = {
   },
 };
 
-/** In one process, from the sources: seconds. */
+/** Tests in one process, from the sources: seconds. */
 const unit = {
   ...common,
   displayName: 'unit',
@@ -35,7 +35,7 @@ const unit = {
   testPathIgnorePatterns: ['\\.process\\.test\\.ts$'],
 };
 
-/** With processes that run what is in dist/. */
+/** Tests with real processes, which run dist/. */
 const processes = {
   ...common,
   displayName: 'process',
@@ -43,10 +43,11 @@ const processes = {
   globalSetup: '<rootDir>/test/support/build.ts',
 };
 
-/** With other programs, for real: a browser, Prometheus, PM2. Slow, so one file at a time. */
+/** Tests with other programs: a browser, Prometheus, PM2. They are slow, so one file runs at a time. */
 const e2e = { ...processes, displayName: 'e2e', testMatch: ['**/*.e2e.ts'] };
 
-// What the end-to-end tests need is not on every machine: they are run by who names them (npm run test:e2e, npx jest docs.e2e).
+// End-to-end tests run only when they are named (npm run test:e2e, npx jest docs.e2e): not
+// every machine has their programs.
 const isAsked = process.argv.some((argument) => argument.includes('e2e'));
 const projects = isAsked ? [unit, processes, e2e] : [unit, processes];
 

@@ -70,7 +70,7 @@ function measureWith(major) {
   const program = `${place}/node_modules/.bin/node`;
   if (!existsSync(program)) {
     mkdirSync(place, { recursive: true });
-    // Its install script fetches the binary: some npm settings block such scripts.
+    // The package's install script fetches the binary: some npm settings block such scripts.
     writeFileSync(`${place}/package.json`, JSON.stringify({ private: true, allowScripts: { node: true } }));
     must('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts=false', `node@${major}`], place);
   }

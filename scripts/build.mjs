@@ -19,13 +19,13 @@ const path = (name) => join(process.cwd(), name);
 const dist = path('dist');
 const compiler = path('node_modules/typescript/bin/tsc');
 
-/** Where dist/ has the digest of what it was built of. */
+/** The file in dist/ with the digest of its sources. */
 const DIGEST = '.sources';
 
 /** Whatever decides what is built. */
 const INPUTS = ['src', 'swagger', 'scripts', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json'];
 
-/** What is so old was left by a build that was killed. */
+/** The age in milliseconds of a folder that a killed build has left. */
 const LEFTOVER_MS = 3_600_000;
 
 async function main(ifNeeded) {
@@ -53,7 +53,7 @@ async function build(digest) {
   try {
     compile(next);
     openapi.writeCompiled(checked, copyDescription(file, join(next, 'generated')));
-    // What a browser gets of the status page is not compiled.
+    // The browser's files of the status page are copied, not compiled.
     if (OWN)
       cpSync(path('src/http/own-operations/status'), join(next, 'http/own-operations/status'), {
         recursive: true,
@@ -98,7 +98,7 @@ function digestOfInputs() {
   return hash.digest('hex');
 }
 
-/** Without what `generate` writes: it is made of the others. */
+/** Lists the files below, without those that `generate` writes, which are made of the others. */
 function filesBelow(file) {
   if (!statSync(file).isDirectory()) return [file];
   return readdirSync(file, { recursive: true, withFileTypes: true })

@@ -30,7 +30,7 @@ function watchAll() {
   for (const watcher of before) watcher.close();
 }
 
-/** Without the one that the build itself writes to. */
+/** Lists the folders below, without the one that the build writes to. */
 function foldersBelow(folder) {
   const nested = readdirSync(folder, { withFileTypes: true })
     .filter((entry) => entry.isDirectory() && entry.name !== 'generated')
@@ -58,7 +58,8 @@ async function refresh() {
   working = true;
   while (changed) {
     changed = false;
-    // Before the build: it sees what is in a new folder by then, and the watcher what comes later.
+    // The watch begins before the build: the build sees the content of a new folder so far,
+    // and the watcher later changes.
     watchAll();
     if ((await ended(node(BUILD))) === 0 && !stopping) await restart();
   }
@@ -70,7 +71,7 @@ async function restart() {
     service.kill('SIGTERM');
     await ended(service);
   }
-  // Nobody balances load towards a developer's machine: it stops without delay.
+  // A developer's machine has no load balancer to wait for: the service stops without delay.
   if (!stopping) service = node(path('dist/main.js'), { SHUTDOWN_DELAY_MS: '0' });
 }
 

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const EXAMPLES = join(ROOT, 'examples');
 
-/** What is the project's own, as it is in a clone. */
+/** Files of the project itself, as in a clone. */
 const PROJECT = [
   'scripts',
   'src',
@@ -22,7 +22,7 @@ const PROJECT = [
   '.oxlintrc.json',
 ];
 
-/** What a user edits. */
+/** Files that a user edits. */
 const USERS = ['swagger', 'src/generated', 'src/handlers', 'src/service.ts'];
 
 const STEPS = {

@@ -1,5 +1,5 @@
-// What src/openapi does with a description, for scripts that run before anything is built: it is compiled into a folder of its own
-// where the compiler is, and taken from dist/ where there are no sources.
+// The functions of src/openapi for scripts that run before anything is built. With a compiler it is compiled
+// into a folder of its own; without sources it is taken from dist/.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';

@@ -12,7 +12,7 @@ export function replaceFolder(folder, next) {
   try {
     return renameSync(next, folder);
   } catch (error) {
-    // It replaces nothing but an empty one.
+    // A rename replaces only an empty folder.
     if (!existsSync(folder)) throw error;
   }
   if (exchange(folder, next)) return rmSync(next, { recursive: true });

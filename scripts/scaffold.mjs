@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { generate, handlerFiles, OWN } from './generate.mjs';
 
-/** What the service does itself. */
+/** Operations that the service handles itself. */
 const OWN_OPERATIONS = ['metrics', 'livez', 'readyz', 'docs', 'docsAsset', 'openapiJson', 'openapiYaml'];
 
 try {

@@ -47,7 +47,7 @@ test('a pipe that nobody reads costs the lines for which there is no room, which
   expect(code).toBe(3);
   const numbers = numbersIn(readFileSync(reader, 'utf8').replace(/[^\n]*$/, ''));
   closeSync(reader);
-  // What was in the pipe and whole.
+  // The whole lines that were in the pipe arrive.
   expect(numbers.length).toBeGreaterThan(100);
   expect(numbers).toEqual(numbers.map((_, n) => n));
   expect(Number(said)).toBeGreaterThan(3_000);

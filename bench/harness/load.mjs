@@ -12,7 +12,7 @@ const hasWrk = !spawnSync('wrk', ['-v']).error;
 const folder = mkdtempSync(`${tmpdir()}/bench-load-`);
 process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
 
-/** What makes the load: wrk costs a tenth of the CPU, autocannon is there wherever npm is. */
+/** The program that makes the load: wrk costs a tenth of the CPU, autocannon comes with npm. */
 export const LOAD_TOOL = hasWrk ? 'wrk' : 'autocannon';
 /** Keep-alive connections of every load. */
 export const CONNECTIONS = 32;

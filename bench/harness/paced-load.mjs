@@ -12,7 +12,7 @@ import { connect } from 'node:net';
 // take its core for milliseconds at a time, and be measured.
 const [port = 0, connections = 1, rate = 1, clients = 0] = process.argv.slice(2).map(Number);
 const OK = 'HTTP/1.1 200 ';
-/** All connections read into it: a new one for each answer would be garbage that this loop has to stop for. */
+/** The buffer that all connections read into: a new one for each answer would be garbage to collect. */
 const buffer = Buffer.alloc(64 * 1024);
 
 /** @type {number[]} */

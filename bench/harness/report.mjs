@@ -9,7 +9,7 @@ import { LOAD_CORE, SERVER_CORE } from './process.mjs';
 
 /** @param {Bar} bar */
 export function missed({ measured, limit, atLeast }) {
-  // Not a number is a miss too.
+  // NaN is a miss, too.
   return atLeast ? !(measured >= limit) : !(measured <= limit);
 }
 
@@ -45,7 +45,7 @@ export function figure(value) {
 }
 
 /**
- * What a reader must know of the run: machine, versions, date, and whether something else ran beside it.
+ * Describes the conditions of the run: machine, versions, date, and whether something else ran beside it.
  * @param {number} rounds
  * @param {readonly string[]} versions  of what was compared
  */

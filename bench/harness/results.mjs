@@ -4,7 +4,7 @@ import { picture } from './picture.mjs';
 import { barTable, table } from './report.mjs';
 
 const file = (/** @type {string} */ name) => new URL(`../${name}`, import.meta.url);
-/** Who stands in the table that RESULTS.md begins with. */
+/** The contestants in the first table of RESULTS.md. */
 export const PEERS = ['this service', 'Fastify', 'Koa', 'Express'];
 const NOTE = `CPU time is µs a request, less is better; each of the four validates what comes in and counts for Prometheus: this service as
 \`npm start\` runs it, Fastify with schemas and fastify-metrics, Koa with @koa/router, koa-bodyparser, ajv and prom-client, Express with

@@ -12,8 +12,8 @@ import { interleave } from './rounds.mjs';
 
 const WARM_UP_SECONDS = 1;
 /**
- * Then all are started anew: of two processes of one program one is a few percent faster for as long as they live (what the
- * compiler takes for hot, and where memory lies, differs).
+ * The rounds after which all servers are started anew: one of two processes of the same program is a few
+ * percent faster for as long as it lives, by the luck of its compiler and memory.
  */
 const ROUNDS_OF_A_PROCESS = 5;
 const file = (/** @type {string} */ name) => fileURLToPath(new URL(`../servers/${name}`, import.meta.url));
@@ -29,8 +29,9 @@ export async function startServer({ program, args = [], env = {} }) {
 }
 
 /**
- * What each job costs each of the servers, all of them running at the same time and loaded in turn, one job after the other. Throws
- * unless all answer a job with its status and, where that is a success, with the same bytes.
+ * Measures the cost of each job on each of the servers, which all run at the same time and are loaded in
+ * turn, one job after the other. Throws unless all answer a job with its status and, if that is a
+ * success, with the same bytes.
  * @param {Record<string, Contestant>} contestants
  * @param {number} rounds
  * @returns {Promise<Record<string, Record<string, RequestCost[]>>>} by job and contestant

@@ -87,8 +87,9 @@ export async function serviceCosts(workerCounts, rounds) {
 }
 
 /**
- * What a small request costs all processes of a program together, under a load of a second.
- * @param {{ child: import('node:child_process').ChildProcess, port: number, bound?: boolean }} target  `bound`: the load, to its core
+ * Measures the cost of a small request in all processes of a program together, under a load of a second.
+ * @param {{ child: import('node:child_process').ChildProcess, port: number, bound?: boolean }} target
+ *   `bound`: the load, to its core
  */
 export async function treeCost({ child, port, ...where }) {
   const before = treeTime(child.pid ?? 0);

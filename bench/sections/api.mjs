@@ -34,7 +34,7 @@ const BARS = [
 ];
 
 /**
- * What an API does, by each of the servers.
+ * Measures the jobs of an API on each of the servers.
  * @param {number} rounds
  */
 export async function run(rounds) {

@@ -17,7 +17,7 @@ const NOTE = `\`GET /\` of one app of Koa and @koa/router: alone in a process, w
 worker, where the CPU is that of primary and worker together.`;
 
 /**
- * What serve(app) adds to an app.
+ * Measures the cost that serve(app) adds to an app.
  * @param {number} rounds
  */
 export async function run(rounds) {

@@ -15,7 +15,7 @@ const WORKERS = [1, 2, 4, 8];
 const SCRAPE_HEAD = Object.keys(OUR_FORMATS).flatMap((name) => [`${name}: ms`, 'block ms']);
 
 /**
- * What more routes, more series and more workers cost.
+ * Measures the cost of more routes, more series and more workers.
  * @param {number} rounds
  */
 export async function run(rounds) {
@@ -81,7 +81,8 @@ function everyPath(routes) {
 }
 
 /**
- * How many (method, endpoint, status) have been counted before: to a request, and to a scrape of one worker.
+ * Measures the cost of the number of (method, endpoint, status) counted so far, for a request
+ * and for a scrape of one worker.
  * @param {number} rounds
  */
 async function seriesGrowth(rounds) {

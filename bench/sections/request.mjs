@@ -19,7 +19,7 @@ const NOTE = `\`GET /hello/{name}\`: each answers the same JSON over keep-alive 
 up as their own documentation does it. Ours is the process that a worker is, its counts in a ledger, in the mode of \`npm start\`. Without
 instrumentation it has Node's own responses, no metrics middleware and no default metrics, and all the rest. Every five rounds all are
 started anew: two processes of one program differ by a few percent.`;
-/** As \`npm start\` runs it. */
+/** The environment of \`npm start\`. */
 const NPM_START = { NODE_ENV: undefined };
 const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
 const CONTESTANTS = {
@@ -76,7 +76,7 @@ export async function run(rounds) {
   return { title, text: `${NOTE}\n\n${table(head, rows)}`, bars };
 }
 
-/** Those that this Node can run. */
+/** Returns the contestants that this Node can run. */
 function contestants() {
   const major = Number(process.versions.node.split('.')[0]);
   /** @type {Record<string, import('../harness/servers.mjs').Contestant>} */

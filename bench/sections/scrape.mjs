@@ -31,7 +31,7 @@ from the call to its bytes; CPU is the primary's, gzip's thread included. A bloc
 scheduler gave its core to something else: about 1 ms where nothing blocks. The others are the \`AggregatorRegistry\` of each package.`;
 
 /**
- * What a scrape costs the primary, beside the AggregatorRegistry of others with the same series.
+ * Measures the cost of a scrape in the primary, beside other AggregatorRegistries with the same series.
  * @param {number} rounds
  */
 export async function run(rounds) {

@@ -133,7 +133,7 @@ async function sizesOf(name) {
 }
 
 /**
- * From the start of the primary until eight workers answer.
+ * Measures the time from the start of the primary until eight workers answer.
  * @param {number} rounds
  */
 async function timeToReady(rounds) {
@@ -156,7 +156,10 @@ async function startTime(name) {
   return ms;
 }
 
-/** How many of the kept connections each worker has, fewest first: opened while nothing runs, and while all are busy. */
+/**
+ * Counts the kept connections of each worker, fewest first: opened while nothing
+ * runs, and while all are busy.
+ */
 async function balance() {
   const rows = [];
   for (const name of [OURS, ...Object.keys(CLUSTERS)]) {

@@ -48,7 +48,7 @@ const KETTLE = {
 const REPORT = Array.from({ length: 90 }, (_, i) => ({ id: i + 1, ...KETTLE, quantity: i + 1 }));
 const CHUNK = Buffer.alloc(64 * 1024, 'x');
 
-/** What the operations answer. */
+/** The answers of the operations. */
 export const answers = {
   greet: () => ({ message: 'Hello from a service of the bench, whichever.' }),
   hello: (/** @type {string} */ name) => ({ message: `Hello, ${name}!` }),
@@ -81,7 +81,7 @@ const post = (/** @type {string} */ path, /** @type {object} */ body) => ({
   body: JSON.stringify(body),
 });
 
-/** What an API does, by the name that tables give it. */
+/** The jobs of an API, by their names in the tables. */
 export const jobs = /** @satisfies {Record<string, Job>} */ ({
   'small GET': { requests: [{ path: '/' }] },
   'path and query parameters': { requests: [{ path: '/items/4711?limit=50&sort=price' }] },

@@ -1,4 +1,4 @@
 // @ts-check
 
-/** What Node itself needs. */
+/** Answers nothing: the share of Node itself. */
 export const handler = () => ({ statusCode: 200 });

@@ -24,13 +24,13 @@ const handler =
   };
 const api = new OpenAPIBackend({
   definition: /** @type {any} */ (describe('3.0.3')),
-  // Its check of the document knows OpenAPI 3.0 only; the validators are made all the same.
+  // The check of the document knows OpenAPI 3.0 only; the validators are made all the same.
   quick: true,
   coerceTypes: true,
   handlers: {
     greet: handler(() => answers.greet()),
     hello: handler(({ request }) => answers.hello(String(request.params['name']))),
-    // Its coercion does not reach path parameters.
+    // The coercion does not reach path parameters.
     findItem: handler(({ request }) =>
       answers.findItem({ ...Object(request.query), id: Number(request.params['id']) }),
     ),
@@ -58,7 +58,7 @@ const app = new Koa();
 const { measure } = await koaMetrics('prom-client');
 app.use(measure);
 app.use(bodyParser());
-// It copies the request, and what Koa's has as getters would be lost.
+// The library copies the request, and would lose the getters of Koa's.
 app.use((ctx) => {
   const { method, path, query, headers, body } = /** @type {any} */ (ctx.request);
   return api.handleRequest({ method, path, query, headers, body }, ctx);

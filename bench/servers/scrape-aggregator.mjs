@@ -3,7 +3,7 @@ import cluster from 'node:cluster';
 import { BUCKETS, latency, routeName } from './scrape-series.mjs';
 
 /**
- * As the cluster examples of prom-client and @prometheus-io/client do it.
+ * Makes a primary as the cluster examples of prom-client and @prometheus-io/client do.
  * @param {string} client
  */
 export async function createPrimary(client) {

@@ -22,7 +22,7 @@ export function createPrimary() {
     prefix,
     buckets,
     perWorker: false,
-    // As when scrapes are two seconds apart or more.
+    // Every scrape asks the workers, as with two seconds or more between scrapes.
     maxAgeMs: 0,
     intervalMs: 0,
     registry: new Registry(),

@@ -63,7 +63,8 @@ async function scrape(format) {
   const cpu = process.cpuUsage();
   const start = performance.now();
   const exposition = await primary.gather(format);
-  // As bytes, because that is what is sent: a text that was put together piece by piece is made whole only then.
+  // The text is made bytes, which are sent: a text that was put together piece by
+  // piece becomes whole only then.
   const bytes = typeof exposition === 'string' ? Buffer.from(exposition) : exposition;
   const ms = performance.now() - start;
   const { user, system } = process.cpuUsage(cpu);

@@ -1,6 +1,9 @@
 // @ts-check
 
-/** One series set a route: as many as a service with this many path templates has after it was asked for each once. */
+/**
+ * Names a route. Each has one set of series: as many as a service with this many path templates
+ * has after one request to each.
+ */
 export const routeName = (/** @type {number} */ i) => `/resources/kind-${i}/{id}`;
 /** Different latencies, so that buckets and sums differ from route to route. */
 export const latency = (/** @type {number} */ i) => ((i * 7919) % 5000) / 2000;

@@ -56,7 +56,10 @@ function assemble(rows: readonly Row[], names: MetricNames): Dashboard {
   return builder.build();
 }
 
-/** Which of its two histograms the latency is read from. Prometheus has native ones where it was told to. */
+/**
+ * Makes the variable that chooses the histogram for latency. Prometheus has the native
+ * one if it was configured so.
+ */
 function latencyVariable({ requestLatency }: MetricNames): CustomVariableBuilder {
   const classic = { selected: true, text: 'classic buckets', value: `${requestLatency}_bucket` };
   const native = { selected: false, text: 'native histogram', value: requestLatency };

@@ -18,7 +18,7 @@ export type Queries = Readonly<Record<string, string>>;
 
 interface PanelOptions {
   readonly title: string;
-  /** What it shows, for whoever looks at it for the first time. */
+  /** An explanation for a person who sees the panel for the first time. */
   readonly description: string;
   readonly unit: string;
   readonly queries: Queries;
@@ -104,7 +104,7 @@ export function figure({
     .targets(targets(queries).map((query) => query.instant()));
 }
 
-/** How many requests fell into each bucket of a histogram; the one query is by `le`. */
+/** Makes a panel of the requests in each bucket of a histogram; the one query is by `le`. */
 export function heat({ title, description, unit, queries }: PanelOptions): Builder<Panel> {
   return new heatmap.PanelBuilder()
     .title(title)

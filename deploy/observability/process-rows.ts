@@ -3,11 +3,14 @@ import { graph, type Row } from './panels.js';
 
 const INSTANCES = 'job=~"$job",instance=~"$instance"';
 
-/** With METRICS_PER_WORKER=on the label is there and each worker gets a line of its own; without it, each instance does. */
+/**
+ * The grouping of process metrics. With METRICS_PER_WORKER=on each worker has the label, and a line of its
+ * own; without it, each instance has a line.
+ */
 const BY_WORKER = 'by (instance, worker)';
 const WORKER = '{{instance}} {{worker}}';
 
-/** How much of what a process can take is taken. */
+/** Makes the row about the load of the processes and their limits. */
 export function saturationRow({ requestsInProgress, requestsShed }: MetricNames): Row {
   const byWorker = (aggregation: string, metric: string) =>
     `${aggregation} ${BY_WORKER} (${metric}{${INSTANCES}})`;

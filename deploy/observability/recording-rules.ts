@@ -87,7 +87,8 @@ function latencyRules({ name, latency, operations }: Objective, { requestLatency
   // Prometheus 3 writes le="1" as le="1.0".
   const le = Number.isInteger(threshold) ? `le=~"${threshold}(\\\\.0)?"` : `le="${threshold}"`;
   const events = `slo:events:rate5m{slo="${name}",sli="latency"}`;
-  // Where Prometheus has native buckets only (2.42 does), these say how many were fast enough, within 9 % of the threshold.
+  // If Prometheus has only native buckets (from 2.42 on it can), these tell how many requests were fast
+  // enough, within 9 % of the threshold.
   const native = sumOfRates(requestLatency, operations);
   const fast = `(${sumOfRates(`${requestLatency}_bucket`, operations, le)} or histogram_fraction(0, ${threshold}, ${native}) * histogram_count(${native}))`;
   return sliRules(name, 'latency', 1 - ratio, {
@@ -120,7 +121,10 @@ function burnRule(window: BurnWindow): RecordingRule {
   };
 }
 
-/** One selector per method, because a pair of labels cannot be matched by one. HEAD is answered by what answers GET. */
+/**
+ * Writes a sum of rates with one selector per method, because one selector cannot match pairs of labels.
+ * Operations with GET also answer HEAD.
+ */
 function sumOfRates(metric: string, operations: readonly Operation[], matcher?: string): string {
   const methods = new Set(operations.map(({ method }) => method));
   const rates = [...methods].map((method) => {

@@ -65,7 +65,7 @@ export function overviewRow({ requestCount, requestsInProgress, workers }: Metri
   };
 }
 
-/** Who asks for what. */
+/** Makes the row about requests by operation and method. */
 export function trafficRow({ requestCount }: MetricNames): Row {
   const by = (label: string) => `sum by (${label}) (rate(${requestCount}{${REQUESTS}}[$__rate_interval]))`;
   const graphOf = (label: string, title: string, description: string) =>
@@ -88,7 +88,7 @@ export function trafficRow({ requestCount }: MetricNames): Row {
   };
 }
 
-/** What went wrong, and whose fault it was. */
+/** Makes the row about errors, by their side: client or service. */
 export function errorsRow({ requestCount }: MetricNames): Row {
   const rate = (by: string, matcher = '') =>
     `sum ${by}(rate(${requestCount}{${REQUESTS}${matcher}}[$__rate_interval]))`;
@@ -128,7 +128,9 @@ export function errorsRow({ requestCount }: MetricNames): Row {
   };
 }
 
-/** How long requests take, from their arrival until the whole answer was handed to the socket. */
+/**
+ * Makes the row about latency, from the arrival of a request until its whole answer was handed to the socket.
+ */
 export function latencyRow(): Row {
   return {
     title: 'Latency',

@@ -64,7 +64,7 @@ test('status shows every worker, and what it does', async () => {
 test('--watch draws it again, and says when the service has ended', async () => {
   const service = await start();
   const watching = command(service, ['status', '--watch']);
-  // On a terminal of its own, which script(1) makes, it draws over what was there, in colours.
+  // script(1) makes a terminal, on which the command draws over its last table, in colours.
   const terminal = spawn('script', ['-qfec', `${process.execPath} ${CLI} status --watch`, '/dev/null'], {
     env: {
       PATH: process.env['PATH'],

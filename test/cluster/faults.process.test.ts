@@ -152,7 +152,7 @@ test('connections on their way to a worker that dies are closed: none stays open
   const service = await Service.start({ program: FIXTURE });
   await fullStrength(service, 2);
   const [older = 0, heir = 0] = service.workers();
-  // It accepts none, and takes none of those that the other one hands over.
+  // A stopped worker accepts no connection, and takes none of those that the other one hands over.
   process.kill(heir, 'SIGSTOP');
   const connections = await Promise.all(Array.from({ length: 10 }, () => usedConnection(service.port)));
   service.signal('SIGHUP');
@@ -161,7 +161,7 @@ test('connections on their way to a worker that dies are closed: none stays open
   await eventually('its end', 10_000, () => !service.workers().includes(heir));
   const ends = await Promise.all(connections.map((end) => end()));
   const closed = ends.filter((end) => end === 'closed').length;
-  // They are handed to the two others in turn.
+  // The connections are handed to the two others in turn.
   expect({ closed, answered: ends.length - closed }).toEqual({ closed: 5, answered: 5 });
 });
 

@@ -39,7 +39,7 @@ const fromPrimary = [
   { type: 'goodbye-ack' },
 ];
 
-/** As it arrives at the other process. */
+/** Returns a value as it arrives at the other process. */
 const sent = (message: unknown): unknown => deserialize(serialize(message));
 
 test.each(fromWorkers)('a worker says $type', (message) => {

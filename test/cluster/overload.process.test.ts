@@ -19,7 +19,10 @@ interface Answered {
   readonly text: string;
 }
 
-/** One client, on one connection, that asks again as soon as it is answered. Cheap, or it would measure itself. */
+/**
+ * Runs a client that asks again on one connection as soon as it is answered. It must be
+ * cheap, or it would measure itself.
+ */
 function askAgainAndAgain(port: number, path: string, answers: Answered[]): Promise<unknown> {
   const until = performance.now() + LASTS_MS;
   const socket = connect(port, '127.0.0.1').setEncoding('latin1');

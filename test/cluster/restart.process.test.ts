@@ -34,7 +34,7 @@ async function start(more: Record<string, string> = {}): Promise<Service> {
 }
 
 const ends = {
-  /** What a deploy does. */
+  /** Stops the service as a deploy does. */
   stop: (service: Service) => service.stop(),
   /** Out of memory. */
   'kill the primary': (service: Service) => {

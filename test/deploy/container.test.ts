@@ -116,7 +116,7 @@ test('PM2 and systemd give a stop more time than the service takes for it', () =
   const { apps } = require('../../ecosystem.config.js') as { apps: { kill_timeout: number }[] };
   const { shutdownTimeoutMs } = readConfig({});
   const [, seconds] = /^TimeoutStopSec=(\d+)$/m.exec(read('systemd/koa-cluster-metrics.service')) ?? [];
-  // Its own deadline and the second in which it ends what is left.
+  // The service's own deadline, and the second in which it cuts off the rest.
   for (const ms of [apps[0]?.kill_timeout, Number(seconds) * 1000])
     expect(ms).toBeGreaterThan(shutdownTimeoutMs + 1_000);
 });

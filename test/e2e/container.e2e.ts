@@ -12,8 +12,9 @@ const dockerfile = readFileSync(join(ROOT, 'deploy/Dockerfile'), 'utf8');
 const lastStage = dockerfile.slice(dockerfile.lastIndexOf('\nFROM '));
 
 /*
- * There may be no Docker where this runs, so what Docker would do is done by hand: the image's files are put together as the
- * Dockerfile says, and its command runs as PID 1 of a namespace, on a read-only root, as a user without rights.
+ * This test does Docker's work by hand, since Docker may be missing: it puts the image's files
+ * together as the Dockerfile says, and runs its command as PID 1 of a namespace, on a read-only
+ * root, as a user without rights.
  */
 let folder: string;
 let container: ChildProcess;
@@ -28,7 +29,7 @@ function instruction(start: string): string[] {
 }
 
 beforeAll(() => {
-  // Not in /tmp, which is the container's own.
+  // /tmp would not do: the container has its own.
   folder = mkdtempSync('/var/tmp/container-');
   chmodSync(folder, 0o755);
   const context = join(folder, 'context');

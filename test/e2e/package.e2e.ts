@@ -125,7 +125,7 @@ test('a project that init makes is installed, tested, built and served', async (
   await npm(path, 'test');
   await npm(path, 'run', 'typecheck');
   await npm(path, 'run', 'build');
-  // What a host has that runs it.
+  // A host that runs the service has no development tools.
   await npm(path, 'prune', '--omit=dev');
   const service = await Service.start({ program: join(path, 'dist/main.js'), cwd: path });
   expect((await service.get('/hello/Ada')).status).toBe(200);

@@ -85,7 +85,7 @@ function burden(on: Pm2) {
 test.each(['ecosystem.config.js', 'ecosystem.cluster.config.js'])(
   'a stop lets a request finish that is in flight (%s)',
   async (config) => {
-    // Of several instances PM2 stops one after the other.
+    // PM2 stops several instances one after the other.
     const app = await start(config, { WEB_CONCURRENCY: '1' });
     const body = JSON.stringify({ message: 'half now, half later' });
     const headers = { 'Content-Type': 'application/json', 'Content-Length': body.length };
@@ -146,7 +146,7 @@ describe('PM2 in cluster mode', () => {
     expect(total(families, 'flask_app_worker_exits_total')).toBe(10 * INSTANCES);
     expect(total(families, 'flask_app_workers', { state: 'ready' })).toBe(INSTANCES);
     expect(scrapes).toBeGreaterThan(10);
-    // What the dead have left is one file.
+    // The counts of ended instances are in one file.
     const [folder = ''] = readdirSync(app.ledgerDir);
     const files = readdirSync(join(app.ledgerDir, folder));
     expect(files.filter((name) => name.endsWith('.ledger'))).toHaveLength(INSTANCES);

@@ -32,7 +32,7 @@ export class Pm2 {
       LEDGER_DIR: this.ledgerDir,
       HOST: '127.0.0.1',
       PORT: String(port),
-      // On a busy machine requests are slow, and a line about one is no fault.
+      // Requests are slow on a busy machine, and a line about a slow one is no fault.
       ACCESS_LOG: 'off',
       ...env,
     };
@@ -50,7 +50,7 @@ export class Pm2 {
     return this.#exec(process.execPath, [PROGRAM, ...args]);
   }
 
-  /** One of the package's scripts, in PM2's environment. */
+  /** Runs one of the package's scripts in PM2's environment. */
   async npmRun(script: string): Promise<string> {
     return this.#exec('npm', ['run', '-s', script]);
   }

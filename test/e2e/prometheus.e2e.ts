@@ -7,7 +7,7 @@ import { Prometheus, type Series } from '../support/prometheus';
 import { Service } from '../support/service';
 
 const ROOT = resolve(__dirname, '../..');
-/** Also the deadline of a scrape: long enough for a machine that runs other tests meanwhile. */
+/** The interval and the deadline of a scrape: long enough for a machine that runs other tests meanwhile. */
 const SCRAPE_SECONDS = 2;
 const RATE = 200;
 const REQUESTS = 5000;
@@ -31,7 +31,7 @@ const queries = panels.flatMap(({ title, targets = [] }) =>
   targets.map(({ expr, refId }) => [`${title} ${refId}`, expr] as const),
 );
 
-/** What Grafana does with "All" of every variable and a this scrape interval. */
+/** Replaces variables as Grafana does with "All" of every variable and this scrape interval. */
 function substituted(expr: string): string {
   const values: Record<string, string> = {
     job: '.*',
@@ -49,7 +49,7 @@ let load: Load;
 let report: LoadReport;
 /** Epoch seconds of the load's start and end, and of the kill. */
 const at = { start: 0, kill: 0, end: 0 };
-/** What the client had received, by epoch second. */
+/** Answers that the client had received, by epoch second. */
 const received: { time: number; answered: number }[] = [];
 
 const seconds = () => Date.now() / 1000;
@@ -84,7 +84,7 @@ async function runLoad(): Promise<LoadReport> {
 
 beforeAll(async () => {
   service = await Service.start({ env: { METRICS_PER_WORKER: 'on' } });
-  // Nobody foresees what no path has: Prometheus has to see that series before its first increase.
+  // Series of unknown paths are not foreseen: Prometheus has to see them before their first increase.
   for (const path of PATHS) await service.get(path);
   prometheus = await Prometheus.start(
     resolve(ROOT, 'deploy/prometheus/prometheus.yml'),
@@ -103,7 +103,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await prometheus?.dispose();
   await service?.dispose();
-  // Where the test failed before: with the service gone, what is left of the load is refused and over.
+  // If the test has failed before, this ends the load: without the service all of it is refused.
   await load?.stop();
 });
 
@@ -135,7 +135,8 @@ test('increase() is what the client received, within what Prometheus extrapolate
   const { answered } = report.outcomes;
   const increase = series?.values[0]?.[1] ?? Number.NaN;
   expect(increase).toBeGreaterThanOrEqual(answered);
-  // At most 1.1 scrape intervals beyond the first and the last sample (promql/functions.go, extrapolatedRate).
+  // Prometheus extrapolates at most 1.1 scrape intervals beyond the first and the last sample
+  // (promql/functions.go, extrapolatedRate).
   expect(increase).toBeLessThanOrEqual((report.sent * (samples - 1 + 2.2)) / (samples - 1));
 });
 

@@ -76,7 +76,7 @@ test('every instance has a group of its own, with all that it has answered', asy
   await one.invoke('/hello/me');
   await other.invoke('/hello/you');
   const samples = (await pushed()).get('flask_app_request_count')?.samples ?? [];
-  // What nobody has asked for yet is pushed at 0.
+  // Series without a request are pushed at 0.
   const counted = samples.filter(({ value }) => value > 0);
   expect(counted.length).toBeLessThan(samples.length);
   const counts = counted.map(({ labels, value }) => `${labels['job']} ${labels['endpoint']} ${value}`);

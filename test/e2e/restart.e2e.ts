@@ -35,7 +35,7 @@ test('Prometheus sees no reset over five restarts, and an increase of what a cli
   await ask(10);
   await scraped();
   for (let restart = 0; restart < 5; restart += 1) {
-    // What is answered after the last scrape is what a restart used to lose.
+    // Requests after the last scrape are the ones that a restart used to lose.
     await ask(20);
     if (restart % 2 === 0) service.kill();
     else service.signal(restart === 1 ? 'SIGKILL' : 'SIGTERM');

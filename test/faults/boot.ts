@@ -53,7 +53,9 @@ async function crashLoop(context: Context, folder: string): Promise<void> {
   await service.dispose();
 }
 
-/** One worker is killed while nothing boots any more: the other must not suffer, and the first come back later. */
+/**
+ * Kills one worker while nothing boots any more: the other must not suffer, and the first come back later.
+ */
 async function failingReplacement(context: Context, folder: string): Promise<void> {
   const log = new ForkLog(folder, 'replacement');
   const flag = join(folder, 'boots-fail');

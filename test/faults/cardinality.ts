@@ -36,7 +36,10 @@ async function unknownMethods(service: Service, count: number): Promise<number> 
   return answers;
 }
 
-/** Of the service's own metrics: Node's have a series for each kind of garbage collection and handle that there is. */
+/**
+ * Counts the series of the service's own metrics: Node's have one for each kind of
+ * garbage collection and handle.
+ */
 function seriesOf(families: ReadonlyMap<string, Family>): number {
   const own = [...families].filter(([name]) => name.startsWith('flask_app_'));
   return own.reduce((sum, [, { samples }]) => sum + samples.length, 0);

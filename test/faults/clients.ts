@@ -212,7 +212,7 @@ async function tryOut(context: Context, service: Service, behaviour: Behaviour):
 export const unreliableClients: FaultCase = {
   id: 'unreliable-clients',
   async run(context: Context) {
-    // One worker: the clock of the client's first byte and of the worker's first read are the same there.
+    // With one worker, the client's first byte and the worker's first read are close in time.
     const service = await context.faulty({ WEB_CONCURRENCY: '1' });
     for (const path of ['/', '/stream?chunks=1', '/slow?ms=1']) await service.get(path);
     for (const behaviour of behaviours) await tryOut(context, service, behaviour);

@@ -12,10 +12,10 @@ export interface Check {
   readonly result: 'passed' | 'failed' | 'slow' | 'not run';
 }
 
-/** One row, or a few, of the table of faults. */
+/** A fault, which makes one or a few rows of the table. */
 export interface FaultCase {
   readonly id: string;
-  /** It mostly waits, and may do so while other cases run. */
+  /** Whether the case mostly waits, so that other cases can run meanwhile. */
   readonly background?: boolean;
   run(context: Context): Promise<void>;
 }
@@ -23,11 +23,11 @@ export interface FaultCase {
 interface Shared {
   readonly short: boolean;
   readonly checks: Check[];
-  /** Of all the cases that scrape while they run. */
+  /** The findings of the scrapers of all cases. */
   readonly scrapes: ScrapeTotals;
 }
 
-/** What a case is given: the length of the run, and where its figures go. */
+/** The tools of a case: the length of the run, and the table for its figures. */
 export class Context {
   readonly id: string;
   readonly short: boolean;
@@ -41,7 +41,7 @@ export class Context {
     this.#checks = checks;
   }
 
-  /** How often to repeat: in the full run, and in the short one. */
+  /** Returns the number of repetitions: in the full run, or in the short one. */
   times(full: number, short: number): number {
     return this.short ? short : full;
   }
@@ -59,7 +59,7 @@ export class Context {
     this.#add({ id: this.id, stimulus, figure, bar, result: correct ? (fast ? 'passed' : slow) : 'failed' });
   }
 
-  /** For what this machine cannot do; it is in the table, and is not a pass. */
+  /** Notes a case that this machine cannot run. It is in the table, and is not a pass. */
   notRun(stimulus: string, reason: string): void {
     this.#add({ id: this.id, stimulus, figure: reason, bar: '', result: 'not run' });
   }

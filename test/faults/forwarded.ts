@@ -13,7 +13,7 @@ const forwarded = {
 const hosts = ['evil.example', '127.0.0.1:1', '[::1]:80', '_', 'a'.repeat(255), 'xn--nxasmq6b', '%00', '0'];
 const paths = ['/', '/none', '/docs', '/docs/', '/openapi.json', '/openapi.yaml', '/livez'];
 
-/** All of an answer but what differs from request to request. */
+/** Returns an answer without the parts that differ from request to request. */
 function essence({ status, headers, body }: Answer): string {
   const kept = [...headers].filter(([name]) => name !== 'date' && name !== 'x-request-id');
   const text = body.toString().replace(/"(instance|requestId)":"[^"]*"/g, '');

@@ -59,7 +59,7 @@ async function signalled(
 ): Promise<void> {
   let right = 0;
   for (let n = 1; n <= moments; n += 1) {
-    // What comes before the program calls `run`, that cannot take.
+    // A signal that comes before the program calls `run` would end it.
     const begun = join(folder, `${signal}-${n}`);
     const env = { FAULT_BEGUN: begun };
     const service = await Service.start({ program: 'test/fixtures/service.js', readyMs: 0, env });

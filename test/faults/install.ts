@@ -48,7 +48,7 @@ async function runScripts(folder: string, env: NodeJS.ProcessEnv): Promise<strin
   return existsSync(log) ? readFileSync(log, 'utf8').trim() : '';
 }
 
-/** What a user installs. */
+/** Installs the package as a user does. */
 export const productionInstall: FaultCase = {
   id: 'production-install',
   background: true,

@@ -11,7 +11,7 @@ const request = (line: string): string => `${line} HTTP/1.1\r\nHost: x\r\n\r\n`;
 /** Keeps those that are pipelined behind it waiting. */
 const slow = request('GET /stream?chunks=1&ms=100&size=10');
 
-/** What a client sends after a first request, and how many requests that is. */
+/** Bytes that a client sends after a first request, and the number of requests in them. */
 const pieces: readonly (readonly [string, number])[] = [
   [request('CONNECT x:1'), 1],
   [slow + request('GET /livez').repeat(3), 4],
@@ -69,7 +69,7 @@ export async function leaveInTheMiddle(port: number): Promise<number> {
 async function leave(port: number, bytes: string, how: 'destroy' | 'resetAndDestroy'): Promise<void> {
   const socket: Socket = connect(port, '127.0.0.1').on('error', () => undefined);
   await once(socket, 'connect');
-  // When the first answer comes the service has read all of it: what it never reads is no request.
+  // When the first answer comes the service has read all bytes: unread ones would be no request.
   socket.write(request('GET /livez') + bytes);
   await once(socket, 'data');
   socket[how]();

@@ -7,7 +7,7 @@ import { eventually } from '../support/eventually';
 import type { Service } from '../support/service';
 import type { Context, FaultCase } from './context';
 
-/** Of which many more are logged than fit into a pipe and what waits for it. */
+/** The number of requests, whose lines are more than fit into a pipe and the queue behind it. */
 const requests = 2000;
 const atOnce = 20;
 
@@ -55,7 +55,7 @@ async function failingLog(context: Context, what: string, redirection: string): 
   await service.dispose();
 }
 
-/** What the service says when it has had time to hear of its workers. */
+/** Returns the number of lost lines, once the service has had time to hear of its workers. */
 async function linesLost(service: Service): Promise<number> {
   let lost = 0;
   await eventually('lines are lost', 5000, async () => {

@@ -6,7 +6,7 @@ import { type Shape, malformedShapes, smugglingShapes } from './shapes';
 
 const counter = 'flask_app_request_count';
 
-/** All requests counted, but for the scrapes; and those of them that are counted as malformed. */
+/** Counts all requests but the scrapes, and those of them that are counted as malformed. */
 async function counts(service: Service): Promise<{ all: number; malformed: number }> {
   const families = await service.scrape();
   const scrapes = total(families, counter, { endpoint: '/metrics' });
@@ -27,7 +27,7 @@ async function verdict(service: Service, shape: Shape): Promise<Verdict> {
   const options: ExchangeOptions = {
     deadlineMs: 3000,
     methods: shape.methods ?? [],
-    // Where the connection may stay open, half-closing tells the service that nothing more comes.
+    // If the connection may stay open, half-closing tells the service that nothing more comes.
     ...(shape.staysOpen === true ? { parts: [], end: true } : {}),
   };
   const exchange = await rawExchange(service.port, shape.bytes, options);
@@ -61,7 +61,7 @@ async function checkShapes(
   await service.dispose();
 }
 
-/** What is not HTTP, or not ours. */
+/** Sends bytes that are not HTTP, or not for this service. */
 export const malformedRequests: FaultCase = {
   id: 'malformed-requests',
   run: (context) =>

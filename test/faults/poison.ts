@@ -20,7 +20,7 @@ export const endingRequest: FaultCase = {
     }
     const { sent: asked, outcomes } = await others.stop();
     const share = (100 * outcomes.answered) / asked;
-    // Where a worker takes as long to boot as the next one lasts, nobody is there to answer.
+    // If a worker takes as long to boot as the next one lasts, nobody can answer.
     context.checkSpeed(
       `a request that aborts its worker every ${everyMs / 1000} s for ${seconds} s, ${workers} workers`,
       `${share.toFixed(2)} % of the others answered`,

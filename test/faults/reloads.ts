@@ -55,7 +55,7 @@ export const rollingReloads: FaultCase = {
     const families = await service.scrape();
     kinds.forEach(({ name, endpoint }, index) => {
       const counted = total(families, 'flask_app_request_count', { endpoint, http_status: '200' });
-      // One report for each load.
+      // each load has one report
       checkLoad(context, `${times} reloads, ${name}`, reports[index] as LoadReport, counted);
     });
     const slowestMs = Math.max(...replaced);

@@ -9,7 +9,7 @@ import { Load, type LoadOptions, type LoadReport } from '../support/load-client'
 export class RemoteLoad {
   readonly #child;
 
-  /** Resolves when it has begun. */
+  /** Starts a load. Resolves when it has begun. */
   static async start(options: Omit<LoadOptions, 'path'> & { readonly path: string }): Promise<RemoteLoad> {
     const child = fork(__filename, { serialization: 'advanced' });
     child.send(options);

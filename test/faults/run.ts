@@ -24,7 +24,7 @@ import { gracefulStop, hardStop } from './shutdown';
 import { soak } from './soak';
 import { storage } from './storage';
 
-/** In this order: `scrape-totals` adds up what the ones before it saw. */
+/** The cases in their order: `scrape-totals` adds up the findings of those before it. */
 const cases: readonly FaultCase[] = [
   killedKeepAlive,
   killedNewConnections,

@@ -3,14 +3,14 @@ import { request } from '../support/exchange';
 import { type Family, fallen, parseExposition, total } from '../support/exposition';
 import type { Service } from '../support/service';
 
-/** What all scrapers together saw. Each list holds one line for each time that something was wrong. */
+/** The findings of all scrapers together. Each list has one line for each fault. */
 export interface ScrapeTotals {
   scrapes: number;
   slowestMs: number;
   readonly notOk: string[];
   /** Scrapes whose connection was closed without a byte while a process ended: the worker that had it was killed. */
   lostWithWorker: number;
-  /** Those that found the service's listener closing, or closed. */
+  /** Scrapes that found the service's listener closing, or closed. */
   refusedAtEnd: number;
   readonly fell: string[];
   readonly deadGauges: string[];
@@ -60,7 +60,7 @@ export class Scraper {
     return total(latest.families, 'flask_app_workers', { state: 'ready' });
   }
 
-  /** To be called when the service is told to stop: after this time scrapes may find nobody who listens. */
+  /** Allows scrapes to fail from this time on, because the service has been told to stop. */
   expectClosed(time: number): void {
     this.#closesAt = time;
   }
@@ -87,7 +87,10 @@ export class Scraper {
     }
   }
 
-  /** Whether the connection was closed and one of the processes ended. Its sockets close before the process is gone. */
+  /**
+   * Tells whether the connection was closed because one of the processes ended. Its sockets
+   * close before the process is gone.
+   */
   async #endOfOne(pids: readonly number[], cause: string): Promise<boolean> {
     if (!isClosed(cause)) return false;
     const ended = eventually('the end of a process', 500, () => {

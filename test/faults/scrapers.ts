@@ -30,7 +30,7 @@ export const manyScrapers: FaultCase = {
     const scraped: number[] = [];
     const reports: LoadReport[] = [];
     await slice(service);
-    // In turns, so that noise of the machine meets both alike.
+    // Both are measured in turn, so that noise of the machine meets both alike.
     for (let n = 0; n < context.times(10, 4); n += 1) {
       quiet.push(await slice(service));
       const scrape = { port: service.port, rate: 50, connections: 50, path: '/metrics' };
@@ -74,7 +74,7 @@ function first(lines: readonly string[]): string {
   return lines.slice(0, 3).join('; ').slice(0, 400);
 }
 
-/** What the scrapers saw that ran during the cases before. */
+/** Reports the findings of the scrapers that ran during the earlier cases. */
 export const scrapeTotals: FaultCase = {
   id: 'scrape-totals',
   async run(context: Context) {

@@ -4,7 +4,7 @@ export interface Shape {
   readonly bytes: string | Buffer;
   /** The sequences of statuses that are right. */
   readonly answers: readonly (readonly number[])[];
-  /** How many of the answers are counted under the endpoint `malformed`; where it is not said, it does not matter. */
+  /** The number of answers that are counted under the endpoint `malformed`; any number if it is missing. */
   readonly malformed?: number;
   /** Nothing is wrong with the last request: the service may keep the connection. */
   readonly staysOpen?: boolean;
@@ -18,7 +18,7 @@ const post = (fields: string, body = '', path = '/echo'): string =>
   `POST ${path} HTTP/1.1\r\n${host}Content-Type: application/json\r\n${fields}\r\n${body}`;
 const fields = (count: number): string => Array.from({ length: count }, (_, n) => `X-${n}: y\r\n`).join('');
 
-/** One answer with that status, counted as malformed, and the connection closed. */
+/** Expects one answer with that status, counted as malformed, and a closed connection. */
 const refused = (name: string, bytes: string | Buffer, ...statuses: number[]): Shape => ({
   name,
   bytes,

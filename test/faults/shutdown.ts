@@ -46,7 +46,7 @@ interface Ending {
   readonly failures: readonly string[];
 }
 
-/** One service that is told to stop while its clients go on. */
+/** Stops a service while its clients go on. */
 async function stopUnderLoad(context: Context, stop: (service: Service) => void): Promise<Ending> {
   const service = await context.faulty({
     SHUTDOWN_TIMEOUT_MS: String(drainMs),

@@ -9,9 +9,9 @@ import type { Scraper } from './scraper';
 import { scrapeTotals } from './scrapers';
 
 const workers = 4;
-/** From full strength to the next fault. */
+/** Milliseconds from full strength to the next fault. */
 const pauseMs = 1000;
-/** How long the service may take to be at full strength again. */
+/** Milliseconds that the service may take to be at full strength again. */
 const recoveryMs = 60_000;
 
 /** The loads, and the endpoint under which all of each are counted, with this status. */
@@ -73,7 +73,7 @@ async function happen(service: Service, scraper: Scraper, ms: number): Promise<R
     const fault = oneOf(faults);
     if (!fault) break;
     happened.set(fault.name, (happened.get(fault.name) ?? 0) + 1);
-    // Those that end the worker which serves them get no answer.
+    // A fault that ends the worker which serves it gets no answer.
     void Promise.resolve(fault.happen(service)).catch(() => undefined);
     await delay(pauseMs);
     const since = performance.now();

@@ -80,7 +80,7 @@ const storages = [
   ['read-only', 'ro,size=64k', 'true'],
 ] as const;
 
-/** So many that a page of memory holds a few rows only. */
+/** So many buckets that a page of memory has room for only a few rows. */
 const buckets = Array.from({ length: 100 }, (_, n) => (n + 1) / 100).join();
 
 async function badStorage(context: Context, name: string, command: readonly string[]): Promise<void> {
@@ -111,7 +111,8 @@ async function badStorage(context: Context, name: string, command: readonly stri
     0,
   );
   const counted = total(families, counter) - other;
-  // So soon after a scrape that workers need not be asked again, unless their ledgers have failed.
+  // This request comes so soon after a scrape that workers need not be asked again,
+  // unless their ledgers have failed.
   await service.get('/');
   const soon =
     total(await service.scrape(), counter, { endpoint: '/' }) - total(families, counter, { endpoint: '/' });
@@ -126,7 +127,7 @@ async function badStorage(context: Context, name: string, command: readonly stri
   await service.dispose();
 }
 
-/** What workers leave behind, and storage that takes nothing. */
+/** Tests the files that workers leave behind, and storage that takes nothing. */
 export const storage: FaultCase = {
   id: 'storage',
   async run(context: Context) {

@@ -128,7 +128,7 @@ test('while workers are killed and reloaded no answered request is missing, and 
   await Promise.all(clients);
   const seen = await counted();
   expect(answered).toBeGreaterThan(100);
-  // One that was killed after its count and before its answer arrived is counted, and was not answered.
+  // A request that was killed after its count and before its answer arrived is counted, but not answered.
   expect(seen).toBeGreaterThanOrEqual(answered);
   expect(seen).toBeLessThanOrEqual(answered + failed);
   await service.stop();

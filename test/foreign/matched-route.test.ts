@@ -4,7 +4,7 @@ import supertest from 'supertest';
 import { knownRoutes } from '../../src/foreign/known-routes';
 import { expressRoute, koaRoute } from '../../src/foreign/matched-route';
 
-/** What an app with these routers counts a request under, when its answer is ready. */
+/** Returns the label that an app with these routers gives a request when its answer is ready. */
 async function routeOf(routers: readonly Router[], method: 'get' | 'post' | 'put', path: string) {
   let seen: string | undefined = 'nothing was asked';
   const app = new Koa();

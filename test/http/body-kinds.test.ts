@@ -10,7 +10,7 @@ const keep = ({ body }: { body: unknown }) => {
   seen.push(body);
   return { body };
 };
-/** What a handler sees of its files while it runs. */
+/** A handler that looks at its files while it runs. */
 const look = ({ body }: { body: Record<string, { path: string }> }) => {
   const files = Object.values(body)
     .flat()

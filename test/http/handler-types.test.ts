@@ -16,7 +16,7 @@ beforeAll(() => {
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** What the compiler says of each handler, by the handler's name. */
+/** Returns the compiler's errors of each handler, by the handler's name. */
 function compile(handlers: Readonly<Record<string, string>>, service?: string): Record<string, string> {
   if (service !== undefined)
     writeFileSync(

@@ -10,7 +10,7 @@ const echo = ({ path, query, header, cookie }: Record<string, unknown>) => ({ pa
 
 type Style = readonly [schema: object, more: object];
 
-/** By the name of the operation, which has one parameter, `p`. */
+/** Styles by the name of the operation, which has one parameter, `p`. */
 const QUERY: Readonly<Record<string, Style>> = {
   form: [ids, {}],
   formList: [ids, { explode: false }],

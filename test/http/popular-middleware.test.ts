@@ -6,7 +6,7 @@ import { gunzipSync } from 'node:zlib';
 import type { Middleware } from 'koa';
 import { ServiceUnderTest, json, operation } from './service-under-test';
 
-// They are JavaScript, or have types of another Koa: what they are is what this test is about.
+// The packages are JavaScript, or have types of another Koa: this test finds out what they really are.
 const load = (name: string): ((...options: unknown[]) => Middleware) => {
   const loaded = require(name) as { default?: (...options: unknown[]) => Middleware } & ((
     ...options: unknown[]
@@ -88,7 +88,7 @@ const countViews: Middleware = async (ctx, next) => {
 };
 
 test('koa-session keeps its cookie', async () => {
-  // As its documentation has it, the app is only where it finds the prototype of contexts.
+  // The app is needed only for the prototype of contexts, as the package's documentation says.
   let install: Middleware | undefined;
   const lazy: Middleware = (ctx, next) => {
     ctx.app.keys = ['secret'];

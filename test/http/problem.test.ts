@@ -57,7 +57,7 @@ let service: ServiceUnderTest;
 
 beforeAll(async () => {
   const paths = Object.keys(handlers).map((id) => [`/${id}`, { get: operation(id) }]);
-  // As in production: with the answers checked, those that no description has would all be a 500.
+  // Answers are not checked: undeclared ones would all become a 500.
   service = await ServiceUnderTest.start({
     paths: Object.fromEntries(paths) as object,
     handlers,

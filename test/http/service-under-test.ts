@@ -40,7 +40,7 @@ export class ServiceUnderTest {
   #server: Server | undefined;
   #port = 0;
 
-  /** It ends with `ServiceUnderTest.closeAll()`, to be called after the tests. */
+  /** Starts a service. `ServiceUnderTest.closeAll()` ends it, to be called after the tests. */
   static async start(options: ServiceOptions = {}): Promise<ServiceUnderTest> {
     const service = new ServiceUnderTest();
     await service.#start(options);

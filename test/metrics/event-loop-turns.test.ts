@@ -2,7 +2,7 @@ import { readFile } from 'node:fs';
 import { Slices, Turns } from '../../src/metrics/event-loop-turns';
 import { ONE_BY_ONE, orderOfTwo } from '../support/turns';
 
-/** Resolves in a callback of an input, which is where answers of workers arrive. */
+/** Resolves in a callback of an input: answers of workers arrive in such a callback. */
 const inputArrives = () => new Promise<void>((resolve) => readFile(__filename, () => resolve()));
 
 test('a pause lets a timer have its turn, also the first one after an input', async () => {

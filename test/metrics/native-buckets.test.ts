@@ -52,7 +52,7 @@ test('whatever it is, an observation is between the bounds of its bucket', () =>
   );
 });
 
-/** What a reader makes of spans and deltas: the count of each bucket that is not empty. */
+/** Decodes spans and deltas as a reader does: the count of each bucket that is not empty. */
 function decoded({ spans, deltas }: ReturnType<typeof nativeBuckets>): Map<number, number> {
   const counts = new Map<number, number>();
   let index = 0;

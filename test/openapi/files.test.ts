@@ -31,7 +31,7 @@ const posted = (ref: string) => `${start}paths:
     post: { operationId: a, requestBody: { content: { application/json: { schema: { $ref: '${ref}' } } } }, ${answer} }
 `;
 
-/** What the body of operation `a` must be. */
+/** Returns the complaints about a body of operation `a`. */
 function complaints(files: Readonly<Record<string, string>>, body: unknown) {
   const { operations } = loadContract({ description: write(files), handlers: { a: () => ({}) } });
   const [content] = operations[0]?.body?.contents.values() ?? [];

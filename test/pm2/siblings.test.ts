@@ -28,7 +28,7 @@ afterEach(() => {
   rmSync(base, { recursive: true, force: true });
 });
 
-/** What an instance of this slot says that has done so many jobs, and has as much load. */
+/** Makes the report of an instance of this slot that has done so many jobs, and has as much load. */
 async function report(slot: number, amount: number): Promise<string> {
   return reportText({ state: 'ready', slot, birth: slot }, await snapshot(amount));
 }
@@ -40,7 +40,7 @@ function snapshot(amount: number): Promise<string> {
   return snapshotText(registry, []);
 }
 
-/** This process as the first instance, which has done one job and has a load of one. */
+/** Joins this process as the first instance, which has done one job and has a load of one. */
 async function first(metricsPerWorker = false): Promise<() => Promise<ReadonlyMap<string, Family>>> {
   const siblings = await Siblings.join({
     folder,

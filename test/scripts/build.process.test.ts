@@ -137,7 +137,7 @@ test('--if-needed builds what has changed, and touches nothing where nothing has
 test('a process that was loading while the program was built anew does not serve a mixture', async () => {
   expect(build().status).toBe(0);
   const program = join(folder, 'dist/main.js');
-  // What it loads first, then the build, then the rest.
+  // The program loads its first modules, then builds, then loads the rest.
   const rebuild = `require('node:child_process').execFileSync(process.execPath, ['scripts/build.mjs'])`;
   edit('dist/main.js', (text) =>
     text.replace('require("./config.js")', `$&; if (require('node:cluster').isWorker) ${rebuild}`),

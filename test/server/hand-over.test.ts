@@ -85,7 +85,7 @@ async function open(): Promise<Client> {
   return client;
 }
 
-/** As late as it would be there in another process, at least. */
+/** Hands a connection over, as late as it would arrive in another process, at least. */
 async function handOver(connection: ConnectionHandle): Promise<void> {
   await setImmediate();
   to.server.adopt(connection);

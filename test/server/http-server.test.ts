@@ -309,7 +309,7 @@ test('a connection is idle when it has been used more than once, too', async () 
     socket.write(get('/'));
     await eventually('it is answered', 5_000, () => counts()['GET unmatched 200'] === answered);
   }
-  // One that were taken for busy would keep the drain until its deadline.
+  // A connection that was taken for busy would keep the drain until its deadline.
   await expect(server.drain({ timeoutMs: 60_000, graceMs: 0 })).resolves.toBeUndefined();
 });
 

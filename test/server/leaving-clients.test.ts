@@ -31,7 +31,7 @@ const answers: Readonly<Record<string, RequestListener>> = {
     const stream = new PassThrough();
     stream.write(Buffer.alloc(MB));
     streams.push(stream);
-    // As Koa sends one.
+    // Koa sends a stream in this way.
     stream.on('error', () => {}).pipe(res);
     res.on('close', () => stream.destroy());
   },

@@ -19,7 +19,10 @@ async function listen(env: Record<string, string>): Promise<number> {
 }
 
 const UPLOAD = 'POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 2\r\n\r\n1';
-/** Its second byte comes later than the shortest timeout of these tests, and than Node's next check of it. */
+/**
+ * A body whose second byte comes later than the shortest timeout of these tests, and
+ * than Node's next check of it.
+ */
 const LATE = { parts: [{ afterMs: 1_700, bytes: '2' }], deadlineMs: 5_000 };
 
 test('an upload that takes longer than REQUEST_TIMEOUT_MS is a 408', async () => {

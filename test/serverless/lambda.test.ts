@@ -3,7 +3,10 @@ import { join } from 'node:path';
 import Koa, { type Context } from 'koa';
 import { lambdaHandler } from '../../src/serverless/lambda';
 
-/** As AWS documents what it sends, with a request for GET /hello/Wörld?q=1&q=2 and the cookies a=1; b=2. */
+/**
+ * The kinds of events, as AWS documents them, with a request for GET
+ * /hello/Wörld?q=1&q=2 and the cookies a=1; b=2.
+ */
 const KINDS = ['apigateway-v1', 'apigateway-v2', 'function-url', 'alb', 'alb-multi-value'] as const;
 
 interface Result {

@@ -12,7 +12,7 @@ interface Push {
 let server: Server;
 let url: string;
 let pushes: Push[];
-/** How the gateway answers; undefined: not at all. */
+/** The status of the gateway's answer; undefined if it does not answer. */
 let status: number | undefined;
 
 beforeEach(async () => {

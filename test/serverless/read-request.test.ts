@@ -12,7 +12,7 @@ afterEach(() => {
   }
 });
 
-/** What is read of a request that a platform has read before, with what it has left of the body. */
+/** Reads a request that a platform has read before, with the parts of the body that it has left. */
 async function readAgain(
   leave: (bytes: Buffer) => object,
   body: string | Buffer,

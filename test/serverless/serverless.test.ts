@@ -19,7 +19,7 @@ afterEach(() => {
   process.env = { ...variables };
 });
 
-/** As a platform loads it: once per instance. */
+/** Loads the module as a platform does: once per instance. */
 async function load(env: Record<string, string> = {}): Promise<Serverless> {
   Object.assign(process.env, { LOG_LEVEL: 'silent', ...env });
   let loaded: Serverless | undefined;

@@ -1,4 +1,7 @@
-/** One HTTP/1.1 answer as it came off the socket. Header names are lower case; repeated fields are joined by ", ". */
+/**
+ * An HTTP/1.1 answer as it came off the socket. Header names are lower case;
+ * repeated fields are joined by ", ".
+ */
 export interface Answer {
   readonly status: number;
   readonly headers: ReadonlyMap<string, string>;

@@ -8,7 +8,7 @@ export interface Exchange {
   readonly text: string;
   /** Milliseconds from the first byte sent until the socket closed; undefined when it was still open at the deadline. */
   readonly closedAfterMs: number | undefined;
-  /** What the strict parser said against the bytes, or that an answer was cut. */
+  /** The strict parser's objection to the bytes, or the note that an answer was cut. */
   readonly malformed: string | undefined;
   readonly error: string | undefined;
 }
@@ -103,7 +103,7 @@ export interface RequestOptions {
   readonly deadlineMs?: number;
 }
 
-/** One request on a connection of its own. Throws unless exactly one whole answer came. */
+/** Sends one request on a connection of its own. Throws unless exactly one whole answer came. */
 export async function request(port: number, path: string, options: RequestOptions = {}): Promise<Answer> {
   const { method = 'GET', headers = {}, body } = options;
   const bytes = requestBytes({ method, path, headers: { Connection: 'close', ...headers }, body });

@@ -2,7 +2,7 @@ import { type Socket, connect } from 'node:net';
 import { LoadConnection, type Outcome } from './load-connection';
 
 export interface LoadOptions {
-  /** Of 127.0.0.1; or what opens a connection. */
+  /** The port on 127.0.0.1, or a function that opens a connection. */
   readonly port: number | (() => Socket);
   /** Requests a second, whether the service keeps up or not. */
   readonly rate: number;
@@ -16,7 +16,7 @@ export interface LoadOptions {
 
 export interface LoadReport {
   readonly sent: number;
-  /** How many requests had each outcome; together they are `sent`. */
+  /** The number of requests by outcome; together they are `sent`. */
   readonly outcomes: Readonly<Record<Outcome, number>>;
   /** Answered requests by status. */
   readonly statuses: ReadonlyMap<number, number>;
@@ -33,10 +33,12 @@ export interface LoadReport {
 export interface Failure {
   readonly outcome: Outcome;
   readonly path: string;
-  /** When its connection was opened, by `performance.now()`, and how many answers it had brought. */
+  /**
+   * The time when its connection was opened, by `performance.now()`, and the number of answers on it before.
+   */
   readonly openedAt: number;
   readonly answersBefore: number;
-  /** One line for people. */
+  /** A line that shows the request to a person. */
   readonly text: string;
 }
 
@@ -129,8 +131,9 @@ export class Load {
   }
 
   /**
-   * After the next poll for input: a connection whose end has arrived is not used again. Without this the lag of this
-   * process would be taken for a race between the service's close and a request.
+   * Assigns waiting requests after the next poll for input: a connection whose end has arrived must
+   * not be used again. Without this the lag of this process would look like a race between the
+   * service's close and a request.
    */
   #assignSoon(): void {
     if (this.#scheduled) return;

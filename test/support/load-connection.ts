@@ -3,8 +3,8 @@ import { type Answer, AnswerParser } from './answer-parser';
 import { requestBytes } from './exchange';
 
 /**
- * What became of a request. `unanswered`: the connection closed without a byte. `cut`: it closed inside the answer, or the
- * answer is not HTTP. `refused`: no connection could be made.
+ * The fate of a request. `unanswered`: the connection closed without a byte. `cut`: it closed inside the
+ * answer, or the answer is not HTTP. `refused`: no connection could be made.
  */
 export type Outcome = 'answered' | 'unanswered' | 'cut' | 'timed out' | 'refused';
 
@@ -21,7 +21,7 @@ interface Events {
   surplus(): void;
 }
 
-/** One client connection with at most one request on it. */
+/** A client connection with at most one request on it. */
 export class LoadConnection {
   readonly #socket: Socket;
   readonly #parser = new AnswerParser((answer) => this.#onAnswer(answer));

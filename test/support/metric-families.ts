@@ -72,7 +72,7 @@ export interface DecodedHistogram {
     readonly exemplar?: DecodedExemplar;
   }[];
   readonly createdTimestamp?: Timestamp;
-  /** Those of the native buckets. */
+  /** The exemplars of the native buckets. */
   readonly exemplars?: readonly DecodedExemplar[];
   readonly schema?: number;
   readonly zeroThreshold?: number;
@@ -166,7 +166,7 @@ export function labelsOf(label: readonly LabelPair[] = []): Record<string, strin
   return Object.fromEntries(label.map(({ name, value }) => [name, value]));
 }
 
-/** In ms since 1970. */
+/** Converts a timestamp to ms since 1970. */
 export function timeOf({ seconds, nanos }: Timestamp): number {
   return seconds * 1000 + nanos / 1e6;
 }

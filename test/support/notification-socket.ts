@@ -5,7 +5,10 @@ const AF_UNIX = 1;
 const SOCK_DGRAM = 2;
 const MSG_DONTWAIT = 0x40;
 
-/** What a service manager hears: the assignments of one datagram, and when it was there (CLOCK_MONOTONIC, microseconds). */
+/**
+ * A message to the service manager: the assignments of one datagram, and the time of its arrival
+ * (CLOCK_MONOTONIC, microseconds).
+ */
 export interface Notification {
   readonly at: bigint;
   readonly lines: Readonly<Record<string, string>>;

@@ -6,7 +6,7 @@ import { parse, stringify } from 'yaml';
 import { eventually } from './eventually';
 import { freePort } from './service';
 
-/** One series of an answer: its labels, and its values as [epoch seconds, value]. */
+/** A series of an answer: its labels, and its values as [epoch seconds, value]. */
 export interface Series {
   readonly metric: Readonly<Record<string, string>>;
   readonly values: readonly (readonly [number, number])[];
@@ -55,7 +55,7 @@ export class Prometheus {
     child.stderr?.on('data', (chunk: Buffer) => (this.#log += chunk.toString()));
   }
 
-  /** Resolves when it serves queries. */
+  /** Starts Prometheus. Resolves when it serves queries. */
   static async start(
     configFile: string,
     target: string,
@@ -147,7 +147,7 @@ export class Prometheus {
     };
   }
 
-  /** What Prometheus logged of scrapes that failed. */
+  /** Returns the lines that Prometheus logged about failed scrapes. */
   scrapeErrors(): string[] {
     return this.#log.split('\n').filter((line) => line.includes('Scrape failed'));
   }

@@ -12,9 +12,12 @@ import { childrenOf, groupMembers } from './processes';
 export interface ServiceOptions {
   /** The program, from the package's folder or absolute. Default `dist/main.js`. */
   readonly program?: string;
-  /** What the program is given on its command line. */
+  /** The arguments of the program. */
   readonly args?: readonly string[];
-  /** On top of PATH, HOST=127.0.0.1, a free PORT, WEB_CONCURRENCY=2 and a ledger folder of its own. */
+  /**
+   * The variables on top of PATH, HOST=127.0.0.1, a free PORT, WEB_CONCURRENCY=2
+   * and a ledger folder of its own.
+   */
   readonly env?: Readonly<Record<string, string>>;
   /** Default the package's folder. */
   readonly cwd?: string;
@@ -37,7 +40,7 @@ process.on('exit', () => running.forEach((service) => service.kill()));
 export class Service {
   readonly port: number;
   readonly pid: number;
-  /** What the service prints, so far. */
+  /** The output of the service, so far. */
   stdout = '';
   stderr = '';
   exit: Exit | undefined;
@@ -70,7 +73,10 @@ export class Service {
     this.#child.on('exit', (code, signal) => (this.exit = { code, signal }));
   }
 
-  /** Resolves when /readyz answers 200. Throws with what the service printed when it exits or is not ready in time. */
+  /**
+   * Starts a service. Resolves when /readyz answers 200. Throws with its output when it
+   * exits or is not ready in time.
+   */
   static async start(options: ServiceOptions = {}): Promise<Service> {
     const memory = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
     const ledgerDir = mkdtempSync(join(memory, 'service-test-'));
@@ -115,12 +121,12 @@ export class Service {
     return parseExposition(body.toString());
   }
 
-  /** To the primary only. */
+  /** Sends a signal to the primary only. */
   signal(signal: NodeJS.Signals): void {
     process.kill(this.pid, signal);
   }
 
-  /** To the primary and all its workers, as a terminal does for ^C. */
+  /** Sends a signal to the primary and all its workers, as a terminal does for ^C. */
   signalGroup(signal: NodeJS.Signals): void {
     process.kill(-this.pid, signal);
   }
@@ -160,7 +166,7 @@ export class Service {
   }
 }
 
-/** For afterEach: ends every service that was started and not disposed of. */
+/** Ends every service that was started and not disposed of. For afterEach. */
 export async function disposeAll(): Promise<void> {
   await Promise.all([...running].map((service) => service.dispose()));
 }

@@ -1,6 +1,9 @@
 export const ONE_BY_ONE = ['first', 'after first', 'second', 'after second'];
 
-/** In which order two calls get what they wait for, and the loop turns after each: `ONE_BY_ONE` where it does so in between. */
+/**
+ * Returns the order in which two calls resolve, and the loop turns after each: `ONE_BY_ONE`
+ * if the loop turns in between.
+ */
 export async function orderOfTwo(get: () => Promise<unknown>): Promise<string[]> {
   const order: string[] = [];
   const wait = async (name: string) => {

@@ -4,7 +4,7 @@ import Koa from 'koa';
 import { createServer } from 'node:http';
 import { answers } from '../api.mjs';
 
-/** What Watt calls for a server, in a thread for each worker. It measures by itself. */
+/** Makes a server. Watt calls it in a thread for each worker, and measures by itself. */
 export function create() {
   const app = new Koa();
   const router = new Router();

@@ -1,12 +1,12 @@
 import { createRemoteJWKSet, errors, jwtVerify } from 'jose';
 import { Problem } from './http/problem.js';
 
-/** Who calls, by the token. */
+/** The caller, as the token names it. */
 export interface Caller {
   readonly shop: string;
 }
 
-/** What a token can have wrong. Anything else that goes wrong is not the caller's fault, and a 500. */
+/** The codes of errors of a token. Any other error is not the caller's fault, and a 500. */
 const INVALID = [
   errors.JWTInvalid,
   errors.JWTExpired,

@@ -1,6 +1,6 @@
 import { Counter, Histogram } from 'prom-client';
 
-/** They are on `/metrics` beside the service's own, added up over all workers. */
+/** Counts the orders. The metric is on `/metrics` beside the service's own, added up over all workers. */
 export const ordersPlaced = new Counter({ name: 'orders_placed_total', help: 'Orders placed.' });
 
 export const orderValue = new Histogram({

@@ -64,7 +64,7 @@ export class Orders {
   /** Connects to the database and creates the tables that are not there. Rejects where it is not to be reached. */
   static async open(url: string): Promise<Orders> {
     const pool = new Pool({ connectionString: url, max: 5, connectionTimeoutMillis: 2_000 });
-    // Without this a database that restarts would end the process: an idle connection has nobody else to tell.
+    // Without this a database that restarts would end the process: nobody else listens to an idle connection.
     pool.on('error', () => {});
     // Several statements in one query are one transaction.
     await pool.query(MIGRATION);
@@ -113,7 +113,7 @@ export class Orders {
     return row;
   }
 
-  /** Whether there is such an order. */
+  /** Stores an invoice. Returns whether there is such an order. */
   async keepInvoice(shop: string, id: number, number: string, file: Buffer): Promise<boolean> {
     const { rowCount } = await this.#pool.query(
       'update orders set invoice_number = $3, invoice = $4 where shop = $1 and id = $2',

@@ -102,7 +102,7 @@ test('an order that is not valid is refused with what is wrong with it', async (
 test('whoever has an order already is told so', async () => {
   const { id, etag } = await place();
   const authorization = `Bearer ${await issuer.token({ shop: 'tea-house', scope: 'orders:read' })}`;
-  // Not by fetch: it forbids caches to answer where this header is set.
+  // fetch would not do: it forbids caches to answer if this header is set.
   const get = (tag: string) =>
     service.get(`/orders/${id}`, { headers: { Authorization: authorization, 'If-None-Match': tag } });
   const again = await get(etag);

@@ -25,7 +25,7 @@ afterEach(async () => {
 async function start(env: Record<string, string> = {}): Promise<Service> {
   const address = env['NOTIFY_SOCKET'] ?? join(folder, 'notify');
   manager = new NotificationSocket(address);
-  // Without a PATH no program can be run in koffi's place.
+  // Without a PATH no program can run in koffi's place.
   return Service.start({ program: FIXTURE, env: { PATH: '', NOTIFY_SOCKET: address, ...env } });
 }
 

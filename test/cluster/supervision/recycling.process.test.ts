@@ -27,7 +27,7 @@ test.each([
     expect({ failed: failed(report), failures: report.failures }).toEqual({ failed: 0, failures: [] });
     const counted = total(await service.scrape(), 'flask_app_request_count', { endpoint: '/many' });
     expect(counted).toBe(report.outcomes.answered);
-    // Both had reached it within a minute of their start: the second one has to wait.
+    // Both workers had reached the limit within a minute of their start: the second one has to wait.
     expect(service.stdout.split(`${name} is reached within a minute`)).toHaveLength(2);
   },
 );

@@ -4,7 +4,7 @@ import type { ExitReason } from '../../../src/metrics/supervision-metrics';
 interface Loop {
   readonly workers: number;
   readonly reason: ExitReason;
-  /** From the fork to the exit. */
+  /** Milliseconds from the fork to the exit. */
   readonly livesMs: number;
   readonly readyForMs: number;
 }
@@ -44,7 +44,7 @@ test.each([
 ] as const)('$workers workers that end at once ($reason) are forked at most 6 times in 10 s', (loop) => {
   const forks = forksOfALoop(loop, 300_000);
   expect(within(forks, 10_000)).toBeLessThanOrEqual(6);
-  // It never gives up, and never waits longer than the longest delay.
+  // The policy never gives up, and never waits longer than the longest delay.
   const gaps = forks.map((fork, i) => fork - (forks[i - 1] ?? 0));
   expect(Math.max(...gaps)).toBeLessThanOrEqual(30_000 + loop.livesMs + 10);
   expect(forks.at(-1)).toBeGreaterThan(300_000 - 32_000);

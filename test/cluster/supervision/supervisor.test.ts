@@ -12,7 +12,7 @@ class Bench {
   readonly killed: number[] = [];
   readonly exits: string[] = [];
   readonly logged: string[] = [];
-  /** What a worker has waited for a processor, in milliseconds, and what it leaves in flight. */
+  /** Milliseconds that a worker has waited for a processor, and the requests that it leaves in flight. */
   waited = 0;
   inFlight: readonly RequestInFlight[] = [];
   ready: string | undefined;
@@ -194,7 +194,7 @@ describe('replacement', () => {
 
   test('after the primary itself was stopped, workers get the time to be heard', () => {
     const bench = running(2).step(60_000);
-    // One is heard first; the other's heartbeat is still unread.
+    // The first worker is heard; the other's heartbeat is still unread.
     bench.say(1, { type: 'heartbeat' }).step(1);
     expect(bench.say(2, { type: 'heartbeat' }).pass(1_000).killed).toEqual([]);
   });
@@ -255,7 +255,7 @@ describe('reload', () => {
     expect(bench.pass(1_000).forked).toEqual([1, 2, 3]);
     expect(bench.drains(1)).toBe(false);
     expect(bench.getsReady(3).drains(1)).toBe(true);
-    // Not before the old one is gone.
+    // The next worker is forked when the old one has ended.
     expect(bench.pass(1_000).forked).toEqual([1, 2, 3]);
     expect(bench.exitsWith(1, 0).step().forked).toEqual([1, 2, 3, 4]);
     bench.getsReady(4).exitsWith(2, 0).pass(1_000);
@@ -409,7 +409,7 @@ describe('what is shown', () => {
   });
 });
 
-/** How the reloads end that are asked for here. */
+/** Collects the results of the reloads that are asked for here. */
 function waits(bench: Bench): (string | undefined)[] {
   const ends: (string | undefined)[] = [];
   bench.supervisor.enqueue({ type: 'reload', done: (problem) => ends.push(problem) });

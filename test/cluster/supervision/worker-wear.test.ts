@@ -30,7 +30,7 @@ test.each([
   ['WORKER_MAX_AGE', '1s', '365d'],
 ])('%s is reached or not by what this process is', async (name, small, large) => {
   expect(watch({ [name]: large })?.()).toBeUndefined();
-  // This process is older than a second by now, or soon.
+  // The process is older than a second after this wait.
   await new Promise((resolve) => setTimeout(resolve, Math.max(0, 1_001 - performance.now())));
   expect(watch({ [name]: small })?.()).toBe(name);
 });

@@ -41,7 +41,7 @@ const special = (template: string) =>
     .map((segment) => (segment.startsWith('{') ? '1' : '0'))
     .join('');
 
-/** What the index stands for: each template tried, one after the other, the more special first. */
+/** Finds a path without an index: tries each template, the more special first. */
 function tried(templates: readonly string[], path: string): [string | undefined, string[]] {
   for (const template of templates.toSorted((a, b) => special(a).localeCompare(special(b)))) {
     const pattern = template.replaceAll(/\{[^}]+\}/g, '([^/]+)');

@@ -27,12 +27,12 @@ const snapshot = (factor: number, status = 200): Snapshot => ({
   rows: [{ labels: { ...labels, status }, cells: [factor, 2, 0.1] }],
 });
 
-/** What is nearest to three times the number that is nearest to 0.1. */
+/** The number that is nearest to three times the number that is nearest to 0.1. */
 const THREE_TENTHS = 0.30000000000000004;
 
 const make = () => new Aggregation({ buckets: [1], reserved: [] });
 
-/** All figures that there are. */
+/** Returns all figures of an aggregation. */
 async function figures(aggregation: Aggregation) {
   const slices = await Slices.begin();
   const { rows, counts, histograms } = await aggregation.requests(slices);

@@ -6,7 +6,7 @@ function added(values: readonly number[], kept: readonly number[] = []): ExactSu
   all.addAll(values);
   return all;
 }
-/** Without the sign of a zero, which JSON does not keep. */
+/** Sums up numbers. The sign of a zero is lost, which JSON does not keep. */
 const sum = (values: readonly number[], kept?: readonly number[]): number => added(values, kept).value + 0;
 const finite = fc.double({ noNaN: true, noDefaultInfinity: true, min: -1e100, max: 1e100 });
 

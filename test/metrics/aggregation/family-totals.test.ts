@@ -62,7 +62,7 @@ describe('gauges', () => {
       }
     }
     const text = await scrape(new FamilyTotals([]), processes);
-    // Those about files are there on Linux only.
+    // Only Linux has the metrics about files.
     const there = names.filter(([name]) => process.platform === 'linux' || !name.endsWith('_fds'));
     for (const [name, expected] of there) expect(series(text, name)).toEqual([[{}, expected]]);
   });

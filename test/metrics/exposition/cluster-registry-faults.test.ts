@@ -76,7 +76,7 @@ async function wrongs(operations: readonly Operation[], run: string): Promise<un
     } else if (what === 'hang') worker.silent = !worker.silent;
     else if (what === 'late') primary.receiveSnapshot(worker.generation, 0, await worker.snapshot());
     else if (what === 'kill') {
-      // What only the worker itself holds is lost with it, but for its last snapshot.
+      // Counts that only the worker itself holds are lost with it, but for its last snapshot.
       await worker.send(1e6 + i);
       primary.removeWorker(worker.generation);
       workers.splice(workers.indexOf(worker), 1);

@@ -214,7 +214,7 @@ describe('scrapes that come often', () => {
     metrics.endpoint('/').observe('GET', 200, 0.05);
     const { rows } = metrics;
     const answer = async (id: number) => {
-      // By then the ledgers would have been read.
+      // The ledgers would have been read by then.
       for (let pauses = 1; pauses <= 10; pauses++) await rest();
       primary.receiveSnapshot(1, id, await snapshotText(new Registry(), rows));
     };

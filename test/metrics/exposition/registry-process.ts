@@ -51,6 +51,7 @@ export async function rendered(
   const none = new Float64Array(0);
   const requests = { rows: [], counts: none, groups: [], histograms: none };
   const text = await new TextRenderer('x_', []).render({ asOf: 0, requests, others: families });
-  // Without the two request metrics, which have two lines each, and the empty lines before the second and the first family.
+  // The two request metrics are left out, which have two lines each, and the empty lines before the
+  // second and the first family.
   return text.toString().split('\n').slice(6).join('\n');
 }

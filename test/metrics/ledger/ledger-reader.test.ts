@@ -17,7 +17,7 @@ let folder: string;
 let path: string;
 let whole: Buffer;
 let rows: readonly RowData[];
-/** Where each row of the whole file ends. */
+/** The byte at which each row of the whole file ends. */
 let ends: number[];
 let headerEnd: number;
 
@@ -52,7 +52,7 @@ function read(content: Uint8Array): readonly RowData[] | undefined {
   return readLedger(path)?.rows;
 }
 
-/** Whether that byte is one of the cells' of a row: their changes can't be told from counts. */
+/** Tells whether that byte belongs to the cells of a row: their changes can't be told from counts. */
 function isInCells(position: number): boolean {
   return ends.some((end) => position >= end - CELLS && position < end);
 }

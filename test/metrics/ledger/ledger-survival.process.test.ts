@@ -88,7 +88,7 @@ interface Run {
 }
 
 function limited(mode: string, blocks: number): Run {
-  // Without the trap the signal of the limit would end the process; a full disk sends none.
+  // The trap ignores the signal of the limit, which would end the process: a full disk sends none.
   const command = `trap '' XFSZ; ulimit -f ${blocks}; exec "$0" "$@"`;
   return run('sh', '-c', command, process.execPath, fixture('full-storage.js'), folder, mode);
 }

@@ -5,7 +5,10 @@ import { join } from 'node:path';
 const TMPFS = 0x0102_1994;
 const base = memoryBase();
 
-/** How a ledger can reach its file here: mapping it wants 64-bit Linux, koffi and tmpfs. */
+/**
+ * The ways in which a ledger can reach its file on this machine: mapping it takes
+ * 64-bit Linux, koffi and tmpfs.
+ */
 export const modes = mappable() ? ['mapped', 'written'] : ['written'];
 
 /** A new folder in memory-backed storage where there is one; whoever asks for it removes it. */

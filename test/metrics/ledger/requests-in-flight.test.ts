@@ -7,7 +7,7 @@ let folder: string;
 beforeEach(() => (folder = memoryFolder()));
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Where files can be mapped; elsewhere nothing is noted. */
+/** Runs tests if files can be mapped; otherwise nothing is noted. */
 const describeMapped = modes.includes('mapped') ? describe : describe.skip;
 
 describeMapped('the requests that a worker has in flight', () => {

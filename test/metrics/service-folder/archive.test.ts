@@ -29,7 +29,7 @@ afterEach(() => rmSync(base, { recursive: true, force: true }));
 const archiveOf = (of: ServiceFolder, buckets = [1]) =>
   new CountArchive({ folder: of, buckets, onLoss: (message) => losses.push(message) });
 
-/** What a process leaves that has answered so many requests, and is gone. */
+/** Writes the files of an ended process that has answered so many requests. */
 async function leave(id: number, requests: number, exit?: ExitReason, buckets = [1]): Promise<void> {
   const ledger = Ledger.open({
     folder: folder.path,
@@ -67,7 +67,7 @@ test('takes in all that an instance has counted, and removes its files', async (
 test('takes an instance in once, whoever tries again, and however far the one before has come', async () => {
   const archive = archiveOf(folder);
   await leave(1, 5);
-  // As a process leaves it that ends between the archive and the files.
+  // The process ends between writing the archive and removing the files.
   const remove = jest.spyOn(folder, 'remove').mockImplementation(() => {
     throw new Error('killed');
   });

@@ -131,7 +131,7 @@ test('of many that claim a folder at once one has it, and after its end another'
   expect(claims.filter(Boolean)).toHaveLength(1);
   const winner = ids[claims.indexOf(true)] ?? 0;
   expect(folder.ids()).toEqual([winner]);
-  // As a process leaves it that is killed: nobody listens at the socket.
+  // A killed process leaves its socket behind, at which nobody listens.
   rmSync(folder.socket(winner));
   writeFileSync(folder.socket(winner), '');
   expect((await Promise.all([claim(folder, 30), claim(folder, 31)])).filter(Boolean)).toHaveLength(1);

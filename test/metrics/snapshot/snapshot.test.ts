@@ -176,7 +176,7 @@ describe('a reader', () => {
   const sizes = new Histogram({ name: 'h', help: 'h', buckets: [1, 2], registers: [registry] });
   const load = new Gauge({ name: 'g', help: 'h', registers: [registry] });
   const reader = new SnapshotReader();
-  /** What was read, and whether each metric was the same but for its numbers. */
+  /** Reads a snapshot, and tells whether each metric was the same but for its numbers. */
   async function read(): Promise<[snapshot: Snapshot | undefined, same: (object | undefined)[]]> {
     const snapshot = reader.read(await snapshotText(registry, []));
     return [snapshot, snapshot?.metrics.map(({ shape }) => shape) ?? []];

@@ -418,7 +418,7 @@ async function run() {
   let objectives;
   for (;;) {
     let pause = INTERVAL_MS;
-    // Nobody looks at a page that is hidden.
+    // A hidden page asks for nothing.
     if (document.visibilityState === 'visible') {
       try {
         objectives ??= /** @type {Objective[]} */ (await (await ask('status/objectives.json')).json());
