@@ -1,4 +1,6 @@
-// This import is the first, so that it sees which build this is before any other module is loaded.
+// This import is the first, so that no SIGHUP ends a program that is loading the others.
+import './hang-up.js';
+// This import is the next, so that it sees which build this is before any other module is loaded.
 import { assertOneBuild } from './one-build.js';
 import cluster from 'node:cluster';
 import { obeyOnlyThePrimary } from './cluster/primary-bond.js';
@@ -60,7 +62,7 @@ export const loadContract: typeof import('./http/routing/contract.js').loadContr
 };
 
 async function launch(start: Start, fixed: Partial<Config> = {}): Promise<void> {
-  // This comes before anything else is loaded: a SIGHUP would otherwise end the service before it can reload.
+  // A SIGHUP that comes from here on does not end the service either, until it can reload.
   process.on('SIGHUP', () => {});
   const { config: read, variables } = configuration();
   const config = { ...read, ...fixed };

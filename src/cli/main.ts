@@ -1,4 +1,6 @@
 #!/usr/bin/env node
+// This import is the first, so that no SIGHUP ends a program that is loading the others.
+import '../hang-up.js';
 import { parseArgs } from 'node:util';
 import { ConfigError } from '../config.js';
 import type { Command } from './command.js';

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -61,6 +61,26 @@ test('every bad variable is named, and the exit code is 78', async () => {
     'METRICS_TOKEN: expected visible ASCII characters without spaces, got a value that is not shown',
   ]);
   expect(service.stdout).toBe('');
+});
+
+test.each([
+  ['dist/main.js', []],
+  ['dist/cli/main.js', ['start', join(process.cwd(), 'test/fixtures/conduit/app.js')]],
+])('a SIGHUP while %s is loading does not end it', async (program, args) => {
+  const preload = join(folder, 'hang-up.js');
+  writeFileSync(
+    preload,
+    `const Module = require('node:module');
+    const load = Module._load;
+    Module._load = function (name, ...rest) {
+      // The first that the program wants of Node, after its own first module.
+      if (name.startsWith('node:') && !process.env.NODE_UNIQUE_ID) process.kill(process.pid, 'SIGHUP');
+      return load.call(this, name, ...rest);
+    };`,
+  );
+  const command = [process.execPath, '--require', preload];
+  const service = await Service.start({ program, args, command, env: { CONDUIT_FOLDER: folder } });
+  expect(await service.stop()).toEqual({ code: 0, signal: null });
 });
 
 test('a port in use costs one fork, one line and exit code 1', async () => {
