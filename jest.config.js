@@ -1,31 +1,4 @@
-const { existsSync, readFileSync, readdirSync } = require('node:fs');
-const path = require('node:path');
-
-/** Packages that are ES modules: jest runs CommonJS, so they are compiled as the sources are. */
-function esModules() {
-  const folder = path.join(__dirname, 'node_modules');
-  const names = readdirSync(folder).flatMap((name) =>
-    name.startsWith('@') ? readdirSync(path.join(folder, name)).map((scoped) => `${name}/${scoped}`) : [name],
-  );
-  return names.filter((name) => {
-    const manifest = path.join(folder, name, 'package.json');
-    return existsSync(manifest) && JSON.parse(readFileSync(manifest, 'utf8')).type === 'module';
-  });
-}
-
-const common = {
-  testEnvironment: 'node',
-  roots: ['<rootDir>/test'],
-  transformIgnorePatterns: [`node_modules/(?!(?:${esModules().join('|')})/)`, '<rootDir>/dist/'],
-  // Sources import the built name (./x.js), as Node resolves it; here that is ./x.ts.
-  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
-  transform: {
-    '^.+\\.(?:ts|m?js)$': [
-      '@swc/jest',
-      { jsc: { target: 'es2023', parser: { syntax: 'typescript' } }, module: { type: 'commonjs' } },
-    ],
-  },
-};
+const common = require('./template/jest.config.js');
 
 /** Tests in one process, from the sources: seconds. */
 const unit = {

@@ -11,8 +11,8 @@ step npm ci
 step npm run lint
 step npm run typecheck
 step npm run build
+step npm run observability -- --check
 if [ "${1:-}" != quick ]; then
-  step npm run observability -- --check
   step npm run test:faults -- --short
   step npm run test:e2e
   step npm run test:examples

@@ -21,7 +21,16 @@ const SHARED = [
 ];
 
 /** Development tools of a project, in the versions that this package uses. */
-const TOOLS = ['@swc/core', '@swc/jest', '@types/jest', '@types/node', 'jest', 'typescript'] as const;
+const TOOLS = [
+  '@swc/core',
+  '@swc/jest',
+  '@types/jest',
+  '@types/node',
+  '@types/supertest',
+  'jest',
+  'supertest',
+  'typescript',
+] as const;
 
 interface Manifest {
   readonly name: string;
@@ -100,6 +109,7 @@ function manifestOf(name: string): object {
       dev: 'koa-cluster-metrics dev',
       check: 'koa-cluster-metrics check',
       scaffold: 'koa-cluster-metrics scaffold',
+      pretest: 'koa-cluster-metrics generate',
       test: 'jest',
       typecheck: 'koa-cluster-metrics generate && tsc --noEmit',
     },

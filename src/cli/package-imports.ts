@@ -3,6 +3,12 @@ import { join, relative } from 'node:path';
 
 const SPECIFIER = /(from |import\(|declare module )'(\.{1,2}\/[^']*)'/g;
 
+/** Modules that the package exports beside its main one. A project augments the types of handlers, which takes the very module. */
+const ENTRIES = [
+  ['/http/handler.js', '/handler'],
+  ['/testing.js', '/testing'],
+] as const;
+
 /**
  * Rewrites a module of this package for a project that depends on the package: imports of files
  * that the project does not have come from the package. `folder` is the module's folder,
@@ -14,7 +20,6 @@ export function fromThePackage(text: string, folder: string, project: string): s
     const source = target.replace(/\.js$/, '');
     if (relative(join(project, 'src'), target).startsWith('generated')) return found;
     if ([target, `${source}.ts`].some((file) => existsSync(file))) return found;
-    // A project augments the types of handlers, which takes the very module that declares them.
-    return `${before}'koa-cluster-metrics${target.endsWith('/http/handler.js') ? '/handler' : ''}'`;
+    return `${before}'koa-cluster-metrics${ENTRIES.find(([end]) => target.endsWith(end))?.[1] ?? ''}'`;
   });
 }

@@ -2,9 +2,14 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writ
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { eventually } from '../support/eventually';
+import { buildProject } from '../support/project';
 import { disposeAll, Service } from '../support/service';
 
 jest.setTimeout(180_000);
+
+const project = mkdtempSync(join(tmpdir(), 'release-project-'));
+beforeAll(() => buildProject(project));
+afterAll(() => rmSync(project, { recursive: true }));
 
 let folder: string;
 let current: string;
@@ -17,12 +22,12 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** A release: the built package, which greets as it is told to. */
+/** A release: a project that was built, and greets as it is told to. */
 function release(name: string, greeting: string): string {
   const path = join(folder, name);
   mkdirSync(path);
   for (const part of ['dist', 'swagger', 'package.json'])
-    cpSync(join(process.cwd(), part), join(path, part), { recursive: true });
+    cpSync(join(project, part), join(path, part), { recursive: true });
   symlinkSync(join(process.cwd(), 'node_modules'), join(path, 'node_modules'));
   const handler = join(path, 'dist/handlers/greet.js');
   writeFileSync(

@@ -5,6 +5,7 @@ import { dirname, join, resolve } from 'node:path';
 import { eventually } from '../support/eventually';
 import { request } from '../support/exchange';
 import { childrenOf } from '../support/processes';
+import { useGreetings } from '../support/project';
 import { freePort } from '../support/service';
 
 const ROOT = resolve(__dirname, '../..');
@@ -37,6 +38,7 @@ beforeAll(() => {
   for (const name of ignore.filter((line) => line.startsWith('!')).map((line) => line.slice(1))) {
     cpSync(join(ROOT, name), join(context, name), { recursive: true });
   }
+  useGreetings(context);
   symlinkSync(join(ROOT, 'node_modules'), join(context, 'node_modules'));
   execFileSync('npm', ['run', '-s', 'build'], { cwd: context });
   const app = join(folder, 'app');

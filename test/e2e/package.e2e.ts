@@ -128,8 +128,8 @@ test('a project that init makes is installed, tested, built and served', async (
   // A host that runs the service has no development tools.
   await npm(path, 'prune', '--omit=dev');
   const service = await Service.start({ program: join(path, 'dist/main.js'), cwd: path });
-  expect((await service.get('/hello/Ada')).status).toBe(200);
+  expect((await service.get('/openapi.json')).status).toBe(200);
   expect((await service.get('/docs')).status).toBe(200);
-  const labels = { endpoint: '/hello/{name}', http_status: '200' };
+  const labels = { endpoint: '/openapi.json', http_status: '200' };
   expect(total(await service.scrape(), 'flask_app_request_count', labels)).toBe(1);
 });

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
@@ -41,8 +41,17 @@ export class Pm2 {
   /** Starts the app of an ecosystem file; resolves when PM2 says that it is online. */
   static async start(config: string, env: Record<string, string>): Promise<Pm2> {
     const pm2 = new Pm2(await freePort(), env);
-    await pm2.run('start', resolve(ROOT, config));
+    await pm2.run('start', pm2.#withGreetings(resolve(ROOT, config)));
     return pm2;
+  }
+
+  /** The same ecosystem, with the greetings in place of what is in swagger/. */
+  #withGreetings(config: string): string {
+    const script = join(ROOT, 'test/fixtures/greetings/main.js');
+    const file = join(this.home, 'ecosystem.config.js');
+    const apps = `require(${JSON.stringify(config)}).apps.map((app) => ({ ...app, script: ${JSON.stringify(script)} }))`;
+    writeFileSync(file, `module.exports = { apps: ${apps} };`);
+    return file;
   }
 
   /** Runs a PM2 command to its end. Rejects, with what it printed, when it fails. */

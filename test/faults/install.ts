@@ -71,9 +71,9 @@ export const productionInstall: FaultCase = {
       const program = join(folder, 'dist/main.js');
       const service = await Service.start({ program, cwd: folder, env: { NODE_ENV: 'production' } });
       const statuses: number[] = [];
-      for (const path of ['/', '/hello/you', '/docs', '/openapi.json'])
+      for (const path of ['/livez', '/readyz', '/docs', '/openapi.json'])
         statuses.push((await service.get(path)).status);
-      const counted = total(await service.scrape(), 'flask_app_request_count', { endpoint: '/' });
+      const counted = total(await service.scrape(), 'flask_app_request_count', { endpoint: '/livez' });
       context.check(
         'the installed service',
         `answered ${statuses.join(' ')}, ${counted} counted`,

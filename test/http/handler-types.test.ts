@@ -1,36 +1,38 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { generateProject, write } from '../support/project';
 
-const root = join(__dirname, '../..');
-let folder: string;
+const folder = mkdtempSync(join(tmpdir(), 'handler-types-'));
 
 beforeAll(() => {
-  folder = mkdtempSync(join(root, 'node_modules/.handlers-'));
-  const compilerOptions = { rootDir: root, types: ['node'] };
-  writeFileSync(
-    join(folder, 'tsconfig.json'),
-    JSON.stringify({ extends: '../../tsconfig.json', compilerOptions, include: ['*.ts'] }),
-  );
-});
+  generateProject(folder);
+  const compilerOptions = { rootDir: '..', types: ['node'] };
+  write(folder, {
+    'types/tsconfig.json': JSON.stringify({
+      extends: '../tsconfig.json',
+      compilerOptions,
+      include: ['*.ts'],
+    }),
+  });
+}, 60_000);
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Returns the compiler's errors of each handler, by the handler's name. */
 function compile(handlers: Readonly<Record<string, string>>, service?: string): Record<string, string> {
   if (service !== undefined)
-    writeFileSync(
-      join(folder, 'service.ts'),
-      `import { defineService } from '../../src/http/define-service.js';\n${service}`,
-    );
+    write(folder, {
+      'types/service.ts': `import { defineService } from '../src/http/define-service.js';\n${service}`,
+    });
   for (const [name, code] of Object.entries(handlers)) {
-    writeFileSync(
-      join(folder, `${name}.ts`),
-      `import type { Handler } from '../../src/http/handler.js';\nexport const ${name}: ${code};\n`,
-    );
+    write(folder, {
+      [`types/${name}.ts`]: `import type { Handler } from '../src/http/handler.js';\nexport const ${name}: ${code};\n`,
+    });
   }
-  const { stdout } = spawnSync(join(root, 'node_modules/.bin/tsc'), ['-p', folder], {
-    cwd: root,
+  const { stdout } = spawnSync(join(folder, 'node_modules/.bin/tsc'), ['-p', 'types'], {
+    cwd: folder,
     encoding: 'utf8',
   });
   const names = [...Object.keys(handlers), ...(service === undefined ? [] : ['service'])];
@@ -84,7 +86,7 @@ test('what start and security of the service give is typed in handlers, without 
     },
     `const start = async () => ({ pool: { query: (text: string) => text } });
 const security = { metricsToken: async (token: string) => (token === '' ? undefined : { scraper: token }) };
-declare module '../../src/http/handler.js' {
+declare module '../src/http/handler.js' {
   interface Provided { start: typeof start; security: typeof security }
 }
 export const service = defineService({ description: '', handlers: {}, start, security,

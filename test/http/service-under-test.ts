@@ -7,17 +7,17 @@ import { readConfig } from '../../src/config';
 import type Koa from 'koa';
 import type { Service } from '../../src/http/define-service';
 import { type StartedService, startService } from '../../src/http/start-service';
-import { handlers as ownHandlers } from '../../src/generated/handlers';
 import { Server } from '../../src/server/http-server';
 import type { Format } from '../../src/metrics/exposition/gatherer';
 import { RequestMetrics } from '../../src/metrics/request-metrics';
 import type { Answer } from '../support/answer-parser';
 import { type RequestOptions, request } from '../support/exchange';
+import { handlers as greetings } from '../fixtures/greetings/handlers';
 
-const OWN = join(__dirname, '../../swagger/swagger.yaml');
+const GREETINGS = join(__dirname, '../fixtures/greetings/swagger.yaml');
 
 interface ServiceOptions extends Partial<Omit<Service, 'description'>> {
-  /** Paths of an API description to serve in place of the service's own. */
+  /** Paths of an API description to serve in place of the greetings. */
   readonly paths?: object;
   readonly components?: object;
   /** Further fields at the root of the description. */
@@ -61,7 +61,7 @@ export class ServiceUnderTest {
     const config = readConfig({ ACCESS_LOG: 'off', ...env });
     const served = paths
       ? { description: describeApi(paths, components, root), handlers: handlers ?? {} }
-      : { description: OWN, handlers: handlers ?? ownHandlers };
+      : { description: GREETINGS, handlers: handlers ?? greetings };
     const write = (line: string) => this.log.push(JSON.parse(line) as LogLine);
     const log = pino({ level: 'debug' }, { write });
     const host = { config, log, metrics: this.metrics, gather, accepting };

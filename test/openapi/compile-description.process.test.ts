@@ -1,12 +1,18 @@
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, readFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadContract } from '../../src/http/routing/contract';
-import { handlers } from '../../src/generated/handlers';
+import { handlers } from '../fixtures/greetings/handlers';
 import { describeText } from '../http/service-under-test';
+import { buildProject } from '../support/project';
 
-const OWN = join(__dirname, '../../swagger/swagger.yaml');
-const DIST = join(__dirname, '../../dist');
+const GREETINGS = join(__dirname, '../fixtures/greetings/swagger.yaml');
+
+const project = mkdtempSync(join(tmpdir(), 'compile-test-'));
+const DIST = join(project, 'dist');
+beforeAll(() => buildProject(project), 60_000);
+afterAll(() => rmSync(project, { recursive: true }));
 
 const REQUESTS: readonly unknown[] = [
   { path: { name: 'Ada' } },
@@ -18,7 +24,7 @@ const REQUESTS: readonly unknown[] = [
 /** Loads a description with the built program: what its validators say, and whether a compiler was loaded for it. */
 function loadBuilt(description: string): { loaded: boolean; said: unknown; operations: string[] } {
   const program = `
-    const { loadContract } = require(${JSON.stringify(join(DIST, 'http/contract.js'))});
+    const { loadContract } = require(${JSON.stringify(join(DIST, 'http/routing/contract.js'))});
     const { handlers } = require(${JSON.stringify(join(DIST, 'generated/handlers.js'))});
     const { operations } = loadContract({ description: process.argv[1], handlers });
     const validate = operations.find(({ id }) => id === 'hello').validate;
@@ -32,7 +38,7 @@ function loadBuilt(description: string): { loaded: boolean; said: unknown; opera
 }
 
 function loadHere() {
-  const { operations } = loadContract({ description: OWN, handlers });
+  const { operations } = loadContract({ description: GREETINGS, handlers });
   const validate = operations.find(({ id }) => id === 'hello')?.validate;
   return {
     said: REQUESTS.map((request) => validate?.(request) ?? null),
@@ -46,7 +52,7 @@ test('the description that was built with is served without compiling anything',
 
 test('one that has been changed since is compiled', () => {
   const built = join(DIST, 'generated/swagger/swagger.yaml');
-  const changed = describeText(readFileSync(OWN, 'utf8').replace('maxLength: 64', 'maxLength: 65'));
+  const changed = describeText(readFileSync(GREETINGS, 'utf8').replace('maxLength: 64', 'maxLength: 65'));
   copyFileSync(`${built}.js`, `${changed}.js`);
   const { loaded, said } = loadBuilt(changed);
   expect(loaded).toBe(true);
@@ -59,7 +65,7 @@ test('one that has been changed since is compiled', () => {
 });
 
 test('what the build made is loaded wherever it lies', () => {
-  const copy = describeText(readFileSync(OWN, 'utf8'));
+  const copy = describeText(readFileSync(GREETINGS, 'utf8'));
   copyFileSync(join(DIST, 'generated/swagger/swagger.yaml.js'), `${copy}.js`);
   expect(loadBuilt(copy)).toEqual({ loaded: false, ...loadHere() });
 });

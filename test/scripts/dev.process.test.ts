@@ -1,16 +1,14 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { eventually } from '../support/eventually';
 import { request } from '../support/exchange';
 import { groupMembers } from '../support/processes';
+import { copyProject } from '../support/project';
 import { freePort } from '../support/service';
 
 jest.setTimeout(180_000);
-
-const ROOT = resolve(__dirname, '../..');
-const CHECKOUT = ['package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json'];
 
 let folder: string;
 let port: number;
@@ -18,9 +16,7 @@ let child: ChildProcess;
 let output = '';
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'dev-test-'));
-  for (const name of [...CHECKOUT, 'scripts', 'src', 'swagger'])
-    cpSync(join(ROOT, name), join(folder, name), { recursive: true });
-  symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
+  copyProject(folder);
   port = await freePort();
   const env = { ...process.env, HOST: '127.0.0.1', PORT: String(port), WEB_CONCURRENCY: '1' };
   child = spawn(process.execPath, ['scripts/dev.mjs'], { cwd: folder, detached: true, stdio: 'pipe', env });

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import type * as ServerlessModule from '../../src/serverless';
 import { eventually } from '../support/eventually';
+import { handlers } from '../fixtures/greetings/handlers';
 import { parseExposition } from '../support/exposition';
 
 type Serverless = typeof ServerlessModule;
@@ -13,6 +14,10 @@ interface Result {
   headers: Record<string, string>;
   body: string;
 }
+
+// What is in swagger/ is the user's.
+jest.mock('../../src/service', () => ({ service: { description: GREETINGS, handlers } }));
+const GREETINGS = join(__dirname, '../fixtures/greetings/swagger.yaml');
 
 const variables = { ...process.env };
 afterEach(() => {

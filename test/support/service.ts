@@ -10,7 +10,7 @@ import { type Family, parseExposition, total } from './exposition';
 import { childrenOf, groupMembers } from './processes';
 
 export interface ServiceOptions {
-  /** The program, from the package's folder or absolute. Default `dist/main.js`. */
+  /** The program, from the package's folder or absolute. Default: it greets, as test/fixtures/greetings describes. */
   readonly program?: string;
   /** The arguments of the program. */
   readonly args?: readonly string[];
@@ -32,7 +32,7 @@ export interface Exit {
   readonly signal: NodeJS.Signals | null;
 }
 
-const root = process.env['SERVICE_ROOT'] ?? process.cwd();
+const root = process.cwd();
 const running = new Set<Service>();
 process.on('exit', () => running.forEach((service) => service.kill()));
 
@@ -49,7 +49,7 @@ export class Service {
 
   private constructor(port: number, ledgerDir: string, options: ServiceOptions) {
     const [command = process.execPath, ...before] = options.command ?? [];
-    const program = options.program ?? join(root, 'dist/main.js');
+    const program = options.program ?? join(root, 'test/fixtures/greetings/main.js');
     this.port = port;
     this.ledgerDir = ledgerDir;
     this.#child = spawn(command, [...before, program, ...(options.args ?? [])], {

@@ -35,7 +35,7 @@ test('nothing is foreseen with METRICS_ZEROS=off', async () => {
 test('an operation of the service that is switched off is not foreseen', async () => {
   const own = await ServiceUnderTest.start({ env: { DOCS: 'off', METRICS_PORT: '1' } });
   const endpoints = own.metrics.foreseen.map(({ endpoint }) => endpoint);
-  expect(endpoints).toEqual(expect.arrayContaining(['/', '/hello/{name}', '/echo', '/livez', '/readyz']));
+  expect(endpoints).toEqual(expect.arrayContaining(['/', '/hello/{name}', '/echo']));
   for (const off of ['/docs', '/metrics', '/openapi.json']) expect(endpoints).not.toContain(off);
 });
 
