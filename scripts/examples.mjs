@@ -1,5 +1,5 @@
 // npm run test:examples [-- NAME…]: builds each example and runs its tests, as its user would: in a copy of this project in which the example's
-// files are in place of those that a user edits.
+// files are in place of those that a user edits. The project's own unit tests run there too: they do not depend on what a user edits.
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,7 +13,10 @@ const EXAMPLES = join(ROOT, 'examples');
 const PROJECT = [
   'scripts',
   'src',
-  'test/support',
+  'test',
+  'template',
+  'deploy',
+  'docs',
   'package.json',
   'package-lock.json',
   'tsconfig.json',
@@ -23,7 +26,7 @@ const PROJECT = [
 ];
 
 /** Files that a user edits. */
-const USERS = ['swagger', 'src/generated', 'src/handlers', 'src/service.ts'];
+const USERS = ['swagger', 'src/generated', 'src/handlers', 'src/service.ts', 'test/handlers'];
 
 const STEPS = {
   build: [process.execPath, 'scripts/build.mjs'],
@@ -32,8 +35,8 @@ const STEPS = {
   test: ['npx', 'jest', '--runInBand'],
 };
 
-/** The project's own tests are not the example's. */
-const filter = (source) => !source.endsWith('.test.ts');
+/** Tests with processes take minutes, and run what is in dist/ as it is in the project itself. */
+const filter = (source) => !/\.(process\.test|e2e)\.ts$/.test(source);
 
 function test(name) {
   const folder = mkdtempSync(join(tmpdir(), `example-${name}-`));

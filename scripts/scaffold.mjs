@@ -5,7 +5,17 @@ import { dirname, join } from 'node:path';
 import { generate, handlerFiles, OWN } from './generate.mjs';
 
 /** Operations that the service handles itself. */
-const OWN_OPERATIONS = ['metrics', 'livez', 'readyz', 'docs', 'docsAsset', 'openapiJson', 'openapiYaml'];
+const OWN_OPERATIONS = [
+  'metrics',
+  'livez',
+  'readyz',
+  'status',
+  'statusAsset',
+  'docs',
+  'docsAsset',
+  'openapiJson',
+  'openapiYaml',
+];
 
 try {
   const { openapi, checked } = await generate();

@@ -5,6 +5,8 @@ import { handlers } from './fixtures/greetings/handlers';
 
 const description = require.resolve('./fixtures/greetings/swagger.yaml');
 
+const fails = () => Promise.reject(new Error('no database'));
+
 let api: TestedService | undefined;
 afterEach(() => api?.close());
 
@@ -48,6 +50,5 @@ test('its end is that of a worker: not ready, what is in flight is answered, the
 });
 
 test('a service that can not be started says why', async () => {
-  const start = () => Promise.reject(new Error('no database'));
-  await expect(startForTests({ description, handlers, start })).rejects.toThrow('no database');
+  await expect(startForTests({ description, handlers, start: fails })).rejects.toThrow('no database');
 });

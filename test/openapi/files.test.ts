@@ -40,6 +40,22 @@ function complaints(files: Readonly<Record<string, string>>, body: unknown) {
     ?.map(({ path, message }) => `${path} ${message}`);
 }
 
+test('an operation can be that of another file, and what is wrong with it is told where it is referred to', () => {
+  const files = {
+    'api.yaml': `${start}paths:\n  /a/{id}:\n    get: { $ref: 'operations/a.yaml' }\n    put: { $ref: none.yaml }\n`,
+    'operations/a.yaml': `operationId: a\nparameters: [{ $ref: parameters.yaml#/id }]\n${answer}\n`,
+    'operations/parameters.yaml': 'id: { name: id, in: path, required: true, schema: { type: integer } }',
+  };
+  expect(faults(files)).toContain('api.yaml:6:18 "none.yaml" cannot be read: ENOENT');
+  const { operations } = loadContract({
+    description: write({ ...files, 'api.yaml': files['api.yaml'].replace(/    put.*\n/, '') }),
+    handlers: { a: () => ({}) },
+  });
+  expect(operations.map(({ id, path }) => [id, path])).toEqual([['a', '/a/{id}']]);
+  const itself = faults({ ...files, 'operations/a.yaml': '$ref: a.yaml' });
+  expect(itself).toContain('api.yaml:5:18 "operations/a.yaml" is no operation');
+});
+
 describe('a reference to another file is followed', () => {
   test.each<[string, Record<string, string>]>([
     ['as a whole', { 'api.yaml': posted('box.json'), 'box.json': '{"type":"object","required":["size"]}' }],

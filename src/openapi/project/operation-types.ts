@@ -22,7 +22,7 @@ export function operationTypes(operations: readonly Operation[]): string {
 
 const IMPORTS = {
   Readable: "import type { Readable } from 'node:stream';\n",
-  UploadedFile: "import type { UploadedFile } from '../http/multipart-body.js';\n",
+  UploadedFile: "import type { UploadedFile } from '../http/body/multipart-body.js';\n",
 };
 
 function operationType(operation: Operation, types: SchemaTypes): string {

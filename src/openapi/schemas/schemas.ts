@@ -41,7 +41,9 @@ export class Schemas {
     const validate = this.#checks.compile(schema, schema.asSchema('request'));
     const [complaint] = validate(fallback.value) ?? [];
     if (complaint)
-      return fallback.fail(`is forbidden by its own schema: ${complaint.path} ${complaint.message}`);
+      return fallback.fail(
+        `is forbidden by its own schema: ${`${complaint.path} ${complaint.message}`.trim()}`,
+      );
     return fallback.value;
   }
 

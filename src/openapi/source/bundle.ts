@@ -59,8 +59,8 @@ export class Bundle {
     const found = [...this.#imports.values()].find(({ target }) =>
       target.every((key, index) => path[index] === key),
     );
-    if (!found) return findingIn(this.root, path, reason);
-    return findingIn(found.at.source, [...found.at.path, ...path.slice(found.target.length)], reason);
+    if (!found) return this.root.finding(path, reason);
+    return found.at.source.finding([...found.at.path, ...path.slice(found.target.length)], reason);
   }
 
   #load(path: string, shown: string): SourceFile {
@@ -73,7 +73,7 @@ export class Bundle {
   }
 
   #withImports(document: Mapping): Mapping {
-    const openapi = versionOf(this.root).startsWith('3.0') ? '3.1.1' : document['openapi'];
+    const openapi = this.root.version.startsWith('3.0') ? '3.1.1' : document['openapi'];
     if (this.#imports.size === 0) return { ...document, openapi };
     const components = { ...(document['components'] as Mapping | undefined) }; // a mapping, or of no use
     for (const { kind, at, target } of this.#imports.values()) {
@@ -107,6 +107,7 @@ export class Bundle {
       isSchema && typeof $id === 'string' ? { ...outside, base: resolvedUrl($id, outside.base) } : outside;
     const object = isSchema ? this.#plainSchema(value, at.source) : value;
     if (kind === 'discriminator') return this.#discriminator(object, at);
+    if (kind === 'operation' && typeof value['$ref'] === 'string') return this.#operation(value['$ref'], at);
     return mapped(object, (key, child) => {
       if (key === '$ref' && typeof child === 'string' && SECTIONS[kind])
         return this.#reference(kind, child, at);
@@ -117,10 +118,28 @@ export class Bundle {
 
   /** Writes a schema as 3.1, without identifiers of its own: all references to it are pointers. */
   #plainSchema(schema: Mapping, source: SourceFile): Mapping {
-    if ((versionOf(source) || versionOf(this.root)).startsWith('3.0')) return upgradedSchema(schema);
+    if ((source.version || this.root.version).startsWith('3.0')) return upgradedSchema(schema);
     const { $id, $anchor, $dynamicAnchor, $dynamicRef, ...rest } = schema;
     if ($dynamicRef !== undefined) return { $ref: $dynamicRef, ...rest };
     return ($id ?? $anchor ?? $dynamicAnchor) ? rest : schema;
+  }
+
+  /** The operation that another one is said to be: the specification has no such reference, most tools do. */
+  #operation(reference: string, at: At): unknown {
+    try {
+      const found = this.#follow(reference, at, 100);
+      const value = valueAt(found);
+      if (isRecord(value) && !('$ref' in value)) return this.#copy('operation', value, found);
+      throw new ContractError(at.source.file, '', `"${reference}" is no operation`);
+    } catch (error) {
+      this.#note(error, at);
+      return {};
+    }
+  }
+
+  #note(error: unknown, at: At): void {
+    if (!(error instanceof ContractError)) throw error;
+    this.faults.push(at.source.finding([...at.path, '$ref'], error.reason));
   }
 
   #discriminator(object: Mapping, at: At): Mapping {
@@ -144,8 +163,7 @@ export class Bundle {
       if (found.source === this.root) return encodeURI(pointerTo(found.path));
       return pointerTo(this.#imported(kind, found));
     } catch (error) {
-      if (!(error instanceof ContractError)) throw error;
-      this.faults.push(findingIn(at.source, [...at.path, '$ref'], error.reason));
+      this.#note(error, at);
       return reference;
     }
   }
@@ -235,19 +253,7 @@ function refuseVersion(source: SourceFile, value: Mapping): void {
   throw new ContractError(source.file, `${line}:${column}`, reason);
 }
 
-function versionOf({ value }: SourceFile): string {
-  return isRecord(value) && 'openapi' in value ? String(value['openapi']) : '';
-}
-
 /**
- * Maps the values of an object. `Object.fromEntries` keeps a key such as `__proto__`,
- * which an assignment would lose.
- */
 function mapped(object: Mapping, change: (key: string, value: unknown) => unknown): Mapping {
   return Object.fromEntries(Object.entries(object).map(([key, value]) => [key, change(key, value)]));
-}
-
-function findingIn(source: SourceFile, path: readonly string[], reason: string): Finding {
-  const keyword = path.findLast((key) => !/^\d+$/.test(key)) ?? '';
-  return { file: source.file, ...source.positionOf(path), pointer: pointerTo(path), keyword, reason };
 }

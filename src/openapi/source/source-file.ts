@@ -1,8 +1,11 @@
 import { readFileSync } from 'node:fs';
 import type { Document } from 'yaml';
 import { ContractError } from '../contract-error.js';
-import { offsetInJson } from './json-offset.js';
+import { pointerTo } from '../pointer.js';
 import { expandedSize } from './expanded-size.js';
+import type { Finding } from './finding.js';
+import { isRecord } from './grammar.js';
+import { offsetInJson } from './json-offset.js';
 
 /** A line and a column, from 1. */
 export interface Position {
@@ -33,6 +36,17 @@ export class SourceFile {
     this.value = this.#parsed();
     const reason = expandedSize(this.value);
     if (reason) throw new ContractError(file, '1:1', reason);
+  }
+
+  /** The version of OpenAPI that it says, `''` where it says none. */
+  get version(): string {
+    return isRecord(this.value) && 'openapi' in this.value ? String(this.value['openapi']) : '';
+  }
+
+  /** Says it of what is at a path. */
+  finding(path: readonly string[], reason: string): Finding {
+    const keyword = path.findLast((key) => !/^\d+$/.test(key)) ?? '';
+    return { file: this.file, ...this.positionOf(path), pointer: pointerTo(path), keyword, reason };
   }
 
   /** Returns the position of the value at a path, or else of the nearest value around it. */
