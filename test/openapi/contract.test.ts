@@ -123,7 +123,7 @@ describe('refuses to start when', () => {
       'a default is forbidden by its own schema',
       query({ type: 'integer', maximum: 100, default: 'all' }),
       ['a'],
-      /schema\/default\): is forbidden by its own schema:  must be integer/,
+      /schema\/default\): is forbidden by its own schema: must be integer/,
     ],
     [
       'a default of a body is forbidden by its own schema',

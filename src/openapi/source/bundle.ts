@@ -5,7 +5,7 @@ import { pathOfPointer, pointerTo } from '../pointer.js';
 import type { Finding } from './finding.js';
 import { type Kind, SECTIONS, entryOf, fieldOf, isKind, isRecord } from './grammar.js';
 import { Identifiers, type Location, resolvedUrl, urlOf } from './identifiers.js';
-import { SourceFile, versionFault } from './source-file.js';
+import { SourceFile, rootOf } from './source-file.js';
 import { upgradedSchema } from './upgrade.js';
 
 /** A place in one of the files, and the URL that its references are relative to. */
@@ -43,9 +43,7 @@ export class Bundle {
   /** Reads the files. Throws ContractError when the first one can't be read or is no OpenAPI 3. */
   constructor(file: string) {
     this.root = this.#load(resolve(file), file);
-    const { value } = this.root;
-    if (!isRecord(value)) throw new ContractError(file, '1:1', 'is not a mapping');
-    refuseVersion(this.root, value);
+    const value = rootOf(this.root);
     const start = { source: this.root, path: [], base: urlOf(this.root) };
     this.document = this.#withImports(this.#copy('document', value, start) as Mapping); // a mapping stays one
   }
@@ -244,16 +242,10 @@ function valueAt({ source, path }: Location): unknown {
   );
 }
 
-function refuseVersion(source: SourceFile, value: Mapping): void {
-  const key = ['openapi', 'swagger'].find((name) => name in value);
-  const version = String(value[key ?? '']);
-  const reason = key === undefined ? 'has no "openapi", which says its version' : versionFault(key, version);
-  if (reason === undefined) return;
-  const { line, column } = source.positionOf(key === undefined ? [] : [key]);
-  throw new ContractError(source.file, `${line}:${column}`, reason);
-}
-
 /**
+ * Maps the values of an object. `Object.fromEntries` keeps a key such as `__proto__`,
+ * which an assignment would lose.
+ */
 function mapped(object: Mapping, change: (key: string, value: unknown) => unknown): Mapping {
   return Object.fromEntries(Object.entries(object).map(([key, value]) => [key, change(key, value)]));
 }

@@ -117,10 +117,22 @@ function refuseVersion(source: SourceFile): void {
 }
 
 /** Returns why a description of this version is not served; `undefined` if it is. */
-export function versionFault(key: string, version: string): string | undefined {
+function versionFault(key: string, version: string): string | undefined {
   if (key === 'swagger')
     return `Swagger ${version} is not served; convert it to OpenAPI 3, with "npx swagger2openapi FILE" or https://converter.swagger.io`;
   return /^3\.[012](\.\d+)?$/.test(version)
     ? undefined
     : `OpenAPI ${version} is not served; it must be 3.0, 3.1 or 3.2`;
+}
+
+/** Returns the mapping that a description is. Throws ContractError where it is none, or of a version that is not served. */
+export function rootOf(source: SourceFile): Readonly<Record<string, unknown>> {
+  const { file, value } = source;
+  if (!isRecord(value)) throw new ContractError(file, '1:1', 'is not a mapping');
+  const key = ['openapi', 'swagger'].find((name) => name in value);
+  const version = String(value[key ?? '']);
+  const reason = key === undefined ? 'has no "openapi", which says its version' : versionFault(key, version);
+  if (reason === undefined) return value;
+  const { line, column } = source.positionOf(key === undefined ? [] : [key]);
+  throw new ContractError(file, `${line}:${column}`, reason);
 }
