@@ -22,6 +22,12 @@ export interface Scrape {
   readonly families: ReadonlyMap<string, Family>;
 }
 
+/** Longer than it takes to end a worker that hangs: the scrapes that it has accepted are lost with it. */
+const scrapeDeadlineMs = 20_000;
+
+/** The sockets of a process may close so long before it is gone: its memory may have to be written out. */
+const endOfProcessMs = 2000;
+
 /** A gauge of a process may be seen for so long after its end: the scrape may have begun before. */
 const deathGraceMs = 600;
 
@@ -39,8 +45,12 @@ export class Scraper {
   latest: Scrape | undefined;
   readonly #service: Service;
   readonly #totals: ScrapeTotals;
+  /** When each process of the service was last found alive. */
   readonly #lastAlive = new Map<number, number>();
+  /** When the processes were last looked for. */
+  #lookedAt = 0;
   readonly #timer: NodeJS.Timeout;
+  #stopping = false;
   readonly #running = new Set<Promise<void>>();
   #closesAt = Infinity;
 
@@ -48,6 +58,8 @@ export class Scraper {
     this.#service = service;
     this.#totals = totals;
     this.#timer = setInterval(() => {
+      this.#lookForProcesses();
+      if (this.#stopping) return;
       const scrape = this.#scrape().finally(() => this.#running.delete(scrape));
       this.#running.add(scrape);
     }, 100);
@@ -66,37 +78,42 @@ export class Scraper {
   }
 
   async stop(): Promise<void> {
-    clearInterval(this.#timer);
+    this.#stopping = true;
     await Promise.all(this.#running);
+    clearInterval(this.#timer);
+  }
+
+  #lookForProcesses(): void {
+    this.#lookedAt = performance.now();
+    for (const pid of this.#service.processes()) this.#lastAlive.set(pid, this.#lookedAt);
   }
 
   async #scrape(): Promise<void> {
-    const startedAt = performance.now();
-    const pids = this.#service.processes();
-    for (const pid of pids) this.#lastAlive.set(pid, startedAt);
+    const startedAt = this.#lookedAt;
     this.#totals.scrapes += 1;
     try {
-      const { status, body } = await request(this.#service.port, '/metrics', { deadlineMs: 5000 });
+      const { status, body } = await request(this.#service.port, '/metrics', {
+        deadlineMs: scrapeDeadlineMs,
+      });
       this.#totals.slowestMs = Math.max(this.#totals.slowestMs, performance.now() - startedAt);
       if (status !== 200) throw new Error(`status ${status}: ${body.toString()}`);
       this.#compare({ startedAt, endedAt: performance.now(), families: parseExposition(body.toString()) });
     } catch (cause) {
       if (performance.now() >= this.#closesAt && isRefused(String(cause))) this.#totals.refusedAtEnd += 1;
-      else if (await this.#endOfOne(pids, String(cause))) this.#totals.lostWithWorker += 1;
+      else if (await this.#endOfOne(startedAt, String(cause))) this.#totals.lostWithWorker += 1;
       else this.#totals.notOk.push(String(cause));
     }
   }
 
   /**
-   * Tells whether the connection was closed because one of the processes ended. Its sockets
-   * close before the process is gone.
+   * Tells whether the connection was closed because a process ended that had been alive since the scrape
+   * began. Its sockets close before the process is gone.
    */
-  async #endOfOne(pids: readonly number[], cause: string): Promise<boolean> {
+  async #endOfOne(startedAt: number, cause: string): Promise<boolean> {
     if (!isClosed(cause)) return false;
-    const ended = eventually('the end of a process', 500, () => {
-      const left = new Set(this.#service.processes());
-      return pids.some((pid) => !left.has(pid));
-    });
+    const ended = eventually('the end of a process', endOfProcessMs, () =>
+      [...this.#lastAlive.values()].some((alive) => alive >= startedAt && alive < this.#lookedAt),
+    );
     return ended.catch(() => false);
   }
 

@@ -100,7 +100,12 @@ async function checkEnd(
   ).catch(() => false);
   const list = [...happened].map(([name, times]) => `${times} × ${name}`).join(', ');
   context.check(list, strong ? 'full strength after it' : 'not at full strength', 'full strength', strong);
-  const busy = total(await service.scrape(), 'flask_app_requests_in_progress');
+  // The clients of the last fault may still be leaving.
+  let busy = NaN;
+  await eventually('nothing is in progress', recoveryMs, async () => {
+    busy = total(await service.scrape(), 'flask_app_requests_in_progress');
+    return busy === 0;
+  }).catch(() => undefined);
   context.check('requests in progress after it', String(busy), '0', busy === 0);
 }
 

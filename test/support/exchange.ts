@@ -107,16 +107,18 @@ export interface RequestOptions {
 export async function request(port: number, path: string, options: RequestOptions = {}): Promise<Answer> {
   const { method = 'GET', headers = {}, body } = options;
   const bytes = requestBytes({ method, path, headers: { Connection: 'close', ...headers }, body });
+  const deadlineMs = options.deadlineMs ?? 5000;
   const exchange = await rawExchange(port, bytes, {
-    deadlineMs: options.deadlineMs ?? 5000,
+    deadlineMs,
     methods: [method],
     answers: 1,
   });
   const [answer] = exchange.answers;
-  if (answer === undefined || exchange.malformed !== undefined)
-    throw new Error(
-      `${method} ${path}: ${exchange.malformed ?? exchange.error ?? 'closed without an answer'}`,
-    );
+  if (answer === undefined || exchange.malformed !== undefined) {
+    const none =
+      exchange.closedAfterMs === undefined ? `no answer in ${deadlineMs} ms` : 'closed without an answer';
+    throw new Error(`${method} ${path}: ${exchange.malformed ?? exchange.error ?? none}`);
+  }
   return answer;
 }
 
