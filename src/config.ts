@@ -24,6 +24,9 @@ function table(read: Reader) {
     listen: read('LISTEN', UNIX_SOCKET, undefined),
     /** The rights of that socket's file. Unset: as the umask has it. */
     listenMode: read('LISTEN_MODE', FILE_MODE, undefined),
+    /** The files of a certificate and its private key, in PEM. Unset: plain HTTP. */
+    tlsCert: read('TLS_CERT', FILE, undefined),
+    tlsKey: read('TLS_KEY', FILE, undefined),
     /** The number of workers. */
     concurrency: read('WEB_CONCURRENCY', whole(1, 512), availableParallelism()),
     /** A port of its own for `/metrics`. Unset: it is on `PORT`. */
@@ -150,10 +153,21 @@ export function readConfig(env: Env): Config {
   return Object.freeze(config);
 }
 
-function contradictions({ port, listen, metricsPort, shutdownDelayMs, shutdownTimeoutMs }: Config): string[] {
+function contradictions({
+  port,
+  listen,
+  tlsCert,
+  tlsKey,
+  metricsPort,
+  shutdownDelayMs,
+  shutdownTimeoutMs,
+}: Config): string[] {
   const problems: string[] = [];
   if (listen === undefined && metricsPort === port && port !== 0) {
     problems.push(`METRICS_PORT: expected a port other than PORT, got ${metricsPort} for both`);
+  }
+  if ((tlsCert === undefined) !== (tlsKey === undefined)) {
+    problems.push('TLS_CERT, TLS_KEY: expected both or neither, got one of them');
   }
   if (shutdownDelayMs >= shutdownTimeoutMs) {
     problems.push(
@@ -205,6 +219,8 @@ const PREFIX = matching('letters, digits, _ and :, not starting with a digit', /
 const TOKEN = matching('visible ASCII characters without spaces', /^[\x21-\x7e]+$/, true);
 
 const FOLDER = matching('an absolute path of a folder', /^(?:\/|[A-Za-z]:[\\/])[^\0]*$/);
+
+const FILE = matching('an absolute path of a file', /^(?:\/|[A-Za-z]:[\\/])[^\0]*$/);
 
 const SERVICE = matching('at most 100 letters, digits, _, . and -', /^[\w.-]{1,100}$/);
 

@@ -5,7 +5,7 @@ import { assertOneBuild } from './one-build.js';
 import cluster from 'node:cluster';
 import { obeyOnlyThePrimary } from './cluster/primary-bond.js';
 import { readAssignment } from './cluster/worker-assignment.js';
-import { type Config, ConfigError } from './config.js';
+import { type Config, ConfigError, readConfig } from './config.js';
 import type { AppSource } from './foreign/foreign-app.js';
 import type { ServeOptions } from './foreign/start-app.js';
 import type { ServiceSource } from './http/define-service.js';
@@ -64,30 +64,32 @@ export const loadContract: typeof import('./http/routing/contract.js').loadContr
 async function launch(start: Start, fixed: Partial<Config> = {}): Promise<void> {
   // A SIGHUP that comes from here on does not end the service either, until it can reload.
   process.on('SIGHUP', () => {});
-  const { config: read, variables } = configuration();
-  const config = { ...read, ...fixed };
   // Each process loads its own half: a primary without an HTTP stack is up in half the time and the memory.
-  if (cluster.isPrimary) {
-    const { runPrimary } = await import('./cluster/primary.js');
-    assertOneBuild();
-    await runPrimary({ config, variables });
-    return;
-  }
-  const assignment = readAssignment(process.env);
+  const assignment = cluster.isPrimary ? undefined : readAssignment(process.env);
   if (assignment) {
+    // The primary has read all files for it.
+    const config = { ...orExit(() => readConfig(process.env)), ...fixed };
     obeyOnlyThePrimary(assignment.primary);
     const { runWorker } = await import('./cluster/worker.js');
     await runWorker(start, config, assignment);
     return;
   }
-  Object.assign(process.env, variables);
+  const read = orExit(() => readSettings(process.env));
+  const settings = { ...read, config: { ...read.config, ...fixed } };
+  if (cluster.isPrimary) {
+    const { runPrimary } = await import('./cluster/primary.js');
+    assertOneBuild();
+    await runPrimary(settings);
+    return;
+  }
+  Object.assign(process.env, settings.variables);
   const { runInstance } = await import('./pm2/instance.js');
-  await runInstance(start, config);
+  await runInstance(start, settings);
 }
 
-function configuration() {
+function orExit<T>(read: () => T): T {
   try {
-    return readSettings(process.env);
+    return read();
   } catch (err) {
     if (!(err instanceof ConfigError)) throw err;
     process.stderr.write(`${err.message}\n`);

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
 import { type Config, ConfigError, NEEDS_RESTART, readConfig } from './config.js';
+import { type KeyPair, readKeyPair } from './key-pair.js';
 
 type Env = Readonly<Record<string, string | undefined>>;
 type Variables = Readonly<Record<string, string>>;
@@ -10,16 +11,18 @@ export interface Settings {
   readonly config: Config;
   /** Variables that `ENV_FILE` adds to the environment, for handlers and for forked processes. */
   readonly variables: Variables;
+  /** Undefined for a service without TLS. */
+  readonly keyPair: KeyPair | undefined;
 }
 
 /**
  * Reads the configuration from the environment and, if `ENV_FILE` names one, from a file of `NAME=value`
  * lines (in the format of Node's `--env-file`). The environment overrides the file.
- * @throws ConfigError that names every bad variable at once, or the file that cannot be read
+ * @throws ConfigError that names every bad variable at once, or the files that are bad
  */
 export function readSettings(env: Env): Settings {
   const variables = variablesOfFile(env);
-  return { config: readConfig({ ...env, ...variables }), variables };
+  return withKeyPair(readConfig({ ...env, ...variables }), variables);
 }
 
 /**
@@ -34,13 +37,21 @@ export function readSettingsAgain(
   const variables = { ...variablesOfFile(env) };
   // The file is checked as it is written: a bad value is reported even if it would be ignored.
   readConfig({ ...env, ...variables });
-  const ignored = NEEDS_RESTART.filter((name) => variables[name] !== before.variables[name]);
+  const isChanged = (name: string) => variables[name] !== before.variables[name];
+  const isSwitched = (name: string) =>
+    (variables[name] === undefined) !== (before.variables[name] === undefined);
+  // Old and new workers share the port: with TLS in one half of them, connections would fail.
+  const ignored = [...NEEDS_RESTART.filter(isChanged), ...['TLS_CERT', 'TLS_KEY'].filter(isSwitched)];
   for (const name of ignored) {
     const old = before.variables[name];
     if (old === undefined) delete variables[name];
     else variables[name] = old;
   }
-  return { settings: { config: readConfig({ ...env, ...variables }), variables }, ignored };
+  return { settings: withKeyPair(readConfig({ ...env, ...variables }), variables), ignored };
+}
+
+function withKeyPair(config: Config, variables: Variables): Settings {
+  return { config, variables, keyPair: readKeyPair(config) };
 }
 
 function variablesOfFile(env: Env): Variables {

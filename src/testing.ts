@@ -39,7 +39,7 @@ export async function startForTests(
   let accepting = true;
   const started = await startService(service, { config, log, metrics, gather, accepting: () => accepting });
   const server = new Server(started.listener, metrics, config);
-  const { port } = await server.listen(0, '127.0.0.1');
+  const { port } = await server.listen({ port: 0, host: '127.0.0.1' });
   return {
     url: `http://127.0.0.1:${port}`,
     log: lines,

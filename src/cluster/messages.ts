@@ -12,6 +12,8 @@ export type Wanted = Format | 'workers';
 
 /** A message of a worker to the primary. */
 export type WorkerMessage =
+  /** A worker that boots needs the service's certificate and key. */
+  | { readonly type: 'key-pair-wanted' }
   /** The port is 0 for a Unix socket, whose path is the address. */
   | { readonly type: 'ready'; readonly address: string; readonly port: number }
   /** Series to expose at 0 until they are counted; sent before `ready`. */
@@ -61,6 +63,8 @@ export type PrimaryMessage =
       readonly timeoutMs: number;
       readonly handOver: boolean;
     }
+  /** The service's certificate and key, for a worker that has asked for them. */
+  | { readonly type: 'key-pair'; readonly cert: string; readonly key: string }
   /** An order to send vitals with the next heartbeats, because somebody looks at the workers. */
   | { readonly type: 'watched' }
   | { readonly type: 'log-level'; readonly level: LogLevel }
@@ -87,6 +91,7 @@ export function parseWorkerMessage(value: unknown): WorkerMessage | undefined {
       const { ms } = value;
       return isAmount(ms) ? { type, ms } : undefined;
     }
+    case 'key-pair-wanted':
     case 'ledger-failed':
     case 'hand-over':
       return { type };
@@ -151,6 +156,10 @@ export function parsePrimaryMessage(value: unknown): PrimaryMessage | undefined 
     case 'exposition-failed': {
       const { id, message } = value;
       return isWhole(id) && isText(message) ? { type, id, message } : undefined;
+    }
+    case 'key-pair': {
+      const { cert, key } = value;
+      return typeof cert === 'string' && typeof key === 'string' ? { type, cert, key } : undefined;
     }
     case 'log-level': {
       const level = LOG_LEVELS.find((name) => name === value['level']);

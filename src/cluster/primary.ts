@@ -265,10 +265,17 @@ class Primary {
 
   #enqueue(event: SupervisorEvent): void {
     if (event.type === 'exit') this.#control.workerGone(event.generation);
+    else if (event.type === 'message' && event.message.type === 'key-pair-wanted')
+      this.#giveKeyPair(event.generation);
     this.#supervisor.enqueue(event);
     if (this.#stepping) return;
     this.#stepping = true;
     setImmediate(() => this.#step());
+  }
+
+  #giveKeyPair(generation: number): void {
+    const { keyPair } = this.#settings;
+    if (keyPair) this.#supervisor.find(generation)?.process.send({ type: 'key-pair', ...keyPair });
   }
 
   #step(): void {
@@ -286,7 +293,7 @@ class Primary {
     if (this.#warning !== undefined) this.#log.warn(this.#warning);
     const { concurrency, metricsHost, docs } = this.#config;
     const metricsPort = this.#metricsPort;
-    const where = url(address, port);
+    const where = url(address, port, this.#config.tlsCert === undefined ? 'http' : 'https');
     this.#address = { url: where, listen: port === 0 ? where : String(port) };
     const workers = concurrency === 1 ? '1 worker' : `${concurrency} workers`;
     const metrics = metricsPort === undefined ? '' : `, /metrics on ${url(metricsHost, metricsPort)}`;
@@ -334,9 +341,9 @@ class Primary {
 }
 
 /** @param port is 0 for a Unix socket */
-function url(address: string, port: number): string {
+function url(address: string, port: number, scheme = 'http'): string {
   if (port === 0) return `unix:${address}`;
   const everywhere = address === '::' || address === '0.0.0.0';
   const host = everywhere ? 'localhost' : address.includes(':') ? `[${address}]` : address;
-  return `http://${host}:${port}${everywhere ? ' (all interfaces)' : ''}`;
+  return `${scheme}://${host}:${port}${everywhere ? ' (all interfaces)' : ''}`;
 }

@@ -2,6 +2,7 @@ import { url as inspectorUrl } from 'node:inspector';
 import type { Readable } from 'node:stream';
 import { collectDefaultMetrics, register } from 'prom-client';
 import type { Config } from '../config.js';
+import type { KeyPair } from '../key-pair.js';
 import type { Start, StartedService } from '../http/start-service.js';
 import { isConnectionHandle } from '../server/connection-handle.js';
 import { type DrainOptions, Server } from '../server/http-server.js';
@@ -61,6 +62,7 @@ class Worker {
   readonly #gatherer = new RemoteGatherer(send);
   readonly #watch: WorkerWatch;
   readonly #wear: ReturnType<typeof watchWear>;
+  #takeKeyPair: (pair: KeyPair) => void = () => {};
   #service: StartedService | undefined;
   #server: Server | undefined;
   #ready = false;
@@ -111,13 +113,22 @@ class Worker {
       accepting: () => this.#ready,
     });
     send({ type: 'foreseen', series: this.#metrics.foreseen });
-    this.#server = new Server(this.#service.listener, this.#metrics, config);
+    this.#server = new Server(this.#service.listener, this.#metrics, config, await this.#keyPair());
     assertOneBuild();
-    const { address, port } = await this.#server.listenAt(config);
+    const { address, port } = await this.#server.listen(config);
     this.#ready = true;
     this.#booted = true;
     send({ type: 'ready', address, port });
     setInterval(this.#beat, Math.min(config.workerTimeoutMs / 4, 1_000));
+  }
+
+  /** Asks the primary: the files may have changed since it has read them. */
+  async #keyPair(): Promise<KeyPair | undefined> {
+    if (this.#config.tlsCert === undefined) return undefined;
+    return new Promise((resolve) => {
+      this.#takeKeyPair = resolve;
+      send({ type: 'key-pair-wanted' });
+    });
   }
 
   /** Tells the primary why the boot failed, and exits. */
@@ -165,6 +176,8 @@ class Worker {
           ...(handOver && { handOver: (connection) => sendConnection(process, 'hand-over', connection) }),
         });
       }
+      case 'key-pair':
+        return this.#takeKeyPair(message);
       case 'watched':
         return this.#watch.watched();
       case 'log-level':

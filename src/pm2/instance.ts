@@ -2,6 +2,8 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { collectDefaultMetrics, register } from 'prom-client';
 import { type Config, placeOf } from '../config.js';
+import type { KeyPair } from '../key-pair.js';
+import type { Settings } from '../settings.js';
 import { createMetricsListener } from '../http/own-operations/metrics-route.js';
 import type { Start, StartedService } from '../http/start-service.js';
 import { Server } from '../server/http-server.js';
@@ -36,11 +38,12 @@ const GRACE_MS = 2_000;
  * Runs one instance of the service in PM2's cluster mode, where PM2 is the primary. It serves requests, and
  * answers /metrics for all instances of the app.
  */
-export async function runInstance(start: Start, config: Config): Promise<void> {
+export async function runInstance(start: Start, settings: Settings): Promise<void> {
+  const { config } = settings;
   // PM2 takes the log from process.stdout.
   const opened = openLogOn(process.stdout, config.logLevel);
   const log = opened.log.child({ instance: slot() });
-  const instance = new Instance(config, { ...opened, log });
+  const instance = new Instance(settings, { ...opened, log });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => instance.stop());
   // By default SIGHUP would end all instances at once, with their requests in flight.
   process.on('SIGHUP', () =>
@@ -67,6 +70,7 @@ function slot(): number {
 
 class Instance {
   readonly #config: Config;
+  readonly #keyPair: KeyPair | undefined;
   readonly #log: Logger;
   readonly #linesLost: () => number;
   #ledger: Ledger | undefined;
@@ -76,8 +80,9 @@ class Instance {
   #metricsServer: MetricsServer | undefined;
   #stopping = false;
 
-  constructor(config: Config, { log, linesLost }: Log) {
+  constructor({ config, keyPair }: Settings, { log, linesLost }: Log) {
     this.#config = config;
+    this.#keyPair = keyPair;
     this.#log = log;
     this.#linesLost = linesLost;
   }
@@ -94,11 +99,11 @@ class Instance {
       gather,
       accepting: () => !this.#stopping,
     });
-    this.#server = new Server(this.#service.listener, metrics, this.#config);
+    this.#server = new Server(this.#service.listener, metrics, this.#config, this.#keyPair);
     this.#siblings?.foresee(metrics.foreseen);
     await this.#serveMetrics(gather);
     assertOneBuild();
-    await this.#server.listenAt(this.#config);
+    await this.#server.listen(this.#config);
     await this.#siblings?.announce('ready');
     this.#log.info({ listen: placeOf(this.#config) }, 'Ready');
     removeLeftovers(this.#config.ledgerDir).catch((err: unknown) =>

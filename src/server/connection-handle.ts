@@ -13,6 +13,8 @@ export interface ConnectionHandle {
   readStart(): void;
   readStop(): void;
   close(): void;
+  /** Takes bytes as if they had come from the client; only for TLS, where the others are encrypted. */
+  receive?(bytes: Uint8Array): void;
 }
 
 /** A socket with the field that Node keeps its handle in; null when the connection is gone. */
@@ -56,7 +58,8 @@ const READ_SIZE = 64 * 1024;
  * Returns false if there are none.
  */
 export function readNow(socket: Socket): boolean {
-  const fd = (socket as unknown as Handled)._handle?.fd ?? -1; // Node's types leave the field out
+  const handle = (socket as unknown as Handled)._handle; // Node's types leave the field out
+  const fd = handle?.fd ?? -1;
   if (fd < 0) return false;
   const bytes = Buffer.allocUnsafe(READ_SIZE);
   let length: number;
@@ -66,9 +69,15 @@ export function readNow(socket: Socket): boolean {
     return false; // EAGAIN: no bytes have arrived
   }
   if (length === 0 || socket.listenerCount('data') === 0) return false;
+  const read = bytes.subarray(0, length);
   // `nextTick` keeps an exception of a listener away from the caller, as when Node reads.
-  process.nextTick(() => socket.emit('data', bytes.subarray(0, length)));
+  process.nextTick(() => (handle?.receive ? handle.receive(read) : socket.emit('data', read)));
   return true;
+}
+
+/** Returns the socket that carries a TLS connection. */
+export function carrierOf(socket: Socket): Socket | undefined {
+  return (socket as { _parent?: Socket })._parent; // Node's types leave the field out
 }
 
 /** Makes a socket for a connection that was detached, here or in another process. */

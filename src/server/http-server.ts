@@ -1,45 +1,23 @@
 import http, { type RequestListener } from 'node:http';
-import net, { type AddressInfo, type Socket } from 'node:net';
+import type https from 'node:https';
+import net, { type Socket } from 'node:net';
 import { setImmediate, setTimeout as delay } from 'node:timers/promises';
+import { listenAt, type Place } from './listening.js';
+import { createNodeServer, type ServerLimits } from './node-server.js';
 import { MeasuredResponse, measuredResponse } from './measured-response.js';
 import type { RequestMetrics } from '../metrics/request-metrics.js';
-import { attach, type ConnectionHandle, detach, readNow } from './connection-handle.js';
+import { attach, carrierOf, type ConnectionHandle, detach, readNow } from './connection-handle.js';
+import type { KeyPair } from '../key-pair.js';
 import {
-  MAX_HEADER_FIELDS,
   refusalOfRequest,
   refuseClientError,
   refuseConnect,
   refuseRequest,
   refuseUnfinished,
 } from './refusals.js';
-import { removeStaleSocket, restrictSocket } from './unix-socket.js';
-
-/** Milliseconds for a header. It is small: one that takes longer is an attack, or a broken client. */
-const HEADERS_TIMEOUT_MS = 10_000;
-
-const FIXED = {
-  connectionsCheckingInterval: 1_000,
-  // Two Host fields become one value with a comma in it, which is refused; by default Node drops the second.
-  joinDuplicateHeaders: true,
-} as const;
 
 /** Marks an adopted connection as used; no `bytesRead` equals it. */
 const USED = -1;
-
-/** See the fields of the same names in `Config`. */
-export interface ServerLimits {
-  readonly requestTimeoutMs: number;
-  readonly keepAliveTimeoutMs: number;
-  readonly maxHeaderSize: number | undefined;
-}
-
-/** See the fields of the same names in `Config`. */
-interface Place {
-  readonly listen: string | undefined;
-  readonly listenMode: number | undefined;
-  readonly port: number;
-  readonly host: string | undefined;
-}
 
 /** Milliseconds between two looks of a draining server for connections that have become idle. */
 const SWEEP_MS = 50;
@@ -61,8 +39,11 @@ export interface DrainOptions {
 
 /** An HTTP server that counts all that it answers, and that can stop without failing a request. */
 export class Server {
-  readonly http: http.Server;
+  readonly http: http.Server | https.Server;
+  readonly #isSecure: boolean;
   readonly #sockets = new Set<Socket>();
+  /** The connections that are not secure yet. */
+  readonly #handshakes = new Set<Socket>();
   readonly #metrics: RequestMetrics;
   /** Adopted sockets, with their `bytesRead` at adoption, or `USED`. */
   readonly #adopted = new WeakMap<Socket, number>();
@@ -70,16 +51,16 @@ export class Server {
   /** Whether the next answer on each connection is its last. */
   #closing = false;
 
-  constructor(handler: RequestListener, metrics: RequestMetrics, limits: ServerLimits) {
+  /** @param keyPair makes it an HTTPS server */
+  constructor(handler: RequestListener, metrics: RequestMetrics, limits: ServerLimits, keyPair?: KeyPair) {
     this.#metrics = metrics;
     this.#keepAliveTimeoutMs = limits.keepAliveTimeoutMs;
-    this.http = http.createServer({
-      ...FIXED,
-      ...optionsOf(limits),
-      ServerResponse: measuredResponse(metrics, () => this.#closing),
-    });
-    // Node drops the fields above this number and says nothing; one more than allowed is enough to notice.
-    this.http.maxHeadersCount = MAX_HEADER_FIELDS + 1;
+    this.#isSecure = keyPair !== undefined;
+    this.http = createNodeServer(
+      limits,
+      measuredResponse(metrics, () => this.#closing),
+      keyPair,
+    );
     const onRequest: RequestListener = (req, res) => {
       const refusal = refusalOfRequest(req);
       if (refusal) return refuseRequest(res, refusal);
@@ -92,44 +73,19 @@ export class Server {
     });
     this.http.on('connect', (_req: http.IncomingMessage, socket: Socket) => refuseConnect(socket, metrics));
     this.http.on('clientError', (error, duplex) => {
-      const socket = duplex as Socket; // a plain server has no other streams
-      if (isTimeout(error) && this.#adopted.has(socket) && this.#isUnused(socket)) return;
-      refuseClientError(error, socket, metrics, this.http.headersTimeout);
+      const socket = duplex as Socket; // these servers have no other streams
+      // A handshake has failed: nothing can be said that the client would understand, and there was no request.
+      if (!this.#sockets.has(socket)) socket.destroy();
+      else if (!isTimeout(error) || !this.#adopted.has(socket) || !this.#isUnused(socket))
+        refuseClientError(error, socket, metrics, this.http.headersTimeout);
     });
-    this.http.on('connection', (socket) => this.#track(socket));
+    if (this.#isSecure) this.http.on('connection', (socket) => this.#trackHandshake(socket));
+    this.http.on(this.#isSecure ? 'secureConnection' : 'connection', (socket: Socket) => this.#track(socket));
   }
 
-  /** Resolves when connections are accepted. Rejects with the cause, such as EADDRINUSE. */
-  async listen(port: number, host?: string): Promise<AddressInfo> {
-    await this.#listen({ port, host });
-    return this.http.address() as AddressInfo; // a TCP server has no other
-  }
-
-  /**
-   * Listens where the configuration says. Resolves with what was found for it: for a Unix socket its path, and 0 as the port. Rejects
-   * as `listen`.
-   */
-  async listenAt({
-    listen: path,
-    listenMode,
-    port,
-    host,
-  }: Place): Promise<Pick<AddressInfo, 'address' | 'port'>> {
-    if (path === undefined) return this.listen(port, host);
-    await removeStaleSocket(path);
-    await this.#listen({ path });
-    restrictSocket(path, listenMode);
-    return { address: path, port: 0 };
-  }
-
-  #listen(options: net.ListenOptions): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.http.once('error', reject);
-      this.http.listen(options, () => {
-        this.http.off('error', reject);
-        resolve();
-      });
-    });
+  /** Listens where the configuration says: see `listenAt`. */
+  listen(place: Place): ReturnType<typeof listenAt> {
+    return listenAt(this.http, place);
   }
 
   /** Serves a connection that another process has handed over. */
@@ -150,18 +106,23 @@ export class Server {
    * process or are closed after the grace, busy ones are closed with their response. At the deadline the rest
    * is cut off, and a request that has arrived only in part is refused. Resolves when no connection is left.
    */
-  async drain({ timeoutMs, graceMs, handOver }: DrainOptions): Promise<void> {
+  async drain({ timeoutMs, graceMs, ...rest }: DrainOptions): Promise<void> {
+    // The keys of a TLS connection cannot be handed over.
+    const handOver = this.#isSecure ? undefined : rest.handOver;
     this.#closing = !handOver;
     const graceEnds = performance.now() + graceMs;
     const deadline = setTimeout(() => this.#cutOff(), timeoutMs);
     // http.Server's own close would destroy idle connections at once, and race their next request.
     net.Server.prototype.close.call(this.http);
     const watched: Watched = new Map();
-    while (this.#sockets.size > 0) {
+    while (this.#sockets.size + this.#handshakes.size > 0) {
       if (handOver) await this.#handOverIdle(handOver);
       await this.#closeQuiet(watched, graceMs);
-      if (this.#sockets.size > 0) await delay(SWEEP_MS);
-      this.#closing ||= performance.now() > graceEnds;
+      if (this.#sockets.size + this.#handshakes.size > 0) await delay(SWEEP_MS);
+      const isOver = performance.now() > graceEnds;
+      this.#closing ||= isOver;
+      // A handshake that has begun may end, and bring its request.
+      if (isOver) for (const socket of this.#handshakes) if (socket.bytesRead === 0) socket.destroy();
     }
     clearTimeout(deadline);
   }
@@ -218,6 +179,7 @@ export class Server {
    * sent: the client is not to blame.
    */
   #cutOff(): void {
+    for (const socket of this.#handshakes) socket.destroy();
     const idle = new Set(this.#idle());
     for (const socket of this.#sockets) {
       const cutOff = MeasuredResponse.cutOff(socket, 503);
@@ -231,7 +193,14 @@ export class Server {
     return socket.bytesRead === (this.#adopted.get(socket) ?? 0);
   }
 
+  #trackHandshake(socket: Socket): void {
+    this.#handshakes.add(socket);
+    socket.once('close', () => this.#handshakes.delete(socket));
+  }
+
   #track(socket: Socket): void {
+    const carrier = carrierOf(socket);
+    if (carrier) this.#handshakes.delete(carrier);
     this.#sockets.add(socket);
     // Node takes its own listeners off a socket that it hands out (CONNECT). Without this one, a
     // reset would end this process.
@@ -241,21 +210,6 @@ export class Server {
       MeasuredResponse.closed(socket);
     });
   }
-}
-
-function optionsOf({
-  requestTimeoutMs,
-  keepAliveTimeoutMs,
-  maxHeaderSize,
-}: ServerLimits): http.ServerOptions {
-  return {
-    requestTimeout: requestTimeoutMs,
-    // Node throws if this is above the timeout of the whole request.
-    headersTimeout: Math.min(HEADERS_TIMEOUT_MS, requestTimeoutMs),
-    keepAliveTimeout: keepAliveTimeoutMs,
-    // Without this option, Node's `--max-http-header-size` holds.
-    ...(maxHeaderSize !== undefined && { maxHeaderSize }),
-  };
 }
 
 /** The bytes read from each connection when something last happened on it, and the time of that. */

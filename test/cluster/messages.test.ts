@@ -3,6 +3,7 @@ import * as fc from 'fast-check';
 import { parsePrimaryMessage, parseWorkerMessage } from '../../src/cluster/messages';
 
 const fromWorkers = [
+  { type: 'key-pair-wanted' },
   { type: 'ready', address: '::', port: 8080 },
   { type: 'boot-failed', message: 'why' },
   { type: 'heartbeat' },
@@ -31,6 +32,7 @@ const fromPrimary = [
   { type: 'exposition-failed', id: 1, message: 'why' },
   { type: 'unready' },
   { type: 'watched' },
+  { type: 'key-pair', cert: 'c', key: 'k' },
   { type: 'log-level', level: 'debug' },
   { type: 'profile', id: 1, socket: '/x', seconds: 0.5 },
   { type: 'heap', id: 1, socket: '/x' },
@@ -96,6 +98,7 @@ test.each([
 test.each([
   null,
   'drain',
+  { type: 'key-pair', cert: 'c' },
   { type: 'log-level', level: 'loud' },
   { type: 'profile', id: 1, socket: '/x' },
   { type: 'heap', id: -1, socket: '/x' },

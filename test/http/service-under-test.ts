@@ -67,7 +67,7 @@ export class ServiceUnderTest {
     const host = { config, log, metrics: this.metrics, gather, accepting };
     this.#started = await startService({ ...served, ...service }, host);
     this.#server = new Server(this.#started.listener, this.metrics, config);
-    ({ port: this.#port } = await this.#server.listen(0, '127.0.0.1'));
+    ({ port: this.#port } = await this.#server.listen({ port: 0, host: '127.0.0.1' }));
   }
 
   /** The app, for supertest. */

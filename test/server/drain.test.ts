@@ -57,7 +57,7 @@ afterEach(async () => {
 
 /** Starts the client, and resolves when its connections are idle. */
 async function idle(connections: number, again: string): Promise<Worker> {
-  const { port } = await server.listen(0, '127.0.0.1');
+  const { port } = await server.listen({ port: 0, host: '127.0.0.1' });
   const workerData = { port, flags, connections, again };
   thread = new Worker(client, { eval: true, workerData });
   await once(thread, 'message');
@@ -97,7 +97,7 @@ describe('what comes between the poll for input and the close', () => {
 
   /** Drains, and lets the client write this after the poll that comes before the close; gives all that it then receives. */
   async function receivedAfter(late: string, rest?: string): Promise<string> {
-    const { port } = await server.listen(0, '127.0.0.1');
+    const { port } = await server.listen({ port: 0, host: '127.0.0.1' });
     const socket = connect(port, '127.0.0.1');
     socket.setEncoding('latin1').write(GET);
     await once(socket, 'data');

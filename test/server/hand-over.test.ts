@@ -67,8 +67,8 @@ beforeEach(async () => {
   from = new Named('old');
   to = new Named('new');
   clients = [];
-  ({ port } = await from.server.listen(0, '127.0.0.1'));
-  await to.server.listen(0, '127.0.0.1');
+  ({ port } = await from.server.listen({ port: 0, host: '127.0.0.1' }));
+  await to.server.listen({ port: 0, host: '127.0.0.1' });
 });
 
 afterEach(() => {

@@ -36,7 +36,7 @@ beforeEach(async () => {
     metrics,
     readConfig({}),
   );
-  ({ port } = await server.listen(0, '127.0.0.1'));
+  ({ port } = await server.listen({ port: 0, host: '127.0.0.1' }));
 });
 
 afterEach(() => server.drain({ timeoutMs: 0, graceMs: 0 }));
@@ -250,7 +250,7 @@ test.each([
     metrics,
     readConfig({}),
   );
-  const { port: ownPort } = await own.listen(0, '127.0.0.1');
+  const { port: ownPort } = await own.listen({ port: 0, host: '127.0.0.1' });
   await rawExchange(ownPort, get('/'), { answers: 1 });
   await own.drain({ timeoutMs: 0, graceMs: 0 });
   expect(counted).toEqual({ 'GET malformed 200': 1 });
@@ -324,5 +324,5 @@ test('a drain ends at its deadline, and counts as 503 what got no answer', async
 
 test('a port in use rejects with its cause', async () => {
   const other = new Server(() => {}, metrics, readConfig({}));
-  await expect(other.listen(port, '127.0.0.1')).rejects.toMatchObject({ code: 'EADDRINUSE' });
+  await expect(other.listen({ port, host: '127.0.0.1' })).rejects.toMatchObject({ code: 'EADDRINUSE' });
 });

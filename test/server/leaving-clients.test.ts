@@ -62,7 +62,7 @@ beforeEach(async () => {
     metrics,
     readConfig({}),
   );
-  ({ port } = await server.listen(0, '127.0.0.1'));
+  ({ port } = await server.listen({ port: 0, host: '127.0.0.1' }));
 });
 
 afterEach(() => server.drain({ timeoutMs: 0, graceMs: 0 }));

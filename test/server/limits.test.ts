@@ -15,7 +15,7 @@ async function listen(env: Record<string, string>): Promise<number> {
     metrics,
     readConfig(env),
   );
-  return (await server.listen(0, '127.0.0.1')).port;
+  return (await server.listen({ port: 0, host: '127.0.0.1' })).port;
 }
 
 const UPLOAD = 'POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 2\r\n\r\n1';

@@ -1,4 +1,5 @@
 import { type Config, ConfigError, type LogLevel } from '../../config.js';
+import type { KeyPair } from '../../key-pair.js';
 import type { Logger } from '../../log.js';
 import { readSettingsAgain, type Settings } from '../../settings.js';
 
@@ -31,6 +32,11 @@ export class LiveSettings {
   get variables(): Record<string, string> {
     const level = this.#logLevel === undefined ? {} : { LOG_LEVEL: this.#logLevel };
     return { ...this.#current.variables, ENV_FILE: '', ...level };
+  }
+
+  /** The certificate and key of new workers. They do not read the files themselves, which may have changed since. */
+  get keyPair(): KeyPair | undefined {
+    return this.#current.keyPair;
   }
 
   /** Sets the log level until the settings are read again. */

@@ -1,0 +1,37 @@
+import { readFileSync } from 'node:fs';
+import { type Config, ConfigError } from './config.js';
+
+/** A certificate, with those between it and the root, and its private key, in PEM. */
+export interface KeyPair {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/**
+ * Reads the files that `TLS_CERT` and `TLS_KEY` name; undefined where they are unset.
+ * @throws ConfigError if one cannot be read, or they are no pair
+ */
+export function readKeyPair({ tlsCert, tlsKey }: Pick<Config, 'tlsCert' | 'tlsKey'>): KeyPair | undefined {
+  if (tlsCert === undefined || tlsKey === undefined) return undefined;
+  const pair = { cert: contentOf('TLS_CERT', tlsCert), key: contentOf('TLS_KEY', tlsKey) };
+  // Few services have TLS of their own: the module is loaded where it is needed.
+  const { createSecureContext } = require('node:tls') as typeof import('node:tls'); // this very module
+  try {
+    createSecureContext(pair);
+  } catch (err) {
+    const { message } = err as Error; // nothing else is thrown
+    throw new ConfigError([
+      `TLS_CERT, TLS_KEY: expected a certificate and its key in PEM, got ${tlsCert} and ${tlsKey} (${message})`,
+    ]);
+  }
+  return pair;
+}
+
+function contentOf(name: string, path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (err) {
+    const { code = String(err) } = err as NodeJS.ErrnoException; // of a system call
+    throw new ConfigError([`${name}: expected a file that can be read, got ${path} (${code})`]);
+  }
+}
