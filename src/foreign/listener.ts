@@ -34,6 +34,7 @@ function koaListener(app: KoaApp, { labels, log, endpoint = koaRoute }: Listener
   maker.createContext = (req, res) => {
     const ctx = createContext(req, res);
     measurementOf({ res }).endpoint = labels.late(() => endpoint(ctx));
+    measurementOf({ res }).joinTrace();
     return ctx;
   };
   const handle = app.callback();
@@ -61,6 +62,7 @@ function plainListener(
   return (req, res) => {
     const request = req as Context & IncomingMessage; // one of a listener is only asked for what a request has
     measurementOf({ res }).endpoint = labels.late(() => endpoint(request));
+    measurementOf({ res }).joinTrace();
     const failed = (err: unknown) => fail(res, err, log);
     try {
       const result: unknown = listener(req, res);

@@ -24,6 +24,7 @@ export function measuring(metrics: RequestMetrics): (ctx: Pick<Context, 'req' | 
     // `instanceof` would fail: Express replaces the prototype of a response.
     if ('measurement' in res) measurementOf(ctx).endpoint = unmatched;
     else measureForeign(res, new Measurement(metrics, unmatched, ctx.req, res));
+    measurementOf(ctx).joinTrace();
   };
 }
 

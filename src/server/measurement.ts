@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { performance } from 'node:perf_hooks';
 import type { CountedAs, RequestMetrics } from '../metrics/request-metrics.js';
+import { activeSpan } from './open-telemetry.js';
 import { type Trace, traceOf } from './trace-context.js';
 
 /** Called when a request is counted. */
@@ -63,6 +64,11 @@ export class Measurement {
     return (this.#trace ??= traceOf(this.req));
   }
 
+  /** Takes over the span of OpenTelemetry, if it is loaded: to be called where the request is handled. */
+  joinTrace(): void {
+    this.#trace = activeSpan();
+  }
+
   /** Counts the request with this status, unless it has been counted already. */
   count(status: number): void {
     if (this.#counted) return;
@@ -75,11 +81,11 @@ export class Measurement {
   }
 
   /**
-   * Returns the trace if the caller has sampled it. A trace that begins here is sampled by nobody, so
-   * there is nothing to look up.
+   * Returns the trace if the caller, or OpenTelemetry, has sampled it. A trace that begins here is sampled
+   * by nobody, so there is nothing to look up.
    */
   #sampledTrace(): Trace | undefined {
-    if (this.req.headers['traceparent'] === undefined) return undefined;
+    if (this.#trace === undefined && this.req.headers['traceparent'] === undefined) return undefined;
     return this.trace.sampled ? this.trace : undefined;
   }
 

@@ -8,6 +8,7 @@ import { Problem } from '../problem.js';
 import { pathOf } from '../parameters/request-target.js';
 import { type Route, type RouteDeps, routesOf } from './routes.js';
 import type { Serve } from './serve.js';
+import { tellRoute } from '../../server/open-telemetry.js';
 import { ESSENTIAL } from '../own-operations/service-operations.js';
 
 export interface RouterDeps extends RouteDeps {
@@ -63,6 +64,7 @@ export function createRouter(deps: RouterDeps): Router {
     const { url = '' } = ctx.req;
     const resource = index.find(pathOf(url), segments);
     measurementOf(ctx).endpoint = resource?.endpoint ?? unmatched;
+    if (resource) tellRoute(resource.endpoint.template);
     return (ctx[match] = { url, resource, segments, essential: resource?.essential === true });
   };
   return {

@@ -1,0 +1,55 @@
+import { join } from 'node:path';
+import { eventually } from '../support/eventually';
+import { disposeAll, Service } from '../support/service';
+
+const PRELOADED = `--require ${join(__dirname, '../fixtures/open-telemetry.js')}`;
+
+jest.setTimeout(60_000);
+afterEach(disposeAll);
+
+interface Span {
+  readonly name: string;
+  readonly kind: number;
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly parent?: string;
+  readonly attributes: Readonly<Record<string, unknown>>;
+}
+
+const SERVER = 1;
+
+function objects<T>(text: string): T[] {
+  return text
+    .split('\n')
+    .filter((line) => line.startsWith('{'))
+    .map((line) => JSON.parse(line) as T); // of programs of these tests
+}
+
+/** Spans of requests with this target. */
+function spansOf(service: Service, target: string): Span[] {
+  return objects<Span>(service.stderr).filter(
+    ({ kind, attributes }) => kind === SERVER && Object.values(attributes).includes(target),
+  );
+}
+
+test('the spans of OpenTelemetry have the route, and the ids that the log has', async () => {
+  const env = { NODE_OPTIONS: PRELOADED, ACCESS_LOG: 'on', WEB_CONCURRENCY: '1' };
+  const service = await Service.start({ env });
+  const [traceId, parent] = ['4bf92f3577b34da6a3ce929d0e0e4736', '00f067aa0ba902b7'];
+  await service.get('/hello/Ada', { headers: { traceparent: `00-${traceId}-${parent}-01` } });
+  await service.get('/hello/Bob');
+  await service.get('/nothing');
+  const [ada, bob, nothing] = await eventually('three spans', 10_000, () => {
+    const spans = ['/hello/Ada', '/hello/Bob', '/nothing'].flatMap((target) => spansOf(service, target));
+    return spans.length === 3 && spans;
+  });
+  expect(ada).toMatchObject({ name: 'GET /hello/{name}', traceId, parent });
+  expect(bob?.attributes['http.route']).toBe('/hello/{name}');
+  expect(nothing?.attributes).not.toHaveProperty('http.route');
+  const lines = objects<object>(service.stdout).filter(
+    (line) => 'endpoint' in line && !JSON.stringify(line).includes('readyz'),
+  );
+  expect(lines).toMatchObject(
+    [ada, bob, nothing].map((span) => ({ trace_id: span?.traceId, span_id: span?.spanId })),
+  );
+});
