@@ -5,11 +5,27 @@ import { readConfig } from '../config.js';
 import { type FoundFolder, serviceFolders } from '../metrics/service-folder/leftovers.js';
 import { CommandError } from './command-error.js';
 import { ask } from './control-client.js';
+import { findInstances } from './instances.js';
 
 /** A running service. */
 export interface FoundService extends ServiceIdentity {
-  readonly socket: string;
+  readonly folder: string;
+  /** The socket of its primary; undefined in PM2's cluster mode, where none is ours. */
+  readonly socket: string | undefined;
 }
+
+/**
+ * Finds the control socket of a service, as `findService`.
+ * @throws CommandError also for a service in PM2's cluster mode
+ */
+export async function findControlSocket(port: string | undefined, env: Env): Promise<string> {
+  const { socket } = await findService(port, env);
+  if (socket === undefined) throw new CommandError(ONLY_STATUS);
+  return socket;
+}
+
+const ONLY_STATUS =
+  "This service runs in PM2's cluster mode, in which only `status` works: `pm2 reload` replaces its instances. In fork mode (ecosystem.config.js) all commands do.";
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -24,7 +40,7 @@ export async function findService(port: string | undefined, env: Env): Promise<F
   const me = process.geteuid?.() ?? 0;
   const folders = serviceFolders(readConfig(env).ledgerDir);
   const mine = folders.filter(({ user }) => me === 0 || user === me);
-  const answers = await Promise.all(mine.map(({ path }) => identify(controlSocketPath(path))));
+  const answers = await Promise.all(mine.map(({ path }) => identify(path)));
   const running = answers.flatMap((service) => service ?? []);
   const matching = running.filter(({ listen }) => wanted === undefined || listen === wanted);
   const [found, other] = matching;
@@ -42,12 +58,14 @@ export async function findService(port: string | undefined, env: Env): Promise<F
  * Asks a service for its identity; undefined if it does not answer, because it was killed
  * and its folder is left over.
  */
-async function identify(socket: string): Promise<FoundService | undefined> {
+async function identify(folder: string): Promise<FoundService | undefined> {
+  const socket = controlSocketPath(folder);
   try {
     const identity = (await json(await ask(socket, 'GET', '/service'))) as ServiceIdentity; // only the service can listen there
-    return { ...identity, socket };
+    return { ...identity, folder, socket };
   } catch {
-    return undefined;
+    const identity = await findInstances(folder);
+    return identity && { ...identity, folder, socket: undefined };
   }
 }
 

@@ -2,7 +2,7 @@ import { pipeline } from 'node:stream/promises';
 import type { CommandInput } from './command.js';
 import { CommandError } from './command-error.js';
 import { ask } from './control-client.js';
-import { findService } from './find-service.js';
+import { findControlSocket } from './find-service.js';
 
 const DEFAULT_SECONDS = '10';
 
@@ -26,7 +26,7 @@ async function inspect(
   if (worker === undefined)
     throw new CommandError('Say of which worker; `koa-cluster-metrics status` shows them.');
   if (out.isTTY) throw new CommandError(`It is long and not for reading: append "> ${file}".`);
-  const { socket } = await findService(options.port, env);
+  const socket = await findControlSocket(options.port, env);
   const answer = await ask(socket, 'POST', `${path}?${new URLSearchParams({ ...query, worker }).toString()}`);
   await pipeline(answer, out);
 }

@@ -26,7 +26,7 @@ const COLUMNS: readonly Column[] = [
     text: ({ rssBytes }) => shown(rssBytes, (bytes) => `${Math.round(bytes / 2 ** 20)}MB`),
   },
   { title: 'DELAY', width: 8, text: ({ eventLoopDelaySeconds }) => shown(eventLoopDelaySeconds, seconds) },
-  { title: 'RESTARTS', width: 9, text: ({ restarts }) => String(restarts) },
+  { title: 'RESTARTS', width: 9, text: ({ restarts }) => String(restarts ?? '-') },
 ];
 
 /** Shows the service and its workers as lines of at most 80 columns. */
@@ -34,12 +34,14 @@ export function statusTable(status: ServiceStatus, coloured: boolean): string {
   const paint: Paint = (text, colour) => (coloured ? `\x1b[${COLOURS[colour]}m${text}\x1b[0m` : text);
   const { url, pid, uptimeSeconds, wanted, workers, exits } = status;
   const ready = workers.filter(({ state }) => state === 'ready').length;
-  const ended = Object.entries(exits).flatMap(([reason, times]) => (times > 0 ? [`${times} ${reason}`] : []));
+  const ended = Object.entries(exits ?? {}).flatMap(([reason, times]) =>
+    times > 0 ? [`${times} ${reason}`] : [],
+  );
   const readiness = `${ready} of ${wanted} ready`;
   return [
     paint(url ?? 'starting', 'bold'),
     `pid ${pid}, up ${duration(uptimeSeconds)}, ${ready < wanted ? paint(readiness, 'red') : readiness}`,
-    `ended: ${ended.join(', ') || 'none'}`,
+    ...(exits ? [`ended: ${ended.join(', ') || 'none'}`] : []),
     '',
     paint(COLUMNS.map(({ title, width }) => title.padStart(width)).join(''), 'bold'),
     ...workers.map((worker) => rowOf(worker, paint)),

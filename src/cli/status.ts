@@ -4,6 +4,7 @@ import type { ServiceStatus } from '../cluster/control/service-status.js';
 import type { CommandInput } from './command.js';
 import { ask } from './control-client.js';
 import { findService } from './find-service.js';
+import { lookAtInstances } from './instances.js';
 import { statusTable } from './status-table.js';
 
 const REDRAW_MS = 1_000;
@@ -11,8 +12,11 @@ const HOME_AND_CLEAR = '\x1b[H\x1b[J';
 
 /** Shows the service and its workers: once, as JSON, or again every second until it is ended. */
 export async function status({ options, env, out }: CommandInput): Promise<void> {
-  const { socket } = await findService(options.port, env);
-  const look = async () => (await json(await ask(socket, 'GET', '/status'))) as ServiceStatus; // of our own socket
+  const { socket, folder } = await findService(options.port, env);
+  const look = async () =>
+    socket === undefined
+      ? lookAtInstances(folder)
+      : ((await json(await ask(socket, 'GET', '/status'))) as ServiceStatus); // of our own socket
   if (options.json) return write(JSON.stringify((await look()).workers, undefined, 2));
   const coloured = out.isTTY && !env['NO_COLOR'];
   write(statusTable(await look(), coloured), options.watch);

@@ -161,6 +161,7 @@ class Instance {
         folder,
         config: this.#config,
         slot: slot(),
+        listen: place,
         snapshot: () => snapshotText(register, this.#ledger?.memoryOnly() ?? []),
         onError: (err) => this.#log.warn({ err }, 'The folder of the instances cannot be used'),
         onRemoved: () =>

@@ -40,6 +40,8 @@ export interface SiblingsOptions {
   readonly config: Pick<Config, 'metricsPrefix' | 'metricsBuckets' | 'metricsPerWorker' | 'metricsKeep'>;
   /** The number of this instance among the app's, from 1. */
   readonly slot: number;
+  /** The port or socket on which it serves, as `placeOf` names it. */
+  readonly listen: string;
   /** Makes the `snapshotText` of all values of this instance that are not in its ledger. */
   readonly snapshot: () => Promise<string>;
   /** Called with an error of the folder. Scrapes go on with the values that they have. */
@@ -171,8 +173,15 @@ export class Siblings implements Gatherer {
    * this process is late, or gone.
    */
   async #report(): Promise<string> {
-    const { folder, slot, snapshot } = this.#options;
-    const about = { state: this.state, slot, birth: this.#birth, ...(this.#exit && { exit: this.#exit }) };
+    const { folder, slot, snapshot, listen } = this.#options;
+    const instance = { pid: process.pid, primary: process.ppid, listen };
+    const about = {
+      state: this.state,
+      slot,
+      birth: this.#birth,
+      instance,
+      ...(this.#exit && { exit: this.#exit }),
+    };
     const text = reportText(about, await snapshot());
     try {
       if (about.state !== 'starting') writeReport(folder.report(this.id), text);

@@ -1,10 +1,11 @@
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { WorkerStatus } from '../../src/cluster/control/service-status';
 import { eventually } from '../support/eventually';
 import { request } from '../support/exchange';
 import { fallen, type Family, total } from '../support/exposition';
@@ -159,6 +160,37 @@ describe('PM2 in cluster mode', () => {
     await eventually('both have told of it', 10_000, async () => {
       return total(await app.scrape(), 'flask_app_log_lines_lost_total') >= INSTANCES;
     });
+  });
+
+  test('`status` shows the instances, also one that hangs, and the other commands say who can do it', async () => {
+    const app = await start('ecosystem.cluster.config.js');
+    const pids = (await app.processes()).map(({ pid }) => pid);
+    const daemon = Number(readFileSync(join(app.home, 'pm2.pid'), 'utf8'));
+    await eventually('both are ready', 20_000, async () =>
+      (await app.command('status')).includes('2 of 2 ready'),
+    );
+    const lines = (await app.command('status', '--port', String(app.port))).split('\n');
+    expect(lines[0]).toBe(`port ${app.port}, PM2's cluster mode`);
+    expect(lines[1]).toMatch(new RegExp(`^pid ${daemon}, up \\d+s, 2 of 2 ready$`));
+    const look = async () => JSON.parse(await app.command('status', '--json')) as WorkerStatus[]; // what it prints
+    const shown = await look();
+    expect(shown.map(({ worker }) => worker)).toEqual([1, 2]);
+    expect(new Set(shown.map(({ pid }) => pid))).toEqual(new Set(pids));
+    for (const { state, rssBytes = 0, cpu = -1 } of shown) {
+      expect([state, rssBytes > 1e7, cpu >= 0 && cpu < 4]).toEqual(['ready', true, true]);
+    }
+    const [stopped = 0] = pids;
+    process.kill(stopped, 'SIGSTOP');
+    const silent = await eventually('it is silent', 20_000, async () => {
+      return (await look()).find(({ pid, silentSeconds }) => pid === stopped && silentSeconds > 3);
+    });
+    process.kill(stopped, 'SIGCONT');
+    expect(silent.state).toBe('ready');
+    for (const words of [['reload'], ['log-level', 'debug'], ['profile', '1'], ['heap', '1']])
+      await expect(app.command(...words)).rejects.toThrow(/PM2's cluster mode.*`pm2 reload`/);
+    await expect(app.command('status', '--port', '1')).rejects.toThrow(
+      `there is ${app.port} (pid ${daemon})`,
+    );
   });
 
   test('what an instance has counted outlives its SIGKILL, on the port of the metrics too', async () => {

@@ -64,6 +64,11 @@ export class Pm2 {
     return this.#exec('npm', ['run', '-s', script]);
   }
 
+  /** Runs one of the package's commands. Rejects, with what it printed, when it fails. */
+  async command(...args: string[]): Promise<string> {
+    return this.#exec(process.execPath, [join(ROOT, 'dist/cli/main.js'), ...args]);
+  }
+
   async #exec(program: string, args: string[]): Promise<string> {
     const { stdout } = await promisify(execFile)(program, args, { cwd: ROOT, env: this.#env });
     return stdout;

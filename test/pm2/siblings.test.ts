@@ -46,6 +46,7 @@ async function first(metricsPerWorker = false): Promise<() => Promise<ReadonlyMa
     folder,
     config: { metricsPrefix: 'p_', metricsBuckets: [1], metricsPerWorker, metricsKeep: true },
     slot: 1,
+    listen: '80',
     snapshot: () => snapshot(1),
     onError: (err) => {
       throw err;

@@ -13,8 +13,8 @@ export interface WorkerStatus extends Partial<Vitals> {
   readonly ageSeconds: number;
   /** Seconds since the worker was last heard; after more than a few it probably hangs. */
   readonly silentSeconds: number;
-  /** The number of workers that had its place before. */
-  readonly restarts: number;
+  /** The number of workers that had its place before. PM2's instances do not know it, nor `exits` below. */
+  readonly restarts?: number;
 }
 
 /** Process and address of a service. */
@@ -33,7 +33,7 @@ export interface ServiceStatus extends ServiceIdentity {
   /** The number of workers that should run. */
   readonly wanted: number;
   /** Numbers of ended workers, by reason. */
-  readonly exits: Readonly<Record<ExitReason, number>>;
+  readonly exits?: Readonly<Record<ExitReason, number>>;
   readonly workers: readonly WorkerStatus[];
 }
 

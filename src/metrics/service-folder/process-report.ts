@@ -13,6 +13,17 @@ export interface About {
   readonly birth: number;
   /** The reason of its end, in its last report. */
   readonly exit?: ExitReason;
+  /** An instance of a cluster that is not ours says more: there is no primary that could. */
+  readonly instance?: InstanceIdentity;
+}
+
+/** What a person knows an instance by. */
+export interface InstanceIdentity {
+  readonly pid: number;
+  /** The pid of the process that has forked it. */
+  readonly primary: number;
+  /** As in `ServiceIdentity`. */
+  readonly listen: string;
 }
 
 export interface Report extends About {
@@ -62,13 +73,24 @@ export function readReport(path: string, reader = new ReportReader()): Report | 
 
 function parseAbout(text: string): About | undefined {
   try {
-    const { state, slot, birth, exit }: Record<string, unknown> = JSON.parse(text);
+    const { state, slot, birth, exit, instance }: Record<string, unknown> = JSON.parse(text);
     if (!isOneOf(WORKER_STATES, state) || typeof slot !== 'number' || typeof birth !== 'number')
       return undefined;
-    return { state, slot, birth, ...(isOneOf(EXIT_REASONS, exit) && { exit }) };
+    return {
+      state,
+      slot,
+      birth,
+      ...(isOneOf(EXIT_REASONS, exit) && { exit }),
+      ...(isInstance(instance) && { instance }),
+    };
   } catch {
     return undefined;
   }
+}
+
+function isInstance(value: unknown): value is InstanceIdentity {
+  const { pid, primary, listen }: Record<string, unknown> = Object(value);
+  return typeof pid === 'number' && typeof primary === 'number' && typeof listen === 'string';
 }
 
 function isOneOf<T>(values: readonly T[], value: unknown): value is T {
