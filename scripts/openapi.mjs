@@ -26,7 +26,7 @@ export function loadOpenapi() {
   ];
   const { status, stdout } = spawnSync(process.execPath, [compiler, ...args], { encoding: 'utf8' });
   if (status !== 0) throw new Error(stdout);
-  return modulesIn(folder);
+  return modulesIn(join(folder, 'openapi'));
 }
 
 function modulesIn(folder) {

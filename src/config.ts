@@ -178,8 +178,8 @@ function contradictions({
 }
 
 /**
- * The socket that systemd has opened would be lost with the last worker: Node closes a socket that it shares out when no worker has it
- * any more, and cannot open it again.
+ * The socket that systemd has opened would be lost with the last worker: Node closes a socket that it shares
+ * out when no worker has it any more, and cannot open it again.
  */
 const ACTIVATED =
   'LISTEN_FDS: expected no socket of systemd, got one; set PORT or LISTEN, and remove the .socket unit';

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { type Config, ConfigError } from './config.js';
+import { codeOf, messageOf } from './thrown.js';
 
 /** A certificate, with those between it and the root, and its private key, in PEM. */
 export interface KeyPair {
@@ -15,13 +16,12 @@ export function readKeyPair({ tlsCert, tlsKey }: Pick<Config, 'tlsCert' | 'tlsKe
   if (tlsCert === undefined || tlsKey === undefined) return undefined;
   const pair = { cert: contentOf('TLS_CERT', tlsCert), key: contentOf('TLS_KEY', tlsKey) };
   // Few services have TLS of their own: the module is loaded where it is needed.
-  const { createSecureContext } = require('node:tls') as typeof import('node:tls'); // this very module
+  const { createSecureContext }: typeof import('node:tls') = require('node:tls');
   try {
     createSecureContext(pair);
   } catch (err) {
-    const { message } = err as Error; // nothing else is thrown
     throw new ConfigError([
-      `TLS_CERT, TLS_KEY: expected a certificate and its key in PEM, got ${tlsCert} and ${tlsKey} (${message})`,
+      `TLS_CERT, TLS_KEY: expected a certificate and its key in PEM, got ${tlsCert} and ${tlsKey} (${messageOf(err)})`,
     ]);
   }
   return pair;
@@ -31,7 +31,7 @@ function contentOf(name: string, path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (err) {
-    const { code = String(err) } = err as NodeJS.ErrnoException; // of a system call
+    const code = codeOf(err) ?? String(err);
     throw new ConfigError([`${name}: expected a file that can be read, got ${path} (${code})`]);
   }
 }

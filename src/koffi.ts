@@ -9,5 +9,5 @@ export interface Koffi {
  * has nothing for this platform.
  */
 export function loadKoffi(): Koffi {
-  return require('koffi') as Koffi; // Its own types are wider and say `any`.
+  return require('koffi'); // its own types are wider, and say `any`
 }

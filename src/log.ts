@@ -52,7 +52,7 @@ export function createLog(level: Level | 'silent', stream: DestinationStream): L
 function forPeople(sink: LineSink): DestinationStream {
   // The module is loaded only for a terminal, where no service runs. `require`,
   // because this function cannot wait.
-  const { prettyFactory, isColorSupported } = require('pino-pretty') as typeof import('pino-pretty');
+  const { prettyFactory, isColorSupported }: typeof import('pino-pretty') = require('pino-pretty');
   const pretty = prettyFactory({
     colorize: isColorSupported,
     ignore: 'pid,hostname',

@@ -57,7 +57,7 @@ export function serve<Started = undefined>(
  */
 export const loadContract: typeof import('./http/routing/contract.js').loadContract = (options) => {
   // The module is loaded late: a primary does not need it.
-  const contract = require('./http/routing/contract.js') as typeof import('./http/routing/contract.js'); // this very module
+  const contract: typeof import('./http/routing/contract.js') = require('./http/routing/contract.js');
   return contract.loadContract(options);
 };
 

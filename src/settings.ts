@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
 import { type Config, ConfigError, NEEDS_RESTART, readConfig } from './config.js';
 import { type KeyPair, readKeyPair } from './key-pair.js';
+import { codeOf } from './thrown.js';
 
 type Env = Readonly<Record<string, string | undefined>>;
 type Variables = Readonly<Record<string, string>>;
@@ -68,7 +69,7 @@ function contentOf(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (err) {
-    const { code = String(err) } = err as NodeJS.ErrnoException; // of a system call
+    const code = codeOf(err) ?? String(err);
     throw new ConfigError([
       `ENV_FILE: expected a file that can be read, got ${JSON.stringify(path)} (${code})`,
     ]);

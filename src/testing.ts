@@ -22,8 +22,9 @@ export interface TestedService {
 }
 
 /**
- * Starts a service in this process, on a free port of the loopback: with the validation, checks, limits and metrics that it has in
- * production. `env` is what it finds in its environment (variables of README). Throws where the service can't be started.
+ * Starts a service in this process, on a free port of the loopback: with the validation, checks, limits and
+ * metrics that it has in production. `env` is what it finds in its environment (variables of README). Throws
+ * where the service can't be started.
  */
 export async function startForTests(
   service: Service,
@@ -31,7 +32,7 @@ export async function startForTests(
 ): Promise<TestedService> {
   const config = readConfig({ ...env });
   const lines: Record<string, unknown>[] = [];
-  const write = (line: string) => void lines.push(JSON.parse(line) as Record<string, unknown>); // a line is an object
+  const write = (line: string) => void lines.push(JSON.parse(line));
   const log = createLog(config.logLevel, { write });
   const metrics = new RequestMetrics(config.metricsBuckets);
   const gatherer = processGatherer(config.metricsPrefix, metrics, register);

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { CommandError } from './command-error.js';
@@ -12,9 +11,9 @@ export async function ask(
   method: 'GET' | 'POST',
   path: string,
 ): Promise<IncomingMessage> {
-  const req = request({ socketPath, method, path });
-  req.end();
-  const [res] = (await once(req, 'response')) as [IncomingMessage]; // what that event has
+  const res = await new Promise<IncomingMessage>((resolve, reject) => {
+    request({ socketPath, method, path }, resolve).once('error', reject).end();
+  });
   if (res.statusCode !== 200) throw new CommandError(await text(res));
   return res;
 }

@@ -61,7 +61,8 @@ export async function findService(port: string | undefined, env: Env): Promise<F
 async function identify(folder: string): Promise<FoundService | undefined> {
   const socket = controlSocketPath(folder);
   try {
-    const identity = (await json(await ask(socket, 'GET', '/service'))) as ServiceIdentity; // only the service can listen there
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- only the service can listen there
+    const identity = (await json(await ask(socket, 'GET', '/service'))) as ServiceIdentity;
     return { ...identity, folder, socket };
   } catch {
     const identity = await findInstances(folder);

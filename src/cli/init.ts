@@ -94,7 +94,7 @@ function adapt(file: string, folder: string, name: string): void {
 }
 
 function manifestOf(name: string): object {
-  const own = JSON.parse(readFileSync(join(PACKAGE, 'package.json'), 'utf8')) as Manifest; // this package's own
+  const own: Manifest = JSON.parse(readFileSync(join(PACKAGE, 'package.json'), 'utf8'));
   return {
     name,
     version: '0.1.0',

@@ -3,7 +3,10 @@ import { join, relative } from 'node:path';
 
 const SPECIFIER = /(from |import\(|declare module )'(\.{1,2}\/[^']*)'/g;
 
-/** Modules that the package exports beside its main one. A project augments the types of handlers, which takes the very module. */
+/**
+ * Modules that the package exports beside its main one. A project augments the types of handlers,
+ * which takes the very module.
+ */
 const ENTRIES = [
   ['/http/handler.js', '/handler'],
   ['/testing.js', '/testing'],

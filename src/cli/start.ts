@@ -26,5 +26,6 @@ async function load(path: string): Promise<ForeignApp> {
   const { default: exported }: { default?: unknown } = await import(pathToFileURL(path).href);
   const app =
     typeof exported === 'object' && exported !== null && 'default' in exported ? exported.default : exported;
-  return app as ForeignApp; // `serve` checks it
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `serve` checks it
+  return app as ForeignApp;
 }

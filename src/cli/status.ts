@@ -13,10 +13,7 @@ const HOME_AND_CLEAR = '\x1b[H\x1b[J';
 /** Shows the service and its workers: once, as JSON, or again every second until it is ended. */
 export async function status({ options, env, out }: CommandInput): Promise<void> {
   const { socket, folder } = await findService(options.port, env);
-  const look = async () =>
-    socket === undefined
-      ? lookAtInstances(folder)
-      : ((await json(await ask(socket, 'GET', '/status'))) as ServiceStatus); // of our own socket
+  const look = () => (socket === undefined ? lookAtInstances(folder) : lookAtService(socket));
   if (options.json) return write(JSON.stringify((await look()).workers, undefined, 2));
   const coloured = out.isTTY && !env['NO_COLOR'];
   write(statusTable(await look(), coloured), options.watch);
@@ -28,4 +25,9 @@ export async function status({ options, env, out }: CommandInput): Promise<void>
   function write(text: string, again = false): void {
     out.write(`${again && out.isTTY ? HOME_AND_CLEAR : ''}${text}\n`);
   }
+}
+
+async function lookAtService(socket: string): Promise<ServiceStatus> {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the service answers at its own socket
+  return (await json(await ask(socket, 'GET', '/status'))) as ServiceStatus;
 }

@@ -21,7 +21,7 @@ export function sendConnection(
       connection.close();
       resolve();
     };
-    // Node's types allow sockets only; its cluster module sends raw handles, as this does.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Node's types do not know raw handles, which its cluster sends
     if (channel.connected) channel.send?.({ type }, connection as unknown as SendHandle, {}, sent);
     else sent();
   });

@@ -20,5 +20,5 @@ export function assignmentVariables(assignment: WorkerAssignment): Record<string
 /** Reads the assignment of this process; undefined when it was not forked by our primary. */
 export function readAssignment(env: NodeJS.ProcessEnv): WorkerAssignment | undefined {
   const text = env[VARIABLE];
-  return text === undefined ? undefined : (JSON.parse(text) as WorkerAssignment); // only our primary writes it
+  return text === undefined ? undefined : JSON.parse(text); // only our primary writes it
 }

@@ -20,7 +20,14 @@ const STATUSES = [200, 500, 503];
  * and those of nested routers.
  */
 export function knownRoutes(middleware: readonly unknown[]): Foreseen[] {
-  return middleware.flatMap((layer) => (layer as RouterMiddleware).router?.stack ?? []).flatMap(foreseen); // a function may have any property
+  return middleware
+    .filter(isRouter)
+    .flatMap(({ router }) => router?.stack ?? [])
+    .flatMap(foreseen);
+}
+
+function isRouter(layer: unknown): layer is RouterMiddleware {
+  return typeof layer === 'function' && 'router' in layer;
 }
 
 function foreseen({ path, methods }: Layer): Foreseen[] {

@@ -29,7 +29,8 @@ type ContextMaker = { createContext(req: IncomingMessage, res: ServerResponse): 
 function koaListener(app: KoaApp, { labels, log, endpoint = koaRoute }: ListenerOptions): RequestListener {
   // Koa writes errors to the console if there is no listener.
   if (app.listenerCount('error') === 0) app.on('error', (err) => logUnexpected(log, err));
-  const maker = app as KoaApp & ContextMaker; // every version has it
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- every version of Koa has it
+  const maker = app as KoaApp & ContextMaker;
   const createContext = maker.createContext.bind(app);
   maker.createContext = (req, res) => {
     const ctx = createContext(req, res);
@@ -60,7 +61,8 @@ function plainListener(
   { labels, log, endpoint = expressRoute }: ListenerOptions,
 ): RequestListener {
   return (req, res) => {
-    const request = req as Context & IncomingMessage; // one of a listener is only asked for what a request has
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- of a listener it reads only the request
+    const request = req as Context & IncomingMessage;
     measurementOf({ res }).endpoint = labels.late(() => endpoint(request));
     measurementOf({ res }).joinTrace();
     const failed = (err: unknown) => fail(res, err, log);

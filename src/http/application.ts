@@ -91,7 +91,7 @@ function restoringHeaders(route: ApplicationOptions['route'], behindMiddleware: 
 function restoreHeaders(ctx: Context): void {
   const { res } = ctx;
   if (res.headersSent) return;
-  const before = ctx[headers] as ReturnType<typeof res.getHeaders> | undefined; // only set above
+  const before: ReturnType<typeof res.getHeaders> | undefined = ctx[headers];
   for (const name of res.getHeaderNames()) res.removeHeader(name);
   setCommonHeaders(ctx);
   for (const [name, value] of Object.entries(before ?? {}))

@@ -74,16 +74,18 @@ export async function loadService(source: ServiceSource): Promise<Service> {
   return typeof source === 'function' ? source() : source;
 }
 
-const FIELDS = {
-  description: 'string',
-  handlers: 'object',
-  middleware: 'list',
-  afterRouting: 'list',
-  security: 'object',
-  start: 'function',
-  ready: 'object',
-  stop: 'function',
-} as const;
+const FIELDS: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    description: 'string',
+    handlers: 'object',
+    middleware: 'list',
+    afterRouting: 'list',
+    security: 'object',
+    start: 'function',
+    ready: 'object',
+    stop: 'function',
+  }),
+);
 
 /** A service that can't be started: one line for the person who wrote it. */
 export class ServiceError extends Error {
@@ -96,11 +98,11 @@ export class ServiceError extends Error {
  */
 export function checkService(service: Service): void {
   for (const [field, value] of Object.entries(service) as [string, unknown][]) {
-    if (!(field in FIELDS))
+    const expected = FIELDS.get(field);
+    if (expected === undefined)
       throw new ServiceError(
-        `The service has a field "${field}"; it can have ${Object.keys(FIELDS).join(', ')}.`,
+        `The service has a field "${field}"; it can have ${[...FIELDS.keys()].join(', ')}.`,
       );
-    const expected = FIELDS[field as keyof typeof FIELDS]; // just looked up
     const got = Array.isArray(value) ? 'list' : typeof value;
     if (value !== undefined && got !== expected)
       throw new ServiceError(`"${field}" of the service must be a ${expected}, and is a ${got}.`);

@@ -67,6 +67,12 @@ export type ServiceContext = Context & {
   readonly draining: AbortSignal;
 };
 
+/** Takes the context of an app of ours for that of handlers. */
+export function serviceContext(ctx: Context): ServiceContext {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the app adds the fields to each context
+  return ctx as ServiceContext;
+}
+
 /** The declared parameters and the body, validated and converted, and the principal of the request. */
 type Request<Id extends keyof Operations> = Omit<Operations[Id], 'response'> & {
   readonly principal: Id extends keyof OperationSecurity ? PrincipalOfAll<OperationSecurity[Id]> : undefined;

@@ -9,7 +9,8 @@ export const UNMATCHED = 'unmatched';
 
 /** Returns the measurement of a request. */
 export function measurementOf({ res }: { readonly res: ServerResponse }): Measurement {
-  return (res as unknown as Pick<MeasuredResponse, 'measurement'>).measurement; // `measuring` gave it one
+  if (!isMeasured(res)) throw new Error('The response is not measured');
+  return res.measurement;
 }
 
 /**
@@ -21,11 +22,15 @@ export function measuring(metrics: RequestMetrics): (ctx: Pick<Context, 'req' | 
   const unmatched = metrics.endpoint(UNMATCHED);
   return (ctx) => {
     const { res } = ctx;
-    // `instanceof` would fail: Express replaces the prototype of a response.
-    if ('measurement' in res) measurementOf(ctx).endpoint = unmatched;
+    if (isMeasured(res)) res.measurement.endpoint = unmatched;
     else measureForeign(res, new Measurement(metrics, unmatched, ctx.req, res));
     measurementOf(ctx).joinTrace();
   };
+}
+
+/** Tells whether a response is measured. `instanceof` would fail: Express replaces its prototype. */
+function isMeasured(res: ServerResponse): res is ServerResponse & Pick<MeasuredResponse, 'measurement'> {
+  return 'measurement' in res;
 }
 
 function measureForeign(res: ServerResponse, account: Measurement): void {

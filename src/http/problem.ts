@@ -88,7 +88,7 @@ function report(ctx: Context, thrown: unknown): void {
 }
 
 function logOf(ctx: Context): Logger {
-  return ctx['log'] as Logger; // every app provides one
+  return ctx['log']; // every app provides one
 }
 
 /** Headers that are removed from a problem: they describe the answer that failed. */
@@ -134,7 +134,8 @@ export function asProblem(thrown: unknown): Problem | undefined {
 /** Returns the headers that a middleware, such as @koa/cors, has put on an error for its answer. */
 function headersOf(thrown: unknown): Headers {
   const headers = fieldOf(thrown, 'headers');
-  return typeof headers === 'object' && headers !== null ? (headers as Headers) : {}; // checked when they are set
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Node checks headers when they are set
+  return typeof headers === 'object' && headers !== null ? (headers as Headers) : {};
 }
 
 /**
@@ -142,9 +143,7 @@ function headersOf(thrown: unknown): Headers {
  */
 function fieldOf(thrown: unknown, name: string): unknown {
   try {
-    return isNativeError(thrown) && name in thrown
-      ? (thrown as unknown as Record<string, unknown>)[name]
-      : undefined; // it is there
+    return isNativeError(thrown) ? Reflect.get(thrown, name) : undefined;
   } catch {
     return undefined;
   }

@@ -13,7 +13,7 @@ export function provideLog(app: Koa, log: Logger): void {
   Object.defineProperty(app.context, 'log', {
     configurable: true,
     get(this: Context): Logger {
-      return (this[made] ??= log.child(idsOf(this))) as Logger; // only set here
+      return (this[made] ??= log.child(idsOf(this)));
     },
   });
 }

@@ -1,6 +1,6 @@
 import type { Context } from 'koa';
 import type { Alternatives, Requirement, SecurityScheme } from '../openapi/security.js';
-import type { ServiceContext } from './handler.js';
+import { type ServiceContext, serviceContext } from './handler.js';
 import { METRICS_SCHEME } from './own-operations/metrics-token.js';
 import { Problem } from './problem.js';
 import { queryOf } from './parameters/request-target.js';
@@ -63,8 +63,9 @@ async function principalsOf(
   for (const { scheme, scopes } of requirements) {
     const credentials = credentialsOf(ctx, scheme);
     if (credentials === undefined) return undefined;
-    const check = checks[scheme.name] as SecurityCheck; // that there is one was checked at the start
-    const principal = await check(credentials, ctx as ServiceContext, { scopes }); // the app's context is one
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `routesOf` has checked that there is one
+    const check = checks[scheme.name] as SecurityCheck;
+    const principal = await check(credentials, serviceContext(ctx), { scopes });
     if (principal === undefined) return undefined;
     principals[scheme.name] = principal;
   }

@@ -92,9 +92,10 @@ export async function startWith(
   const { log } = host;
   const draining = new AbortController();
   setMaxListeners(0, draining.signal);
-  const resources = await startResources(service, host);
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- only functions of the same service get them
+  const resources = (await startResources(service, host)) as never;
   const checks = Object.entries(service.ready ?? {}).map(
-    ([name, check]) => [name, () => check(resources as never)] as const, // they are of one `start`
+    ([name, check]) => [name, () => check(resources)] as const,
   );
   const made = await make({
     readiness: readiness(Object.fromEntries(checks), log),
@@ -102,8 +103,9 @@ export async function startWith(
   });
   const stop = async (timeoutMs: number): Promise<void> => {
     draining.abort();
-    await within(timeoutMs, () => service.stop?.(resources as never)) // of one `start`
-      .catch((err: unknown) => log.error({ err }, '"stop" of the service failed'));
+    await within(timeoutMs, () => service.stop?.(resources)).catch((err: unknown) =>
+      log.error({ err }, '"stop" of the service failed'),
+    );
   };
   return {
     ...made,

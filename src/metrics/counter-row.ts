@@ -22,7 +22,9 @@ export interface CounterRow {
 /** The cell of the count; a row of requests without bounds has its sum there. */
 export const COUNT = 1;
 
-/** A place for counts. `appendCounter` does not throw: a store that can't persist a count keeps it in memory. */
+/**
+ * A place for counts. `appendCounter` does not throw: a store that can't persist a count keeps it in memory.
+ */
 export interface CounterStore {
   appendCounter(series: CounterSeries): CounterRow;
 }

@@ -8,7 +8,9 @@ export interface DurableCounterOptions<Label extends string> {
   readonly help: string;
   /** The labels, which each `inc` has to give. Default none. */
   readonly labelNames?: readonly Label[];
-  /** The largest number of different sets of label values in a process; beyond it `inc` throws. Default 1000. */
+  /**
+   * The largest number of different sets of label values in a process; beyond it `inc` throws. Default 1000.
+   */
   readonly maxSeries?: number;
 }
 
@@ -35,7 +37,8 @@ export function durableCounter<Label extends string = never>(
   options: DurableCounterOptions<Label>,
 ): DurableCounter<Label> {
   const counter = new DurableCounter(options, stores.get(register));
-  register.registerMetric(counter as never); // a registry asks for no more of a metric than this one has
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a registry needs no more of a metric
+  register.registerMetric(counter as never);
   return counter;
 }
 
@@ -89,7 +92,10 @@ export class DurableCounter<Label extends string> {
     return this.#asJson(({ isKept }) => !isKept);
   }
 
-  /** Sets the counts that no ledger holds to 0, as prom-client's `resetMetrics` asks. A count in a ledger never falls. */
+  /**
+   * Sets the counts that no ledger holds to 0, as prom-client's `resetMetrics` asks. A
+   * count in a ledger never falls.
+   */
   reset(): void {
     for (const { isKept, cells } of this.#rows.values()) if (!isKept) cells[COUNT] = 0;
   }
@@ -124,7 +130,7 @@ export class DurableCounter<Label extends string> {
   /** Returns the label values in the order of the counter's labels. */
   #values(labels: unknown): string[] {
     const names = this.#labelNames;
-    const given = Object(labels) as Readonly<Record<string, unknown>>; // any object can be read like this
+    const given: Readonly<Record<string, unknown>> = Object(labels);
     if (Object.keys(given).length !== names.length || !names.every((name) => Object.hasOwn(given, name)))
       throw this.#refusal(names.length > 0 ? `the labels ${names.join(', ')}` : 'no labels', labels);
     return names.map((name) => {

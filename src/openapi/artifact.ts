@@ -39,7 +39,8 @@ export function artifactFile(description: string): string {
 export function findArtifact(description: string): Artifact | undefined {
   const file = resolve(artifactFile(description));
   if (!existsSync(file)) return undefined;
-  const found = (require(file) as ArtifactModule)(require); // written by compileDescription
+  const load: ArtifactModule = require(file); // written by compileDescription
+  const found = load(require);
   const isSame = Object.entries(found.sources).every(
     ([path, digest]) => digestOf(path === '' ? description : join(dirname(description), path)) === digest,
   );

@@ -31,7 +31,7 @@ export class Description {
 
   /** Reads the YAML when it is first needed: that takes longer than the rest of a cold start. */
   get bundle(): Bundle {
-    const module = require('./source/bundle.js') as typeof import('./source/bundle.js');
+    const module: typeof import('./source/bundle.js') = require('./source/bundle.js');
     return (this.#bundle ??= new module.Bundle(this.file));
   }
 
@@ -118,12 +118,10 @@ class Misplaced extends ContractError {
 }
 
 function textOf(bundle: Bundle): string {
-  if (
-    bundle.files.length === 1 &&
-    bundle.document['openapi'] === (bundle.root.value as { openapi?: unknown }).openapi
-  )
-    return bundle.root.text;
-  const { stringify } = require('yaml') as typeof import('yaml');
+  const { value, text } = bundle.root;
+  const isCurrent = isObject(value) && value['openapi'] === bundle.document['openapi'];
+  if (bundle.files.length === 1 && isCurrent) return text;
+  const { stringify }: typeof import('yaml') = require('yaml');
   return stringify(bundle.document);
 }
 

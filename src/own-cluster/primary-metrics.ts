@@ -77,8 +77,7 @@ export class PrimaryMetrics {
   async #answer(worker: Worker, id: number, format: Format): Promise<void> {
     try {
       sendExposition(await this.#registry.gather(format), id, (message, taken) => {
-        if (message.type !== 'exposition') return;
-        tell(worker, { ...message, bytes: Buffer.from(message.bytes).toString('latin1') }, taken);
+        if (message.type === 'exposition') tell(worker, message, taken);
       });
     } catch (err) {
       tell(worker, { type: 'exposition-failed', id, message: String(err) });

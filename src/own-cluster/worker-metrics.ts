@@ -47,7 +47,6 @@ export class WorkerMetrics {
           snapshot: await snapshotText(register, this.#ledger.memoryOnly()),
         });
       case 'exposition':
-        return this.#gatherer.receive({ ...message, bytes: Buffer.from(message.bytes, 'latin1') });
       case 'exposition-failed':
         return this.#gatherer.receive(message);
     }

@@ -18,7 +18,14 @@ export interface ConnectionHandle {
 }
 
 /** A socket with the field that Node keeps its handle in; null when the connection is gone. */
-type Handled = { _handle: ConnectionHandle | null };
+interface Handled extends Socket {
+  _handle: ConnectionHandle | null;
+}
+
+/** Tells whether a socket has the field, which Node's types leave out. */
+function isHandled(socket: Socket): socket is Handled {
+  return '_handle' in socket;
+}
 
 export function isConnectionHandle(value: unknown): value is ConnectionHandle {
   return typeof value === 'object' && value !== null && 'readStop' in value && 'close' in value;
@@ -29,22 +36,21 @@ export function isConnectionHandle(value: unknown): value is ConnectionHandle {
  * of the client wait in the kernel for the next reader. Returns undefined if the connection is gone already.
  */
 export function detach(socket: Socket): ConnectionHandle | undefined {
-  const handled = socket as unknown as Handled; // Node's types leave the field out
-  const handle = handled._handle;
-  if (!handle) return undefined;
+  if (!isHandled(socket) || !socket._handle) return undefined;
+  const handle = socket._handle;
   handle.reading = false;
   handle.readStop();
-  handled._handle = null;
+  socket._handle = null;
   socket.destroy();
   return handle;
 }
 
 /**
- * Reads on from a connection that the HTTP parser has stopped because nobody took the body. Once the parser is
- * removed, Node would never start it again.
+ * Reads on from a connection that the HTTP parser has stopped because nobody took the body. Once the parser
+ * is removed, Node would never start it again.
  */
 export function readOn(socket: Socket): void {
-  const handle = (socket as unknown as Handled)._handle; // Node's types leave the field out
+  const handle = isHandled(socket) ? socket._handle : undefined;
   if (!handle || handle.reading) return;
   handle.reading = true;
   handle.readStart();
@@ -58,7 +64,7 @@ const READ_SIZE = 64 * 1024;
  * Returns false if there are none.
  */
 export function readNow(socket: Socket): boolean {
-  const handle = (socket as unknown as Handled)._handle; // Node's types leave the field out
+  const handle = isHandled(socket) ? socket._handle : undefined;
   const fd = handle?.fd ?? -1;
   if (fd < 0) return false;
   const bytes = Buffer.allocUnsafe(READ_SIZE);
@@ -77,7 +83,8 @@ export function readNow(socket: Socket): boolean {
 
 /** Returns the socket that carries a TLS connection. */
 export function carrierOf(socket: Socket): Socket | undefined {
-  return (socket as { _parent?: Socket })._parent; // Node's types leave the field out
+  const parent: unknown = Reflect.get(socket, '_parent'); // Node's types leave the field out
+  return parent instanceof net.Socket ? parent : undefined;
 }
 
 /** Makes a socket for a connection that was detached, here or in another process. */

@@ -72,9 +72,9 @@ export class Server {
       onRequest(req, res);
     });
     this.http.on('connect', (_req: http.IncomingMessage, socket: Socket) => refuseConnect(socket, metrics));
-    this.http.on('clientError', (error, duplex) => {
-      const socket = duplex as Socket; // these servers have no other streams
-      // A handshake has failed: nothing can be said that the client would understand, and there was no request.
+    this.http.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+      // A handshake has failed: nothing can be said that the client would
+      // understand, and there was no request.
       if (!this.#sockets.has(socket)) socket.destroy();
       else if (!isTimeout(error) || !this.#adopted.has(socket) || !this.#isUnused(socket))
         refuseClientError(error, socket, metrics, this.http.headersTimeout);

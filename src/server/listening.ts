@@ -1,5 +1,6 @@
 import type { AddressInfo, ListenOptions, Server } from 'node:net';
 import { removeStaleSocket, restrictSocket } from './unix-socket.js';
+import { tcpAddress } from './tcp-address.js';
 
 /** See the fields of the same names in `Config`. */
 export interface Place {
@@ -10,8 +11,8 @@ export interface Place {
 }
 
 /**
- * Listens where the configuration says. Resolves when connections are accepted, with the address and the port; of a Unix socket
- * these are its path and 0. Rejects with the cause, such as EADDRINUSE.
+ * Listens where the configuration says. Resolves when connections are accepted, with the address and the
+ * port; of a Unix socket these are its path and 0. Rejects with the cause, such as EADDRINUSE.
  */
 export async function listenAt(
   server: Server,
@@ -19,7 +20,7 @@ export async function listenAt(
 ): Promise<Pick<AddressInfo, 'address' | 'port'>> {
   if (path === undefined) {
     await listen(server, { port, host });
-    return server.address() as AddressInfo; // a TCP server has no other
+    return tcpAddress(server);
   }
   await removeStaleSocket(path);
   await listen(server, { path });

@@ -1,4 +1,9 @@
-import { type IncomingMessage, type OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import {
+  type IncomingMessage,
+  type OutgoingHttpHeader,
+  type OutgoingHttpHeaders,
+  ServerResponse,
+} from 'node:http';
 import type { Socket } from 'node:net';
 import { closePatiently } from './lingering-close.js';
 import type { Endpoint, RequestMetrics } from '../metrics/request-metrics.js';
@@ -17,6 +22,7 @@ const EARLIER = Symbol('the uncounted responses before the latest one, in the or
  */
 type Connection = Socket & { [LATEST]?: MeasuredResponse; [EARLIER]?: Set<MeasuredResponse> };
 
+type Headers = OutgoingHttpHeaders | OutgoingHttpHeader[];
 type WriteCallback = (error: Error | null | undefined) => void;
 
 /** A body that is written in parts. */
@@ -174,12 +180,14 @@ export class MeasuredResponse extends ServerResponse {
     this.emit('close');
   }
 
-  override writeHead(statusCode: number, reason?: unknown, headers?: unknown): this {
+  override writeHead(statusCode: number, reason?: string | Headers, headers?: Headers): this {
     const connection: Connection = this.req.socket;
     // An earlier answer that closed the connection would cut off those of the pipelined requests behind it.
     if (this.#closing() && connection[LATEST] === this) this.shouldKeepAlive = false;
     this.#given = headers ?? reason;
-    return super.writeHead(statusCode, reason as string, headers as OutgoingHttpHeaders); // all overloads are one function
+    return typeof reason === 'string'
+      ? super.writeHead(statusCode, reason, headers)
+      : super.writeHead(statusCode, headers ?? reason);
   }
 
   override destroy(error?: Error): this {
@@ -194,7 +202,10 @@ export class MeasuredResponse extends ServerResponse {
     encoding?: BufferEncoding | WriteCallback,
     callback?: WriteCallback,
   ): boolean {
-    if (this.measurement.counted) return super.write(chunk, encoding as BufferEncoding, callback); // all overloads are one function
+    if (this.measurement.counted)
+      return typeof encoding === 'string'
+        ? super.write(chunk, encoding, callback)
+        : super.write(chunk, encoding ?? callback);
     const stream = (this.#stream ??= {
       expected: Number(this.getHeader('content-length') ?? contentLengthIn(this.#given) ?? NaN),
       unflushed: 0,
@@ -210,13 +221,19 @@ export class MeasuredResponse extends ServerResponse {
   override end(chunk?: unknown, encoding?: BufferEncoding | (() => void), callback?: () => void): this {
     const stream = this.#stream;
     if (stream) {
-      this.#last(stream, () => super.end(chunk as string, encoding as BufferEncoding, callback)); // one function
+      this.#last(stream, () => this.#end(chunk, encoding, callback));
       return this;
     }
     this.#countAtItsTurn();
     const isWhole = typeof chunk === 'string' && chunk !== '' && encoding === undefined;
     if (isWhole && this.socket && this.hasHeader('Content-Length')) return this.#endWhole(chunk, this.socket);
-    return super.end(chunk as string, encoding as BufferEncoding, callback); // all overloads are one function
+    return this.#end(chunk, encoding, callback);
+  }
+
+  #end(chunk: unknown, encoding?: BufferEncoding | (() => void), callback?: () => void): this {
+    return typeof encoding === 'string'
+      ? super.end(chunk, encoding, callback)
+      : super.end(chunk, encoding ?? callback);
   }
 
   /**
@@ -274,8 +291,9 @@ function contentLengthIn(headers: unknown): unknown {
   return Object.entries(headers).find(([name]) => isLength(name))?.[1];
 }
 
-function byteLength(chunk: unknown, encoding: unknown): number {
-  if (typeof chunk === 'string') return Buffer.byteLength(chunk, encoding as BufferEncoding | undefined);
+function byteLength(chunk: unknown, encoding: BufferEncoding | WriteCallback | undefined): number {
+  if (typeof chunk === 'string')
+    return Buffer.byteLength(chunk, typeof encoding === 'string' ? encoding : 'utf8');
   return chunk instanceof Uint8Array ? chunk.byteLength : 0;
 }
 
@@ -293,6 +311,6 @@ export function measuredResponse(
       super(metrics, shared, req, options);
     }
   };
-  // Node's type wants a generic class; the one thing that it does with it is `new Response(req, options)`.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Node only calls `new Response(req, options)`
   return Response as unknown as typeof ServerResponse;
 }

@@ -1,5 +1,6 @@
 import http, { type RequestListener } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
+import { tcpAddress } from './tcp-address.js';
 
 /** Limits of the server: a scraper needs little, and other clients must not hold the primary up. */
 const LIMITS = {
@@ -39,7 +40,7 @@ export class MetricsServer {
     return new Promise((resolve, reject) => {
       this.#server.on('error', reject);
       this.#server.listen({ port, host }, () => {
-        resolve((this.#server.address() as AddressInfo).port); // a TCP server has no other kind of address
+        resolve(tcpAddress(this.#server).port);
       });
     });
   }

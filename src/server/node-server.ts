@@ -3,7 +3,10 @@ import type https from 'node:https';
 import type { KeyPair } from '../key-pair.js';
 import { MAX_HEADER_FIELDS } from './refusals.js';
 
-/** Milliseconds for a TLS handshake, and for a header. Both are small: one that takes longer is an attack, or a broken client. */
+/**
+ * Milliseconds for a TLS handshake, and for a header. Both are small: one that takes longer is
+ * an attack, or a broken client.
+ */
 const HEADERS_TIMEOUT_MS = 10_000;
 
 const FIXED = {
@@ -37,7 +40,7 @@ export function createNodeServer(
 
 function secureServer(options: https.ServerOptions): https.Server {
   // Few services have TLS of their own: the module is loaded where it is needed.
-  const { createServer } = require('node:https') as typeof https; // this very module
+  const { createServer }: typeof https = require('node:https');
   return createServer({ ...options, handshakeTimeout: HEADERS_TIMEOUT_MS });
 }
 

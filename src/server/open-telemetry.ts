@@ -1,6 +1,9 @@
 import type { Trace } from './trace-context.js';
 
-/** The parts of `@opentelemetry/api` that are asked here. It publishes them for all its copies under one symbol. */
+/**
+ * The parts of `@opentelemetry/api` that are used here. It publishes them for all
+ * its copies under one symbol.
+ */
 interface OpenTelemetry {
   readonly context?: { active(): { getValue(key: symbol): unknown } };
 }
@@ -11,24 +14,30 @@ interface Span {
 
 const API = Symbol.for('opentelemetry.js.api.1');
 const SPAN = Symbol.for('OpenTelemetry Context Key SPAN');
-/** The key under which the instrumentation of http keeps what it learns of a request until its span ends. */
+/** The key under which the instrumentation of http keeps the attributes of a request until its span ends. */
 const REQUEST = Symbol.for('OpenTelemetry SDK Context Key RPC_METADATA');
 
-/** Returns the span that OpenTelemetry has opened for the request that is being handled; `undefined` where it is not loaded. */
+/**
+ * Returns the span that OpenTelemetry has opened for the request that is being handled;
+ * `undefined` where it is not loaded.
+ */
 export function activeSpan(): Trace | undefined {
-  const span = active(SPAN) as Span | undefined; // OpenTelemetry's own key
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- OpenTelemetry's own key
+  const span = active(SPAN) as Span | undefined;
   if (span === undefined) return undefined;
   const { traceId, spanId, traceFlags } = span.spanContext();
   return { traceId, spanId, parentId: undefined, sampled: (traceFlags & 1) === 1 };
 }
 
-/** Tells OpenTelemetry the path template of the request that is being handled: it is `http.route` of its span. */
+/**
+ * Tells OpenTelemetry the path template of the request that is being handled: it is `http.route` of its span.
+ */
 export function tellRoute(template: string): void {
-  const request = active(REQUEST) as { route?: string } | undefined; // OpenTelemetry's own key
-  if (request !== undefined) request.route = template;
+  const request = active(REQUEST);
+  if (typeof request === 'object' && request !== null) Object.assign(request, { route: template });
 }
 
 function active(key: symbol): unknown {
-  const api = (globalThis as { [API]?: OpenTelemetry })[API]; // set by OpenTelemetry alone
+  const api: OpenTelemetry | undefined = Reflect.get(globalThis, API); // set by OpenTelemetry alone
   return api?.context?.active().getValue(key);
 }

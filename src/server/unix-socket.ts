@@ -2,8 +2,9 @@ import { chmodSync, lstatSync, rmSync, type Stats } from 'node:fs';
 import { connect } from 'node:net';
 
 /**
- * Removes the file of a Unix socket on which nobody listens: a service that was killed leaves it, and nobody could listen on its path.
- * Resolves without having done anything where there is no such file, or somebody listens, or it is no socket.
+ * Removes the file of a Unix socket on which nobody listens: a service that was killed leaves it, and nobody
+ * could listen on its path. Resolves without having done anything where there is no such file, or somebody
+ * listens, or it is no socket.
  */
 export async function removeStaleSocket(path: string): Promise<void> {
   const found = statOf(path);

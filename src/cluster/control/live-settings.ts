@@ -34,7 +34,10 @@ export class LiveSettings {
     return { ...this.#current.variables, ENV_FILE: '', ...level };
   }
 
-  /** The certificate and key of new workers. They do not read the files themselves, which may have changed since. */
+  /**
+   * The certificate and key of new workers. They do not read the files themselves,
+   * which may have changed since.
+   */
   get keyPair(): KeyPair | undefined {
     return this.#current.keyPair;
   }

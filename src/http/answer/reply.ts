@@ -55,7 +55,8 @@ export function isPlainData(value: unknown): boolean {
  * small request: it also checks for eight other kinds of body, for a length to remove, and for the type.
  */
 function setPlainBody(ctx: Context, value: unknown): void {
-  (ctx.response as unknown as { _body: unknown })._body = value; // Koa's types leave it out
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Koa's types leave it out
+  (ctx.response as unknown as { _body: unknown })._body = value;
 }
 
 /** Sets an empty body and keeps the status: without this Koa would send the name of the status as text. */

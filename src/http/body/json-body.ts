@@ -1,4 +1,5 @@
 import { Problem } from '../problem.js';
+import { messageOf } from '../../thrown.js';
 
 const [QUOTE, BACKSLASH, BRACE, BRACE_END, BRACKET, BRACKET_END] = [0x22, 0x5c, 0x7b, 0x7d, 0x5b, 0x5d];
 
@@ -16,7 +17,7 @@ export function parseJson(text: string): unknown {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw malformed(`is not JSON: ${(error as SyntaxError).message}`);
+    throw malformed(`is not JSON: ${messageOf(error)}`);
   }
   if (LONG.test(text)) refuseLongIntegers(text);
   if (text.includes('__proto__') || text.includes('\\u')) refusePrototypes(value);

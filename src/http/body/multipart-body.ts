@@ -103,7 +103,7 @@ class Upload {
     const { files, fields } = this.#content;
     const declared = new Set(fields.map(({ name }) => name));
     const config: BusboyConfig = {
-      headers: this.#ctx.req.headers as BusboyConfig['headers'], // only a body with a type is read here
+      headers: { ...this.#ctx.req.headers, 'content-type': this.#ctx.req.headers['content-type'] ?? '' },
       limits: { fieldSize: this.#limit, fileSize: this.#limit, parts: MOST_PARTS },
       isPartAFile: (name, _type, filename) =>
         files.has(name ?? '') || (!declared.has(name ?? '') && filename !== undefined),
@@ -113,7 +113,7 @@ class Upload {
     busboy.on('file', (name, stream, filename, _encoding, type) => {
       const file = this.#store(stream, filename === '' ? undefined : filename, type);
       // The promise is awaited when the whole body has arrived; until then nobody would notice a failure.
-      file.catch((error: unknown) => busboy.destroy(error as Error));
+      file.catch((error: Error) => busboy.destroy(error));
       this.#files.push([name, file]);
     });
     busboy.on('partsLimit', () => busboy.destroy(malformed(`has more than ${MOST_PARTS} parts`)));

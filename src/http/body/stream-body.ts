@@ -16,7 +16,7 @@ async function* bytesOf(ctx: Context, limit: number): AsyncGenerator<Buffer> {
   // A handler that stops reading early must still be able to answer: destroying the
   // request would close its connection.
   for await (const chunk of inflated(ctx).iterator({ destroyOnReturn: false })) {
-    const bytes = chunk as Buffer; // the stream has no encoding
+    const bytes: Buffer = chunk; // the stream has no encoding
     total += bytes.length;
     if (total > limit) throw tooLarge(limit);
     yield bytes;
@@ -36,7 +36,7 @@ function inflated({ req }: Context): Readable {
 
 async function* inflatedBytes(inflate: Readable): AsyncGenerator<Buffer> {
   try {
-    yield* inflate as AsyncIterable<Buffer>; // zlib gives nothing else
+    yield* inflate;
   } catch (cause) {
     throw unreadable(cause);
   }

@@ -32,7 +32,7 @@ export function textReader(
  * start, and few bodies need it.
  */
 function bodyParser(types: readonly string[], limit: number): Middleware {
-  const create = require('koa-bodyparser') as typeof import('koa-bodyparser');
+  const create: typeof import('koa-bodyparser') = require('koa-bodyparser');
   return create({
     ...BYTES,
     enableTypes: ['text'],

@@ -84,10 +84,10 @@ const assets = new Map<string, Promise<FixedContent>>();
 
 /** Answers with a file of the page. Only listed names can be asked for. */
 export async function docsAsset(
-  { path }: { path: { asset: string } },
+  { path }: { path: Readonly<Record<string, string>> },
   ctx: Context,
 ): Promise<Buffer | undefined> {
-  const { asset } = path;
+  const { asset = '' } = path;
   const type = TYPES.get(asset);
   if (!type) throw new Problem(404, 'The documentation has no such file.');
   const content = assets.get(asset) ?? read(asset, type);

@@ -1,7 +1,7 @@
+import type { Context } from 'koa';
 import type { Config } from '../../config.js';
 import type { Format } from '../../metrics/exposition/gatherer.js';
 import { type Described, createOpenapi, docs, docsAsset } from './docs.js';
-import type { AnyHandler } from '../handler.js';
 import { createReadyz, livez } from './health.js';
 import { createMetricsHandler } from './metrics-route.js';
 import { type Objective, readObjectives } from '../../openapi/objectives.js';
@@ -35,6 +35,12 @@ export const ESSENTIAL: ReadonlySet<string> = new Set([
 
 export type ServiceOperation = keyof typeof SERVICE_OPERATIONS;
 
+/** A handler of an own operation. Its result is the body. */
+export type OwnHandler = (
+  request: { readonly path: Readonly<Record<string, string>> },
+  ctx: Context,
+) => unknown;
+
 export interface ServiceDeps {
   readonly config: Pick<Config, 'docs' | 'metricsBuckets' | 'metricsPort' | 'metricsToken' | 'statusPage'>;
   readonly contract: Described;
@@ -49,7 +55,7 @@ export interface ServiceDeps {
 }
 
 /** Returns the handlers of own operations that the configuration does not switch off. */
-export function serviceHandlers(deps: ServiceDeps): Partial<Record<ServiceOperation, AnyHandler>> {
+export function serviceHandlers(deps: ServiceDeps): Partial<Record<ServiceOperation, OwnHandler>> {
   const { config, contract, gather, workers } = deps;
   const objectives = () => objectivesOf(contract.document, config.metricsBuckets);
   return {

@@ -108,6 +108,7 @@ export function statusHandlers(options: StatusPageOptions) {
   };
   return {
     status: (_request: unknown, ctx: Context) => answer('status.html', ctx),
-    statusAsset: ({ path }: { path: { asset: string } }, ctx: Context) => answer(path.asset, ctx),
+    statusAsset: ({ path }: { path: Readonly<Record<string, string>> }, ctx: Context) =>
+      answer(path['asset'] ?? '', ctx),
   };
 }

@@ -21,7 +21,7 @@ export function parameterReaders(
 ): Record<Location, ParameterReader> {
   const of = (location: Location) => parameters.filter((parameter) => parameter.in === location);
   return {
-    path: reader(of('path').map(pathValue), (ctx) => ctx['params'] as Values), // the router has set them
+    path: reader(of('path').map(pathValue), (ctx): Values => ctx['params']), // the router has set them
     query: strictQuery
       ? strictReader(of('query'), queryKeys)
       : reader(fieldValues(of('query')), queryOfRequest),

@@ -70,7 +70,7 @@ export function createRouter(deps: RouterDeps): Router {
   return {
     find,
     route: (ctx) => {
-      const before = ctx[match] as Match; // `find` made it
+      const before: Match = ctx[match]; // `find` made it
       // A middleware may have changed the URL since, for example to remove a prefix.
       const { resource, segments } = before.url === ctx.req.url ? before : find(ctx);
       if (!resource) return withoutPath(ctx);
@@ -131,7 +131,8 @@ function indexOf(router: KoaRouter, routes: readonly Route[], metrics: RequestMe
     };
     resources.set(template, resource);
     const [described, head] = methods.toReversed();
-    const serve = stack[0] as Serve; // the one that `registered` gave it
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `registered` gave it this one
+    const serve = stack[0] as Serve;
     if (described !== undefined) resource.methods.set(described, serve);
     // @koa/router adds HEAD to each GET. A HEAD that the description has itself goes before.
     if (head !== undefined && !resource.methods.has(head)) resource.methods.set(head, serve);

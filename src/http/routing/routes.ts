@@ -4,14 +4,14 @@ import type { Config } from '../../config.js';
 import type { Operation } from '../../openapi/operation.js';
 import { type Alternatives, securityOf } from '../../openapi/security.js';
 import type { Contract } from './contract.js';
-import type { AnyHandler, CalledOperation, ServiceContext } from '../handler.js';
+import type { AnyHandler, CalledOperation } from '../handler.js';
 import { replier } from '../answer/reply.js';
 import { gatekeeper, type SecurityChecks } from '../security.js';
 import { type Serve, type ServeDeps, serveOperation } from './serve.js';
 import {
+  type OwnHandler,
   SERVICE_OPERATIONS,
   type ServiceDeps,
-  type ServiceOperation,
   serviceHandlers,
 } from '../own-operations/service-operations.js';
 import { METRICS_SCHEME, metricsTokenCheck } from '../own-operations/metrics-token.js';
@@ -39,11 +39,11 @@ export interface Route {
  * ContractError for a scheme without a check.
  */
 export function routesOf(deps: RouteDeps): Route[] {
-  const own = serviceHandlers(deps);
+  const own = new Map(Object.entries(serviceHandlers(deps)));
   const { operations, handlers } = deps.contract;
   const described = operations.flatMap((operation) => {
     const handler = handlers[operation.id];
-    const ownHandler = own[operation.id as ServiceOperation]; // undefined where it is none
+    const ownHandler = own.get(operation.id);
     if (handler) return routeOf(operation, serveUsers(operation, handler, deps), deps);
     return ownHandler ? routeOf(operation, serveOwn(operation.id, ownHandler), withoutQuotas(deps)) : [];
   });
@@ -109,15 +109,15 @@ const SCRAPERS: Alternatives = [
  * Returns the routes of own operations that the description leaves out, unless it has
  * another operation at their path.
  */
-function unlisted(own: ReturnType<typeof serviceHandlers>, deps: RouteDeps): Route[] {
+function unlisted(own: ReadonlyMap<string, OwnHandler>, deps: RouteDeps): Route[] {
   const { operations } = deps.contract;
-  return Object.entries(own).flatMap(([id, handler]) => {
-    const path = SERVICE_OPERATIONS[id as ServiceOperation]; // `own` has no other keys
+  return Object.entries(SERVICE_OPERATIONS).flatMap(([id, path]) => {
+    const handler = own.get(id);
     const isTaken = operations.some(
       (operation) =>
         operation.id === id || (operation.method === 'GET' && shapeOf(operation.path) === shapeOf(path)),
     );
-    if (isTaken) return [];
+    if (!handler || isTaken) return [];
     const operation: CalledOperation = Object.freeze({ id, method: 'GET', path });
     const isSecret = id === 'metrics' && deps.config.metricsToken !== undefined;
     const serve = guarded(isSecret ? SCRAPERS : [], serveOwn(id, handler), withoutQuotas(deps));
@@ -140,12 +140,11 @@ function shapeOf(path: string): string {
 }
 
 /** Serves an own operation, without validating requests or answers. */
-function serveOwn(id: string, handler: AnyHandler): Serve {
+function serveOwn(id: string, handler: OwnHandler): Serve {
   const reply = replier({ id, success: { status: 200, type: undefined } });
   return async (ctx) => {
     ctx.status = 200;
-    const request = { path: ctx['params'] as object }; // set by the router
-    reply(ctx, await handler(request as never, ctx as ServiceContext)); // each own handler takes this request
+    reply(ctx, await handler({ path: ctx['params'] }, ctx)); // set by the router
   };
 }
 

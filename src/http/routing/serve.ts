@@ -28,7 +28,7 @@ export interface ServeDeps {
  */
 export function serveOperation(operation: Operation, handler: AnyHandler, deps: ServeDeps): Serve {
   const { bodyLimit, strictQuery, validateResponses } = deps.config;
-  // The handler's type is generated from the schemas that the validator has checked its input by.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the validator checks its input
   const handle = handler as Handle;
   const check =
     validateResponses === 'off' ? undefined : responseCheck(operation, validateResponses, deps.log);
@@ -76,25 +76,18 @@ function server(
 /**
  * Returns the validator of a request. It leaves out files and streams of the body, which no schema describes.
  */
-function validatorOf({ body, validate }: Operation, content: BodyContent | undefined): Validator | undefined {
+function validatorOf({ body, validate }: Operation, content: BodyContent | undefined): Check | undefined {
   if (!content) return validate;
   const { kind, validate: check } = content;
-  if (kind === 'multipart') return (request) => check?.(withBody(request, withoutFiles(bodyOf(request))));
+  if (kind === 'multipart') return (request) => check?.({ ...request, body: withoutFiles(request['body']) });
   if (kind !== 'stream' || !body?.required) return check;
   return (request) =>
-    bodyOf(request) === undefined ? [{ path: '/body', message: 'is required' }] : check?.(request);
+    request['body'] === undefined ? [{ path: '/body', message: 'is required' }] : check?.(request);
 }
 
 /** A request in the form that `server` gives it. */
 type Request = Readonly<Record<string, unknown>>;
-
-function bodyOf(request: unknown): unknown {
-  return (request as Request)['body']; // `server` makes it
-}
-
-function withBody(request: unknown, body: unknown): Request {
-  return { ...(request as Request), body }; // `server` makes it
-}
+type Check = (request: Request) => ReturnType<Validator>;
 
 /** Calls the handler and makes its result the answer, which is checked unless checks are off. */
 function answering(operation: Operation, handle: Handle, check: ResponseCheck | undefined): Answer {
@@ -129,12 +122,15 @@ function isPromise(value: unknown): value is PromiseLike<unknown> {
   return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
 }
 
+const LOCATIONS: readonly Fault['in'][] = ['path', 'query', 'header', 'cookie', 'body'];
+
 function invalid(complaints: readonly { path: string; message: string }[]): Problem {
   const errors = complaints.map(({ path, message }) => {
-    const [, location, ...rest] = path.split('/');
+    const [, first, ...rest] = path.split('/');
     // The first key of the path names the part of the request, since the validator was
     // given an object of its parts.
-    return { in: location as Fault['in'], path: rest.map((key) => `/${key}`).join(''), message };
+    const location = LOCATIONS.find((name) => name === first) ?? 'body';
+    return { in: location, path: rest.map((key) => `/${key}`).join(''), message };
   });
   return new Problem(400, 'The request does not match the API description.', { errors });
 }

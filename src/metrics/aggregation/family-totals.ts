@@ -257,7 +257,10 @@ function isSame(family: FamilyTotal, metric: SnapshotMetric, groups: readonly Gr
   return groups.every(({ key, bounds }) => (family.groups.get(key)?.bounds ?? bounds) === bounds);
 }
 
-/** Tells whether both are durable counters, and their labels differ. The series of other metrics may differ in labels. */
+/**
+ * Tells whether both are durable counters, and their labels differ. The series of other
+ * metrics may differ in labels.
+ */
 function haveOtherLabels({ labelNames: a }: FamilyTotal, { labelNames: b }: SnapshotMetric): boolean {
   return a !== undefined && b !== undefined && a.toSorted().join() !== b.toSorted().join();
 }
@@ -328,7 +331,8 @@ function readGroup(
   const readings = Array<number>(total.series.length).fill(0);
   for (const { key, at } of series) readings[total.places.get(key)!] = values[at]?.value ?? 0;
   const before = last.get(total);
-  // A durable counter never falls: this reading is older, from a snapshot or from a ledger that can't be written.
+  // A durable counter never falls: this reading is older, from a snapshot or from a
+  // ledger that can't be written.
   if (labelNames && before?.some((value, i) => value > readings[i]!)) return;
   // A count that fell was reset, and with it its whole histogram: both count from 0
   // again. A sum can fall by itself.

@@ -3,8 +3,8 @@ import type { CounterSeries } from '../counter-row.js';
 import { cellsPerRow, encodeRow, type LedgerHeader } from './ledger-format.js';
 
 /*
- * Durable counters have a ledger of their own, without bounds. A row has the counter's name as its method, JSON
- * of the rest of the series as its endpoint, and the count as its sum. The first counter makes the file.
+ * Durable counters have a ledger of their own, without bounds. A row has the counter's name as its method,
+ * JSON of the rest of the series as its endpoint, and the count as its sum. The first counter makes the file.
  */
 const NO_BOUNDS: readonly number[] = [];
 
@@ -19,7 +19,8 @@ export function counterHeader(ledger: Omit<LedgerHeader, 'buckets'>): LedgerHead
 }
 
 /**
- * Encodes a counter's row with zeros for cells, which begin at `cellsAt`. Throws a RangeError if a label is too long.
+ * Encodes a counter's row with zeros for cells, which begin at `cellsAt`. Throws a
+ * RangeError if a label is too long.
  */
 export function encodeCounter({ name, ...series }: CounterSeries): { bytes: Uint8Array; cellsAt: number } {
   const labels = { method: name, endpoint: JSON.stringify(series), status: 0 };

@@ -129,7 +129,9 @@ export class Ledger implements RowStore, CounterStore {
     return PATHS[name](folder, generation) + suffix;
   }
 
-  /** Moves a row to the files, or to memory if that fails. The holders of the row go on with the same object. */
+  /**
+   * Moves a row to the files, or to memory if that fails. The holders of the row go on with the same object.
+   */
   #keep(row: LedgerRow): void {
     const { buckets } = this.#options;
     row.commit = nothing;

@@ -25,7 +25,9 @@ export interface SnapshotMetric {
   /** The way in which prom-client merges gauges: sum, first, min, max, average, omit. */
   readonly aggregator: string;
   readonly values: readonly SnapshotValue[];
-  /** The labels of each of its series, if it is a durable counter, which never falls while its process lives. */
+  /**
+   * The labels of each of its series, if it is a durable counter, which never falls while its process lives.
+   */
   readonly labelNames?: readonly string[];
   /** An object that is the same in all snapshots of a reader as long as only the metric's numbers change. */
   readonly shape?: object;

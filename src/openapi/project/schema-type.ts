@@ -42,9 +42,9 @@ export class SchemaTypes {
     const constant = schema.own('const');
     if (constant.value !== undefined) return [literal(constant.value)];
     if (Array.isArray(values)) return joined(values.map(literal), ' | ');
-    const types = [schema.own('type').value ?? implied(schema)].flat() as string[]; // checked by the grammar
+    const types: unknown[] = [schema.own('type').value ?? implied(schema)].flat();
     return joined(
-      types.map((type) => this.#typed(type, schema, direction)),
+      types.map((type) => this.#typed(String(type), schema, direction)),
       ' | ',
     );
   }

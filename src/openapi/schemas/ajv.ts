@@ -46,10 +46,12 @@ export class SchemaCompiler {
     const known = this.#compiled.get(key);
     const name = known ?? `validate${this.#compiled.size}`;
     if (known === undefined) {
-      this.#ajv.addSchema(this.#named(schema) as object, name); // an object stays one
+      this.#ajv.addSchema(this.#namedSchema(schema), name);
       this.#compiled.set(key, name);
     }
-    return this.#ajv.getSchema(name) as ValidateFunction; // it has just been given this name
+    const validate = this.#ajv.getSchema(name);
+    if (!validate) throw new Error(`ajv does not know ${name}, which it was given`);
+    return validate;
   }
 
   /**
@@ -63,16 +65,19 @@ export class SchemaCompiler {
   }
 
   /** Returns the schema with its references replaced by the names that ajv has for their targets. */
-  #named(value: unknown): unknown {
-    if (Array.isArray(value)) return value.map((item) => this.#named(item));
-    if (typeof value !== 'object' || value === null) return value;
-    if (!('$ref' in value))
-      return Object.fromEntries(Object.entries(value).map(([key, child]) => [key, this.#named(child)]));
-    const reference = String(value.$ref);
+  #namedSchema(schema: object): object {
+    if (Array.isArray(schema)) return schema.map((item) => this.#named(item));
+    if (!('$ref' in schema))
+      return Object.fromEntries(Object.entries(schema).map(([key, child]) => [key, this.#named(child)]));
+    const reference = String(schema.$ref);
     const direction = reference.startsWith('request') ? 'request' : 'response';
     return {
       $ref: this.#nameOf(this.#description.find(reference.slice(reference.indexOf('#') + 1)), direction),
     };
+  }
+
+  #named(value: unknown): unknown {
+    return typeof value === 'object' && value !== null ? this.#namedSchema(value) : value;
   }
 
   #nameOf(target: Place, direction: Direction): string {

@@ -55,8 +55,7 @@ export class Defaults {
         for (const [name, value] of Object.entries(object)) if (!known.has(name)) fill(value);
       });
     return fills.map((each) => (value) => {
-      if (typeof value === 'object' && value !== null && !Array.isArray(value))
-        each(value as Record<string, unknown>); // just looked at
+      if (isMapping(value)) each(value);
     });
   }
 
@@ -112,4 +111,8 @@ function below(schema: Place): Place[] {
     const single = ['items', 'additionalProperties'].map((key) => one.own(key));
     return [...lists.map(([, place]) => place), ...single.filter(({ value }) => value !== undefined)];
   });
+}
+
+function isMapping(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

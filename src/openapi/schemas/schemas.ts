@@ -3,6 +3,7 @@ import type { Description, Place } from '../description.js';
 import type { SchemaCompiler } from './ajv.js';
 import { keywordOf } from './conjuncts.js';
 import { type Validator, toValidator } from './validation.js';
+import { messageOf } from '../../thrown.js';
 
 /** The schemas of one description. */
 export class Schemas {
@@ -59,7 +60,7 @@ export class Schemas {
       // A broken schema has been reported where it stands. Without this it would be reported again at
       // each place that refers to it.
       if (this.#description.faults.length > 0) throw error;
-      return place.fail((error as Error).message);
+      return place.fail(messageOf(error));
     }
   }
 
@@ -70,7 +71,7 @@ export class Schemas {
 
   /** Loads ajv when it is first needed: it takes as long as the rest of a cold start. */
   get #compiler(): SchemaCompiler {
-    const module = require('./ajv.js') as typeof import('./ajv.js');
+    const module: typeof import('./ajv.js') = require('./ajv.js');
     return (this.#made ??= new module.SchemaCompiler(this.#description));
   }
 }

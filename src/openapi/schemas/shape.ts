@@ -106,15 +106,18 @@ function declaredTypes(schema: Place): Set<JsonType> {
     (values) => Array.isArray(values) && values[0] !== undefined,
   );
   if (type !== undefined)
-    return new Set(
-      [type].flat().flatMap((name) => (name === 'number' ? ['number', 'integer'] : [name])) as JsonType[],
-    ); // checked by the grammar
+    return new Set([type].flat().flatMap((name) => (name === 'number' ? NUMBERS : typesNamed(name))));
   return Array.isArray(listed) ? new Set(listed.flatMap(typeOf)) : new Set(ALL);
 }
 
-function typeOf(value: unknown): JsonType[] {
+function typeOf(value: unknown): readonly JsonType[] {
   if (value === null) return ['null'];
   if (Array.isArray(value)) return ['array'];
-  if (typeof value === 'number') return ['number', 'integer'];
-  return [typeof value as JsonType]; // a value of JSON has one of these types
+  return typeof value === 'number' ? NUMBERS : typesNamed(typeof value);
+}
+
+const NUMBERS: readonly JsonType[] = ['number', 'integer'];
+
+function typesNamed(name: unknown): JsonType[] {
+  return ALL.filter((type) => type === name);
 }

@@ -45,7 +45,7 @@ export class Bundle {
     this.root = this.#load(resolve(file), file);
     const value = rootOf(this.root);
     const start = { source: this.root, path: [], base: urlOf(this.root) };
-    this.document = this.#withImports(this.#copy('document', value, start) as Mapping); // a mapping stays one
+    this.document = this.#withImports(mappingOf(this.#copy('document', value, start)));
   }
 
   get files(): string[] {
@@ -73,13 +73,13 @@ export class Bundle {
   #withImports(document: Mapping): Mapping {
     const openapi = this.root.version.startsWith('3.0') ? '3.1.1' : document['openapi'];
     if (this.#imports.size === 0) return { ...document, openapi };
-    const components = { ...(document['components'] as Mapping | undefined) }; // a mapping, or of no use
+    const components = { ...mappingOf(document['components']) };
     for (const { kind, at, target } of this.#imports.values()) {
       // A copy can import more: that is added to the map while this loop runs over it, and
       // copied later in the same loop.
       const [, section = '', name = ''] = target;
       const added = this.#copy(kind, valueAt(at), at);
-      components[section] = { ...(components[section] as Mapping | undefined), [name]: added }; // as above
+      components[section] = { ...mappingOf(components[section]), [name]: added };
     }
     return { ...document, openapi, components };
   }
@@ -228,6 +228,11 @@ export class Bundle {
   }
 }
 
+/** Returns the value, or an empty mapping in place of anything else. */
+function mappingOf(value: unknown): Mapping {
+  return isRecord(value) ? value : {};
+}
+
 function below(at: At, key: string): At {
   return { ...at, path: [...at.path, key] };
 }
@@ -236,7 +241,7 @@ function valueAt({ source, path }: Location): unknown {
   return path.reduce<unknown>(
     (value, key) =>
       typeof value === 'object' && value !== null && Object.hasOwn(value, key)
-        ? (value as Mapping)[key] // an object that has it
+        ? Reflect.get(value, key)
         : undefined,
     source.value,
   );

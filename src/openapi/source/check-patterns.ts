@@ -70,7 +70,7 @@ export function canExplode(pattern: string, longest: number): boolean {
   );
 }
 
-const context = createContext(Object.create(null) as object);
+const context = createContext(Object.create(null));
 
 /**
  * Tells whether a test takes longer than `SLOW_MS`. It runs in a context of its own:

@@ -53,11 +53,12 @@ class GrammarCheck {
 
   #entries(field: string, entry: string, value: unknown, path: readonly string[]): void {
     const isList = field.startsWith('[');
-    if (isList ? !Array.isArray(value) : !isRecord(value)) {
+    const items = isList === Array.isArray(value) && (isList || isRecord(value)) ? value : undefined;
+    if (!items) {
       this.#fault(path, `must be a ${isList ? 'list' : 'mapping'}, and is ${nameOf(value)}`);
       return;
     }
-    for (const [key, item] of Object.entries(value as object)) this.run(entry, item, [...path, key]); // one of the two
+    for (const [key, item] of Object.entries(items)) this.run(entry, item, [...path, key]);
   }
 
   #object(kind: Kind, value: unknown, path: readonly string[]): void {

@@ -34,7 +34,7 @@ class Scanner {
     const open = this.#token();
     if (open !== '{' && open !== '[') return undefined;
     for (let index = 0; !/[}\]]/.test(this.#text.charAt(this.#at)); index += 1) {
-      const name = open === '{' ? (JSON.parse(this.#token()) as string) : String(index); // a key of JSON is text
+      const name: unknown = open === '{' ? JSON.parse(this.#token()) : String(index);
       if (open === '{') this.#token();
       if (name === key) return this.#at;
       this.#skipValue();

@@ -1,4 +1,5 @@
 import { regExp } from '../schemas/reg-exp.js';
+import { messageOf } from '../../thrown.js';
 
 export const TYPES = ['string', 'number', 'integer', 'boolean', 'null', 'array', 'object'] as const;
 
@@ -45,9 +46,6 @@ function patternFault(pattern: string): string | undefined {
     regExp(pattern);
     return undefined;
   } catch (error) {
-    return (error as SyntaxError).message.replace(
-      /^Invalid regular expression: /,
-      'is no regular expression: ',
-    );
+    return messageOf(error).replace(/^Invalid regular expression: /, 'is no regular expression: ');
   }
 }

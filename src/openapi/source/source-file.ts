@@ -6,6 +6,7 @@ import { expandedSize } from './expanded-size.js';
 import type { Finding } from './finding.js';
 import { isRecord } from './grammar.js';
 import { offsetInJson } from './json-offset.js';
+import { codeOf, messageOf } from '../../thrown.js';
 
 /** A line and a column, from 1. */
 export interface Position {
@@ -30,7 +31,7 @@ export class SourceFile {
     try {
       this.text = readFileSync(file, 'utf8');
     } catch (error) {
-      throw new ContractError(file, '1:1', `cannot be read: ${(error as NodeJS.ErrnoException).code}`);
+      throw new ContractError(file, '1:1', `cannot be read: ${codeOf(error)}`);
     }
     refuseVersion(this);
     this.value = this.#parsed();
@@ -84,13 +85,13 @@ export class SourceFile {
     try {
       return this.#document.toJS({ maxAliasCount: -1 }); // `expandedSize` looks after what aliases become
     } catch (error) {
-      throw new ContractError(this.file, '1:1', (error as Error).message);
+      throw new ContractError(this.file, '1:1', messageOf(error));
     }
   }
 
   /** Loads the parser of YAML when it is first needed: that takes longer than the rest of a cold start. */
   get #document(): Document {
-    const { parseDocument } = require('yaml') as typeof import('yaml');
+    const { parseDocument }: typeof import('yaml') = require('yaml');
     return (this.#yaml ??= parseDocument(this.text, { merge: true, prettyErrors: false }));
   }
 }
@@ -125,7 +126,10 @@ function versionFault(key: string, version: string): string | undefined {
     : `OpenAPI ${version} is not served; it must be 3.0, 3.1 or 3.2`;
 }
 
-/** Returns the mapping that a description is. Throws ContractError where it is none, or of a version that is not served. */
+/**
+ * Returns the mapping that a description is. Throws ContractError where it is none, or of
+ * a version that is not served.
+ */
 export function rootOf(source: SourceFile): Readonly<Record<string, unknown>> {
   const { file, value } = source;
   if (!isRecord(value)) throw new ContractError(file, '1:1', 'is not a mapping');

@@ -17,7 +17,11 @@ const MS_PER_BYTE = 10_000 / 2 ** 20;
  */
 
 /** @param {string} id */
-const element = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
+function element(id) {
+  const found = document.getElementById(id);
+  if (!found) throw new Error(`the page has no ${id}`);
+  return found;
+}
 
 /** @param {string} name @param {string} [text] @param {string} [className] */
 function make(name, text, className = '') {
@@ -222,7 +226,7 @@ const latency = plot('latency', [
   { label: 'p99 ms', stroke: '#a475f9', dash: [3, 3] },
 ]);
 
-/** @type {number[][]} */
+/** @type {(number | null)[][]} */
 const points = [[], [], [], [], [], []];
 
 /** @param {Reading} now @param {Reading | undefined} before */
@@ -234,7 +238,7 @@ function addPoint(now, before) {
   const seconds = now.at - before.at;
   const ms = [0.5, 0.95, 0.99].map((q) => quantile(q, change)).map((s) => (s === null ? null : 1_000 * s));
   const point = [now.at, change.requests / seconds, change.failures / seconds, ...ms];
-  point.forEach((value, i) => points[i]?.push(/** @type {number} */ (value)));
+  point.forEach((value, i) => points[i]?.push(value ?? null));
   while ((points[0]?.[0] ?? Infinity) < now.at - WINDOW_S) for (const line of points) line.shift();
   const [at, requests, failures, ...percentiles] = points;
   traffic.setData([at, requests, failures]);
@@ -255,7 +259,7 @@ function addPoint(now, before) {
  */
 function inWindow() {
   const [first] = readings;
-  const last = /** @type {Reading} */ (readings.at(-1));
+  const last = readings.at(-1) ?? { at: 0, endpoints: new Map() };
   const seconds = first ? last.at - first.at : 0;
   const isLong = seconds >= (2 * INTERVAL_MS) / 1_000;
   const endpoints = new Map(
@@ -421,7 +425,7 @@ async function run() {
     // A hidden page asks for nothing.
     if (document.visibilityState === 'visible') {
       try {
-        objectives ??= /** @type {Objective[]} */ (await (await ask('status/objectives.json')).json());
+        objectives ??= await (await ask('status/objectives.json')).json();
         pause = Math.max(INTERVAL_MS, (await look(objectives)) * MS_PER_BYTE);
         say('Live', false);
       } catch (error) {

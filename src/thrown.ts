@@ -1,0 +1,12 @@
+import { types } from 'node:util';
+
+/** Returns the message of a thrown error; any other thrown value as text. */
+export function messageOf(thrown: unknown): string {
+  return types.isNativeError(thrown) ? thrown.message : String(thrown);
+}
+
+/** Returns the code of an error of the system or of Node, such as `ENOENT`; undefined for any other value. */
+export function codeOf(thrown: unknown): string | undefined {
+  if (!types.isNativeError(thrown) || !('code' in thrown)) return undefined;
+  return typeof thrown.code === 'string' ? thrown.code : undefined;
+}
