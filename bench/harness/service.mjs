@@ -53,7 +53,7 @@ export async function startWatt(workers) {
  * @param {import('node:child_process').ChildProcess} child
  * @param {() => Promise<boolean>} isReady  may reject
  */
-async function ready(child, isReady) {
+export async function ready(child, isReady) {
   const deadline = performance.now() + READY_MS;
   while (!(await isReady().catch(() => false))) {
     if (performance.now() > deadline || child.exitCode !== null) {
@@ -114,7 +114,7 @@ function residentSize(pid) {
 }
 
 /** @returns {Promise<number>} a port that nothing listens on */
-async function freePort() {
+export async function freePort() {
   const server = createServer();
   await new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(undefined)));
   const address = server.address();

@@ -10,6 +10,7 @@ import { table } from '../harness/report.mjs';
 import { interleave } from '../harness/rounds.mjs';
 import { residentMemory, startService, startWatt, treeCost } from '../harness/service.mjs';
 import { floor, median } from '../harness/statistics.mjs';
+import { withStarts } from '../harness/take-over.mjs';
 
 export const title = 'The whole service: cores, memory, time to ready, balance';
 
@@ -40,7 +41,13 @@ const CONNECTIONS = 60;
 export async function run(rounds) {
   if (!existsSync('/proc/self/schedstat')) return { title, text: 'Needs Linux.', bars: [] };
   /** @type {Part[]} */
-  const parts = [await cores(rounds), await memory(rounds), await timeToReady(rounds), await balance()];
+  const parts = [
+    await cores(rounds),
+    await memory(rounds),
+    await timeToReady(rounds),
+    await takingOver(rounds),
+    await balance(),
+  ];
   return {
     title,
     text: [NOTE, ...parts.map(({ text }) => text)].join('\n\n'),
@@ -154,6 +161,32 @@ async function startTime(name) {
   const ms = performance.now() - begin;
   await stop(child);
   return ms;
+}
+
+/**
+ * Compares a first start with one that takes over the counts of 8 workers in 1,000 rows each.
+ * @param {number} rounds
+ */
+async function takingOver(rounds) {
+  const { afresh = [], after = [] } = await withStarts((measured) =>
+    interleave({ afresh: () => measured(), after: () => measured({ workers: 8, rows: 1000 }) }, 2 * rounds),
+  );
+  const more = (/** @type {'ms' | 'cpu'} */ field) =>
+    median(after.map((one, round) => one[field] - (afresh[round]?.[field] ?? NaN)));
+  const row = (/** @type {string} */ name, /** @type {'ms' | 'cpu'} */ field) => [
+    name,
+    median(afresh.map((one) => one[field])),
+    median(after.map((one) => one[field])),
+    more(field),
+  ];
+  const head = ['', 'afresh', 'taking over 8 × 1,000 rows', 'more, median of rounds'];
+  return {
+    text: `From the start until the first of two workers is ready, after a service that was killed with all its workers:\n\n${table(
+      head,
+      [row('ms', 'ms'), row('CPU ms of the primary', 'cpu')],
+    )}`,
+    bars: [{ what: 'start that takes over 8 × 1,000 rows, ms more', measured: more('ms'), limit: 20 }],
+  };
 }
 
 /**

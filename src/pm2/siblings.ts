@@ -24,7 +24,7 @@ import {
   registerWorkers,
   type WorkerState,
 } from '../metrics/supervision-metrics.js';
-import { type Archive, CountArchive } from '../metrics/service-folder/archive.js';
+import { type Archive, CountArchive, EMPTY } from '../metrics/service-folder/archive.js';
 import { answerAt, askProcess, GONE } from '../metrics/service-folder/process-socket.js';
 import {
   readReport,
@@ -161,6 +161,8 @@ export class Siblings implements Gatherer {
   }
 
   async #meet(): Promise<void> {
+    // The first instance notes when the service began: the next ones have to tell the same start.
+    this.#archive.restore(EMPTY);
     const before = this.#archive.read();
     const { ids, gone, answered } = await this.#askAll();
     const isUp = (id: number) => !gone.includes(id) && answered.get(id)?.state !== 'starting';

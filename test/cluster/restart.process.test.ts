@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { asText, laterStarts, scrapeProtobuf, startsIn } from '../support/metric-families';
 import { memoryBase } from '../support/memory-base';
 import { eventually } from '../support/eventually';
 import { CountingClient } from '../support/counting-client';
@@ -54,6 +55,7 @@ const ends = {
 test('twenty restarts, whatever ends the service: no counter falls, and all that was answered is counted', async () => {
   const client = new CountingClient(Number(env['PORT']), '/hello/you');
   let before: ReadonlyMap<string, Family> = new Map();
+  let starts: ReadonlyMap<string, number> = new Map();
   for (let round = 0; round < 20; round += 1) {
     const service = await start();
     const asked = client.answered;
@@ -61,6 +63,12 @@ test('twenty restarts, whatever ends the service: no counter falls, and all that
     const now = await service.scrape();
     expect(fallen(before, now)).toEqual([]);
     before = now;
+    const families = await scrapeProtobuf(service.port);
+    expect(fallen(now, asText(families))).toEqual([]);
+    expect(
+      laterStarts(starts, startsIn(families), /^flask_app_request_.*(?:hello.*"200"|latency.*hello)/),
+    ).toEqual([]);
+    starts = startsIn(families);
     const all = Object.values(ends);
     await all[round % all.length]?.(service);
   }

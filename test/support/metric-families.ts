@@ -151,6 +151,16 @@ export function startsIn(families: readonly DecodedFamily[]): Map<string, number
   return starts;
 }
 
+/** The series of these names and labels that count since later than before, or no more. */
+export function laterStarts(
+  before: ReadonlyMap<string, number>,
+  now: ReadonlyMap<string, number>,
+  which: RegExp,
+): string[] {
+  const chosen = [...before].filter(([series]) => which.test(series));
+  return chosen.flatMap(([series, start]) => ((now.get(series) ?? Infinity) > start ? [series] : []));
+}
+
 /** The samples that the text format has for the same families, those of a histogram in the same order. */
 export function asText(families: readonly DecodedFamily[]): ReadonlyMap<string, Family> {
   return new Map(

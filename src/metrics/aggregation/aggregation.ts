@@ -92,6 +92,11 @@ export class Aggregation {
     this.#requests.readDetail(source.requests, row, words, from);
   }
 
+  /** Takes in the last detail of a row of an ended process, before it retires. */
+  readLastDetail(source: Source, row: number, words: Float64Array, from: number): void {
+    this.#requests.readLastDetail(source.requests, row, words, from);
+  }
+
   /** Takes in rows of an ended process that had other buckets: only their numbers of requests can be used. */
   addWithOtherBuckets(rows: readonly RowData[]): void {
     for (const { labels, cells } of rows) {

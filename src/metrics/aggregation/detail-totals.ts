@@ -7,12 +7,6 @@ export class DetailReadings {
   readonly native: (Float64Array | undefined)[] = [];
   /** The number of requests in the native counts of each row. */
   readonly requests: number[] = [];
-  readonly #pool = new CellPool();
-
-  /** Returns the native counts of a row, to be changed in place. */
-  nativeOf(row: number): Float64Array {
-    return (this.native[row] ??= this.#pool.take());
-  }
 }
 
 /**
@@ -22,13 +16,21 @@ export class DetailReadings {
 class CellPool {
   #piece = new Float64Array(0);
   #used = 0;
+  readonly #free: Float64Array[] = [];
 
   take(): Float64Array {
+    const free = this.#free.pop();
+    if (free) return free.fill(0);
     if (this.#used === this.#piece.length) {
       this.#piece = new Float64Array(32 * NATIVE_CELLS);
       this.#used = 0;
     }
     return this.#piece.subarray(this.#used, (this.#used += NATIVE_CELLS));
+  }
+
+  /** Takes back cells that nobody uses any more. */
+  give(cells: Float64Array): void {
+    this.#free.push(cells);
   }
 }
 
@@ -64,27 +66,44 @@ export class DetailTotals {
    * requests as the classic one.
    */
   read(readings: DetailReadings, row: number, requests: number, words: Float64Array, from: number): void {
+    this.#readOthers(row, words, from);
+    this.#take(readings, row, requests, nativeIn(words, from));
+  }
+
+  /**
+   * Does the same for the last time, after the end of the process. A row that was never read before goes straight to
+   * the gone: a service that starts has thousands of them to take over.
+   */
+  readLast(readings: DetailReadings, row: number, requests: number, words: Float64Array, from: number): void {
+    if (readings.native[row]) return this.read(readings, row, requests, words, from);
+    this.#readOthers(row, words, from);
+    const gone = (this.#gone[row] ??= this.#pool.take());
+    readings.requests[row] = requests - take(gone, NONE, requests, nativeIn(words, from));
+  }
+
+  #readOthers(row: number, words: Float64Array, from: number): void {
     this.begin(row, startIn(words, from));
     for (let bucket = 0; bucket < this.#buckets; bucket++) {
       const exemplar = exemplarIn(words, from, bucket);
       if (exemplar) this.#note(row, bucket, exemplar);
     }
-    take(readings, row, requests, nativeIn(words, from));
   }
 
   /** Takes in a detail that a process has sent. */
   readTold(readings: DetailReadings, row: number, requests: number, detail: Detail): void {
     this.begin(row, detail.start);
     for (const [bucket, exemplar] of detail.exemplars) this.#note(row, bucket, exemplar);
-    take(readings, row, requests, denseCells(detail.native));
+    this.#take(readings, row, requests, denseCells(detail.native));
   }
 
-  /** Adds the counts of an ended process to the gone. */
+  /** Adds the counts of an ended process to the gone. Its readings must not be used again. */
   retire({ native }: DetailReadings): void {
     for (const [row, cells] of native.entries()) {
       if (!cells) continue;
-      const gone = (this.#gone[row] ??= this.#pool.take());
+      const gone = (this.#gone[row] ??= cells);
+      if (gone === cells) continue;
       addTo(gone, cells);
+      this.#pool.give(cells);
     }
   }
 
@@ -92,7 +111,9 @@ export class DetailTotals {
   goneOf(row: number): Detail | undefined {
     const start = this.startOf(row);
     if (Number.isNaN(start)) return undefined;
-    const native = [...(this.#gone[row]?.entries() ?? [])].filter(([, count]) => count > 0);
+    const native: [number, number][] = [];
+    const gone = this.#gone[row] ?? [];
+    for (let cell = 0; cell < gone.length; cell++) if (gone[cell]! > 0) native.push([cell, gone[cell]!]);
     const exemplars = (this.#exemplars[row] ?? []).flatMap((exemplar, bucket) =>
       exemplar ? [[bucket, exemplar] as const] : [],
     );
@@ -128,6 +149,11 @@ export class DetailTotals {
     };
   }
 
+  #take({ native, requests: taken }: DetailReadings, row: number, requests: number, now: Float64Array): void {
+    const last = (native[row] ??= this.#pool.take());
+    taken[row] = requests - take(last, last, requests - (taken[row] ?? 0), now);
+  }
+
   #note(row: number, bucket: number, exemplar: Exemplar): void {
     const known = (this.#exemplars[row] ??= []);
     if (!known[bucket] || known[bucket].time < exemplar.time) known[bucket] = exemplar;
@@ -143,17 +169,18 @@ export class DetailTotals {
   }
 }
 
-/** Takes in native counts until they make up `requests`. */
-function take(readings: DetailReadings, row: number, requests: number, native: Float64Array): void {
-  const last = readings.nativeOf(row);
-  let wanting = requests - (readings.requests[row] ?? 0);
-  for (let cell = 0; cell < NATIVE_CELLS && wanting > 0; cell++) {
-    const more = Math.min(native[cell]! - last[cell]!, wanting);
+const NONE = new Float64Array(NATIVE_CELLS);
+
+/** Adds counts beyond those in `last` to a total, at most `wanted` requests. Returns how many of these are missing. */
+function take(total: Float64Array, last: Float64Array, wanted: number, now: Float64Array): number {
+  let missing = wanted;
+  for (let cell = 0; cell < NATIVE_CELLS && missing > 0; cell++) {
+    const more = Math.min(now[cell]! - last[cell]!, missing);
     if (!(more > 0) || !Number.isSafeInteger(more)) continue;
-    last[cell]! += more;
-    wanting -= more;
+    total[cell]! += more;
+    missing -= more;
   }
-  readings.requests[row] = requests - wanting;
+  return missing;
 }
 
 function addTo(all: Float64Array, cells: Float64Array | undefined): void {

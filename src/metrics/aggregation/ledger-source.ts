@@ -18,6 +18,8 @@ export interface LedgerSourceOptions {
   readonly birth: number;
 }
 
+type Read = 'readDetail' | 'readLastDetail';
+
 /** A process that keeps its request counts in a ledger, which outlives it. */
 export class LedgerSource extends Source {
   readonly #options: LedgerSourceOptions;
@@ -52,7 +54,7 @@ export class LedgerSource extends Source {
   retireTo(aggregation: Aggregation): void {
     this.#load(aggregation);
     for (let row = 0; this.#take(row, aggregation); row++);
-    for (let row = 0; row < this.#rows.length; row = this.#takeDetails(row, aggregation));
+    for (let row = 0; row < this.#rows.length; row = this.#takeDetails(row, aggregation, 'readLastDetail'));
     if (!this.#ledger) aggregation.addWithOtherBuckets(this.#rowsWithOtherBuckets());
     this.close();
     aggregation.retire(this);
@@ -120,7 +122,7 @@ export class LedgerSource extends Source {
   }
 
   /** Takes in one chunk of details, from this row on. Returns the first row after it. */
-  #takeDetails(first: number, aggregation: Aggregation): number {
+  #takeDetails(first: number, aggregation: Aggregation, read: Read = 'readDetail'): number {
     let row = first;
     // A row without new counts has no new detail.
     while (row < this.#rows.length && !aggregation.lacksDetail(this, this.#rows[row]!)) row++;
@@ -130,7 +132,7 @@ export class LedgerSource extends Source {
     const words = this.#details?.read(row, this.#rows.length);
     if (!words || words.length === 0) return this.#rows.length;
     for (let from = 0; from < words.length; from += detailWords(buckets))
-      aggregation.readDetail(this, this.#rows[row++]!, words, from);
+      aggregation[read](this, this.#rows[row++]!, words, from);
     return row;
   }
 

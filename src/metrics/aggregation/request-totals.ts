@@ -105,6 +105,11 @@ export class RequestTotals {
     this.#details.read(readings.details, row, this.#requestsOf(readings, row), words, from);
   }
 
+  /** Takes in the last detail of an ended process's row, as `readDetail` does. */
+  readLastDetail(readings: RequestReadings, row: number, words: Float64Array, from: number): void {
+    this.#details.readLast(readings.details, row, this.#requestsOf(readings, row), words, from);
+  }
+
   /** Takes in the detail of a process's row that the process has sent. */
   readToldDetail(readings: RequestReadings, row: number, detail: Detail): void {
     this.#details.readTold(readings.details, row, this.#requestsOf(readings, row), detail);
@@ -132,16 +137,18 @@ export class RequestTotals {
   /** Adds the number of requests of an ended process that had other buckets. */
   addWithOtherBuckets(row: number, requests: number): void {
     this.#withOtherBuckets[row]! += requests;
+    this.#counted[row] = true;
   }
 
-  /** The counts of ended processes. */
+  /** The counts of ended processes; and the starts, with zeros, of the rows that only the others have counted. */
   get gone(): CountedRow[] {
     return this.#rows.flatMap((labels, row) => {
+      if (!this.#counted[row]) return [];
       const start = row * this.#width;
       const counts = [...this.#gone.subarray(start, start + this.#width - 1)];
       const withOtherBuckets = this.#withOtherBuckets[row]!;
-      if (withOtherBuckets === 0 && counts.every((count) => count === 0)) return [];
       const detail = this.#details.goneOf(row);
+      if (!detail && withOtherBuckets === 0 && counts.every((count) => count === 0)) return [];
       const seconds = this.#goneSeconds[row]!.parts;
       return [{ labels, counts, seconds, withOtherBuckets, ...(detail && { detail }) }];
     });

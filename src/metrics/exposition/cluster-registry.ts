@@ -55,6 +55,8 @@ export interface Keeper {
    * yet give way to another one.
    */
   takeCharge(): void;
+  /** Notes that there is something new to be saved. */
+  changed(): void;
   /** Notes that a worker's counts are among the gone: its files may be removed when these are saved. */
   retire(id: number): void;
   /** Saves the counts of ended workers. Called before anything is exposed, and when a worker has ended. */
@@ -113,6 +115,8 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> i
   #asked: Asked = { at: -Infinity, answers: new Map(), missing: new Set() };
   #askAgain = false;
   #isToSave = false;
+  /** The number of rows that have counted a request. */
+  #counted = 0;
   /** Cache of the families that workers were asked for, valid while `#changes` is the same. */
   #changes = 0;
   #answered: { changes: number; families: readonly Family[] } = { changes: -1, families: [] };
@@ -279,7 +283,10 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> i
     this.#retireOrphans();
     for (const worker of this.#workers.values()) await worker.readLedger(this.#aggregation, slices, detailed);
     const requests = await this.#aggregation.requests(slices, detailed);
-    // A count that was once exposed must not fall when this process is killed.
+    // A count that was once exposed must not fall when this process is killed, and not begin later.
+    const counted = requests.counts.filter((count) => count > 0).length;
+    if (counted > this.#counted) this.#options.keeper?.changed();
+    this.#counted = counted;
     this.#save();
     return requests;
   }

@@ -117,6 +117,10 @@ export class CountKeeper implements Keeper {
     for (const id of folder.ids()) if (!this.#own.has(id) && !this.#hasCounts(id)) folder.remove(id);
   }
 
+  changed(): void {
+    this.#dirty = true;
+  }
+
   #hasCounts(id: number): boolean {
     const { folder } = this.#options;
     return existsSync(ledgerPath(folder.path, id)) || existsSync(folder.report(id));
@@ -144,7 +148,7 @@ export class CountKeeper implements Keeper {
 
   /** Writes all counts to the folder, after it was removed and made anew. */
   saveAnew(gone: () => Counts): void {
-    this.#dirty = true;
+    this.changed();
     this.save(gone);
   }
 
