@@ -215,6 +215,29 @@ describe('PM2 in cluster mode', () => {
     expect(total(after, 'flask_app_worker_exits_total', { reason: 'killed' })).toBe(INSTANCES - 1);
   });
 
+  test('a reload stops what each old instance has started, a stop that of the new ones', async () => {
+    const file = join(tmpdir(), `lifecycle-${process.pid}`);
+    const noted = (event: string) =>
+      readFileSync(file, 'utf8')
+        .split('\n')
+        .filter((line) => line.endsWith(` ${event}`))
+        .map((line) => parseInt(line, 10))
+        .toSorted((a, b) => a - b);
+    try {
+      const app = await start('ecosystem.cluster.config.js', { LIFECYCLE: file });
+      const old = noted('started');
+      expect(old).toHaveLength(INSTANCES);
+      await app.run('reload', 'koa-cluster-metrics');
+      await eventually('the old ones are stopped', 30_000, () => noted('stopped').length === INSTANCES);
+      expect(noted('stopped')).toEqual(old);
+      await app.run('stop', 'koa-cluster-metrics');
+      await eventually('all are stopped', 30_000, () => noted('stopped').length === 2 * INSTANCES);
+      expect(noted('stopped')).toEqual(noted('started'));
+    } finally {
+      rmSync(file, { force: true });
+    }
+  });
+
   test('an instance that hangs holds nobody up, and its counts are there', async () => {
     const app = await start('ecosystem.cluster.config.js');
     for (let i = 0; i < 30; i++) await request(app.port, '/hello/you');

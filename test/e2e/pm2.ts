@@ -45,12 +45,15 @@ export class Pm2 {
     return pm2;
   }
 
-  /** The same ecosystem, with the greetings in place of what is in swagger/. */
+  /** The same ecosystem, with the greetings in place of the API that is described in swagger/. */
   #withGreetings(config: string): string {
-    const script = join(ROOT, 'test/fixtures/greetings/main.js');
     const file = join(this.home, 'ecosystem.config.js');
-    const apps = `require(${JSON.stringify(config)}).apps.map((app) => ({ ...app, script: ${JSON.stringify(script)} }))`;
-    writeFileSync(file, `module.exports = { apps: ${apps} };`);
+    writeFileSync(
+      file,
+      `const { apps } = require(${JSON.stringify(config)});
+      const script = ${JSON.stringify(join(ROOT, 'test/fixtures/lifecycle.js'))};
+      module.exports = { apps: apps.map((app) => (app.script === 'dist/main.js' ? { ...app, script } : app)) };`,
+    );
     return file;
   }
 

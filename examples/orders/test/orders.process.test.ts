@@ -16,7 +16,7 @@ let service: Service;
 
 beforeAll(async () => {
   [postgres, issuer] = await Promise.all([Postgres.create(), Issuer.create()]);
-  service = await Service.start({ env: settings(), readyMs: READY_MS });
+  service = await Service.start({ program: 'dist/main.js', env: settings(), readyMs: READY_MS });
   await service.allReady(WORKERS);
 }, 120_000);
 
@@ -241,7 +241,11 @@ test('without its database the service is alive and not ready, and says why', as
 test('a service that stops leaves no connection to the database behind', async () => {
   const name = 'ending';
   const url = `${postgres.url}?application_name=${name}`;
-  const other = await Service.start({ env: { ...settings(), DATABASE_URL: url }, readyMs: READY_MS });
+  const other = await Service.start({
+    program: 'dist/main.js',
+    env: { ...settings(), DATABASE_URL: url },
+    readyMs: READY_MS,
+  });
   await other.allReady(WORKERS);
   const connections = `select pid from pg_stat_activity where application_name = '${name}'`;
   expect(await postgres.query(connections)).not.toEqual([]);
@@ -251,7 +255,7 @@ test('a service that stops leaves no connection to the database behind', async (
 
 test('a service that does not reach its database does not start, and says so in a line', async () => {
   const env = { ...settings(), DATABASE_URL: 'postgres://orders@127.0.0.1:1/postgres' };
-  const lost = await Service.start({ env, readyMs: 0 });
+  const lost = await Service.start({ program: 'dist/main.js', env, readyMs: 0 });
   expect((await lost.waitForExit(READY_MS)).code).not.toBe(0);
   expect(lost.stdout + lost.stderr).toMatch(/"start" of the service failed: connect ECONNREFUSED/);
 }, 90_000);

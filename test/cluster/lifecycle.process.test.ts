@@ -1,0 +1,106 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { eventually } from '../support/eventually';
+import { disposeAll, freePort, Service } from '../support/service';
+
+const FIXTURES = join(process.cwd(), 'test/fixtures');
+
+jest.setTimeout(120_000);
+
+let folder: string;
+let file: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'lifecycle-'));
+  file = join(folder, 'lifecycle');
+});
+afterEach(async () => {
+  await disposeAll();
+  rmSync(folder, { recursive: true });
+});
+
+/** The pids of processes that have noted it, in ascending order. */
+function noted(event: 'started' | 'stopped'): number[] {
+  const lines = readFileSync(file, 'utf8').split('\n');
+  return lines
+    .filter((line) => line.endsWith(` ${event}`))
+    .map((line) => parseInt(line, 10))
+    .toSorted((a, b) => a - b);
+}
+
+async function start(): Promise<{ service: Service; workers: readonly number[] }> {
+  const env = { LIFECYCLE: file, SHUTDOWN_DELAY_MS: '0' };
+  const service = await Service.start({ program: join(FIXTURES, 'lifecycle.js'), env });
+  await service.allReady(2);
+  return { service, workers: service.workers().toSorted((a, b) => a - b) };
+}
+
+test('start runs in each worker and not in the primary, and each is stopped on SIGTERM before the service ends', async () => {
+  const { service, workers } = await start();
+  expect(noted('started')).toEqual(workers);
+  expect(noted('stopped')).toEqual([]);
+  expect(await service.stop()).toEqual({ code: 0, signal: null });
+  expect(noted('stopped')).toEqual(workers);
+});
+
+test('a rolling reload stops the workers that it replaces, and no other', async () => {
+  const { service, workers } = await start();
+  service.signal('SIGHUP');
+  await eventually('both old workers are gone', 30_000, () => {
+    const now = service.workers();
+    return now.length === 2 && !now.some((pid) => workers.includes(pid));
+  });
+  expect(noted('stopped')).toEqual(workers);
+});
+
+test('a worker that fails is stopped, once it has been replaced', async () => {
+  const { service, workers } = await start();
+  const headers = { 'Content-Type': 'application/json' };
+  const { status } = await service.get('/echo', { method: 'POST', headers, body: '{"message":"fail"}' });
+  expect(status).toBe(200);
+  const gone = await eventually('one is gone', 30_000, () => {
+    const now = service.workers();
+    return now.length === 2 && workers.find((pid) => !now.includes(pid));
+  });
+  expect(noted('stopped')).toEqual([gone]);
+});
+
+test('on a serverless platform SIGTERM stops it', async () => {
+  const child = spawn(process.execPath, [join(FIXTURES, 'lambda-instance.js')], {
+    env: { PATH: process.env['PATH'], LIFECYCLE: file, AWS_LAMBDA_FUNCTION_NAME: 'greeter' },
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
+  try {
+    const event = readFileSync(join(FIXTURES, 'events/function-url.json'), 'utf8');
+    child.send({ ...(JSON.parse(event) as object), rawPath: '/' });
+    expect(await once(child, 'message')).toMatchObject([{ statusCode: 200 }]);
+    child.kill('SIGTERM');
+    expect(await once(child, 'exit')).toEqual([0, null]);
+    expect(noted('stopped')).toEqual([child.pid]);
+  } finally {
+    child.kill('SIGKILL');
+  }
+});
+
+test('a worker that a debugger holds is not killed as hung', async () => {
+  const env = { WEB_CONCURRENCY: '1', WORKER_TIMEOUT_MS: '1000' };
+  const program = join(FIXTURES, 'service.js');
+  const debugged = await Service.start({
+    program,
+    env,
+    command: [process.execPath, `--inspect=127.0.0.1:${await freePort()}`],
+  });
+  const other = await Service.start({ program, env });
+  const [held] = debugged.workers();
+  const [hung] = other.workers();
+  // The held one is silent for longer than the other. Both have answered a header when they fall silent.
+  for (const { port } of [debugged, other]) await fetch(`http://127.0.0.1:${port}/spin`);
+  await eventually('the other one is replaced', 60_000, () => {
+    const [now] = other.workers();
+    return now !== undefined && now !== hung && other.stdout.includes('"hung"');
+  });
+  expect(debugged.workers()).toEqual([held]);
+  expect(debugged.stdout).not.toContain('"hung"');
+});
