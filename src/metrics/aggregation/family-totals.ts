@@ -1,17 +1,16 @@
 import type { Slices } from '../event-loop-turns.js';
-import { boundOf } from '../snapshot/histogram-shape.js';
-import { labelKey, labelText } from '../snapshot/label-text.js';
 import {
   isGauge,
-  type Labels,
   type MetricType,
   type Snapshot,
   type SnapshotMetric,
   type SnapshotValue,
 } from '../snapshot/snapshot.js';
-import { ExactSum } from './exact-sum.js';
-import type { Family, Metric, Series } from './families.js';
+import { ByShape } from './by-shape.js';
+import type { Family, Metric } from './families.js';
 import { gaugeSeries, mergeGauge, type ProcessGauge } from './gauge-merge.js';
+import { GroupTotal } from './group-total.js';
+import { type Group, groupsOf } from './series-groups.js';
 
 /** A process whose gauges are in a scrape, because it answered when it was last asked. */
 export interface Live {
@@ -24,33 +23,6 @@ export interface Live {
 export interface CountedMetric extends Omit<SnapshotMetric, 'values' | 'shape'> {
   /** The values; `sum` has the parts of an `ExactSum`. */
   readonly values: readonly (Omit<SnapshotValue, 'value'> & { readonly sum: readonly number[] })[];
-}
-
-/** The series of a process that have the same labels but for `le`. */
-interface Group {
-  readonly key: string;
-  readonly labels: Labels;
-  /** The bounds of a histogram's buckets as a text, to be compared. */
-  readonly bounds: string;
-  /** The time since which it counts, in ms since 1970; Infinity if it is not known. */
-  readonly start: number;
-  readonly series: readonly PlacedSeries[];
-}
-
-interface PlacedSeries extends Series {
-  readonly key: string;
-  /** The index among the metric's values. */
-  readonly at: number;
-}
-
-/** The totals of a group over all processes. */
-interface GroupTotal {
-  readonly labels: Labels;
-  readonly bounds: string;
-  start: number;
-  /** The index of each series, by its key, in `series` and in each process's readings. */
-  readonly places: Map<string, number>;
-  readonly series: { readonly name: PlacedSeries; readonly gone: ExactSum }[];
 }
 
 interface FamilyTotal {
@@ -66,7 +38,7 @@ interface FamilyTotal {
 
 /** The last readings of one process. */
 export class FamilyReadings {
-  readonly last = new Map<GroupTotal, number[]>();
+  readonly last = new Map<GroupTotal, readonly number[]>();
 
   /** @param birth is larger for a younger process */
   constructor(readonly birth: number) {}
@@ -90,8 +62,8 @@ export class FamilyTotals {
   /** The family that has a name of a series. */
   readonly #names = new Map<string, string>();
   /** Groups and gauges by `shape`. A process keeps its slot, and so the labels of its gauges. */
-  readonly #groups = new WeakMap<object, readonly Group[]>();
-  readonly #gauges = new WeakMap<object, ProcessGauge['series']>();
+  readonly #groups = new ByShape<readonly Group[]>();
+  readonly #gauges = new ByShape<ProcessGauge['series']>();
   readonly #onRedefined: (name: string) => void;
 
   /**
@@ -106,16 +78,19 @@ export class FamilyTotals {
   /** Takes in the counters, histograms and summaries' totals of a snapshot. */
   read(readings: FamilyReadings, snapshot: Snapshot): void {
     for (const metric of snapshot.metrics) {
-      const groups = isGauge(metric.type) ? [] : remember(this.#groups, metric, () => groupsOf(metric));
+      const groups = isGauge(metric.type) ? [] : this.#groups.of(metric, () => groupsOf(metric));
       const family = this.#family(metric, groups, readings.birth);
       if (!family || metric.aggregator === 'omit') continue;
-      for (const group of groups) readGroup(totalOf(family, group), readings, group, metric);
+      for (const group of groups) {
+        const total = totalOf(family, group);
+        readings.last.set(total, total.read(readings.last.get(total), group, metric));
+      }
     }
   }
 
   /** Adds the counts of an ended process to the gone. */
   retire({ last }: FamilyReadings): void {
-    for (const [total, values] of last) addToGone(total, values);
+    for (const [total, values] of last) total.addToGone(values);
     last.clear();
   }
 
@@ -146,7 +121,7 @@ export class FamilyTotals {
       const metric = { ...about, values: values.map((value) => ({ ...value, value: 0 })) };
       const groups = groupsOf(metric);
       const family = this.#family(metric, groups, BEFORE_ALL);
-      if (family) for (const group of groups) addParts(totalOf(family, group), group, values);
+      if (family) for (const group of groups) totalOf(family, group).addParts(group, values);
     }
   }
 
@@ -172,7 +147,7 @@ export class FamilyTotals {
     for (const { name, help, type, groups } of families) {
       const metrics: Metric[] = isGauge(type) ? mergeGauge(gauges.get(name) ?? []) : [];
       for (const total of groups.values()) {
-        metrics.push(metricOf(total, processes));
+        metrics.push(total.metric(readingsOf(total, processes)));
         if (slices.over) await slices.next();
       }
       if (metrics.length > 0) all.push({ name, help, type, metrics });
@@ -186,7 +161,7 @@ export class FamilyTotals {
     for (const { snapshot, slot } of live) {
       for (const metric of snapshot.metrics) {
         if (!isGauge(metric.type) || this.#families.get(metric.name)?.type !== metric.type) continue;
-        const series = remember(this.#gauges, metric, () => gaugeSeries(metric, slot));
+        const series = this.#gauges.of(metric, () => gaugeSeries(metric, slot));
         const gauge = { metric, series, isApart: slot !== undefined };
         const known = gauges.get(metric.name);
         if (known) known.push(gauge);
@@ -237,16 +212,6 @@ export class FamilyTotals {
   }
 }
 
-/** Calls `make` once for all metrics of one shape, which differ only in their numbers. */
-function remember<T>(known: WeakMap<object, T>, { shape }: SnapshotMetric, make: () => T): T {
-  if (!shape) return make();
-  const old = known.get(shape);
-  if (old) return old;
-  const made = make();
-  known.set(shape, made);
-  return made;
-}
-
 function seriesNames(name: string, type: MetricType): string[] {
   if (type === 'counter' || isGauge(type)) return [name];
   return [name, `${name}_bucket`, `${name}_sum`, `${name}_count`];
@@ -265,102 +230,18 @@ function haveOtherLabels({ labelNames: a }: FamilyTotal, { labelNames: b }: Snap
   return a !== undefined && b !== undefined && a.toSorted().join() !== b.toSorted().join();
 }
 
-/**
- * Groups a metric's series by their labels without `le`. A summary keeps only sum and
- * count: quantiles can't be merged.
- */
-function groupsOf(metric: SnapshotMetric): Group[] {
-  const groups = new Map<string, { labels: Labels; start: number; series: PlacedSeries[] }>();
-  for (const [at, { metricName = metric.name, labels, start = Infinity }] of metric.values.entries()) {
-    const part = partOf(metricName, metric);
-    if (metric.type === 'summary' && part === 'value') continue;
-    const { le, ...others } = labels;
-    const shared = metric.type === 'histogram' ? others : labels;
-    const key = labelKey(shared);
-    const series: PlacedSeries = {
-      key: `${part} ${le ?? ''}`,
-      part,
-      bound: part === 'bucket' ? boundOf(le ?? NaN) : NaN,
-      labels,
-      text: metricName + labelText(Object.entries(labels)),
-      at,
-    };
-    const known = groups.get(key);
-    if (known) known.series.push(series);
-    else groups.set(key, { labels: shared, start, series: [series] });
-  }
-  return Array.from(groups, ([key, { labels, start, series }]) => ({
-    key,
-    labels,
-    start,
-    bounds: boundsOf(series),
-    series: series.toSorted((a, b) => PARTS.indexOf(a.part) - PARTS.indexOf(b.part)),
-  }));
-}
-
-/** The order of a metric's samples. */
-const PARTS: readonly Series['part'][] = ['value', 'bucket', 'sum', 'count'];
-
-function partOf(metricName: string, { name }: SnapshotMetric): Series['part'] {
-  if (metricName === `${name}_bucket`) return 'bucket';
-  if (metricName === `${name}_sum`) return 'sum';
-  return metricName === `${name}_count` ? 'count' : 'value';
-}
-
-function boundsOf(series: readonly Series[]): string {
-  return series.flatMap(({ part, bound }) => (part === 'bucket' ? [bound] : [])).join();
-}
-
-function totalOf({ groups }: FamilyTotal, { key, labels, bounds, start, series }: Group): GroupTotal {
-  let total = groups.get(key);
-  if (!total) groups.set(key, (total = { labels, bounds, start, places: new Map(), series: [] }));
-  total.start = Math.min(total.start, start);
-  for (const name of series) {
-    if (total.places.has(name.key)) continue;
-    total.places.set(name.key, total.series.push({ name, gone: new ExactSum() }) - 1);
-  }
+function totalOf({ groups }: FamilyTotal, group: Group): GroupTotal {
+  let total = groups.get(group.key);
+  if (!total) groups.set(group.key, (total = new GroupTotal(group)));
+  total.extend(group);
   return total;
 }
 
-function readGroup(
-  total: GroupTotal,
-  { last }: FamilyReadings,
-  { series }: Group,
-  { values, labelNames }: SnapshotMetric,
-): void {
-  const readings = Array<number>(total.series.length).fill(0);
-  for (const { key, at } of series) readings[total.places.get(key)!] = values[at]?.value ?? 0;
-  const before = last.get(total);
-  // A durable counter never falls: this reading is older, from a snapshot or from a
-  // ledger that can't be written.
-  if (labelNames && before?.some((value, i) => value > readings[i]!)) return;
-  // A count that fell was reset, and with it its whole histogram: both count from 0
-  // again. A sum can fall by itself.
-  if (before?.some((value, i) => total.series[i]!.name.part !== 'sum' && readings[i]! < value))
-    addToGone(total, before);
-  last.set(total, readings);
-}
-
-function addToGone(total: GroupTotal, values: readonly number[]): void {
-  for (const [i, value] of values.entries()) total.series[i]!.gone.add(value);
-}
-
-function addParts(total: GroupTotal, { series }: Group, values: CountedMetric['values']): void {
-  for (const { key, at } of series) total.series[total.places.get(key)!]!.gone.addAll(values[at]?.sum ?? []);
-}
-
-function metricOf(total: GroupTotal, processes: Processes): Metric {
+function readingsOf(total: GroupTotal, processes: Processes): (readonly number[])[] {
   const readings: (readonly number[])[] = [];
   for (const { families } of processes) {
     const last = families.last.get(total);
     if (last) readings.push(last);
   }
-  const sum = new ExactSum();
-  const samples = total.series.map(({ name: series, gone }, i) => {
-    sum.clear();
-    sum.addSum(gone);
-    for (const last of readings) sum.add(last[i] ?? 0);
-    return { series, value: sum.value };
-  });
-  return { labels: total.labels, samples, ...(total.start < Infinity && { start: total.start }) };
+  return readings;
 }

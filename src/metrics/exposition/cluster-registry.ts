@@ -5,16 +5,16 @@ import { rest, Slices } from '../event-loop-turns.js';
 import type { Foreseen } from '../foreseen.js';
 import { ownSeries, SERVICE_METRICS } from '../metric-catalogue.js';
 import type { Snapshot } from '../snapshot/snapshot.js';
-import { SnapshotReader } from '../snapshot/snapshot-reader.js';
 import { Aggregation, type Counts } from '../aggregation/aggregation.js';
 import type { Family, RequestCounts } from '../aggregation/families.js';
 import type { Live } from '../aggregation/family-totals.js';
 import type { Gathered } from './gathered.js';
 import { type Exposition, type Format, type Gatherer, SharedGatherer } from './gatherer.js';
-import { LedgerSource } from '../aggregation/ledger-source.js';
+import type { Keeper } from './keeper.js';
 import { monotonicTime } from './monotonic-time.js';
 import { familiesOf, missingWorkers } from './own-families.js';
 import { type Ask, type Asked, WorkerInquiry } from './worker-inquiry.js';
+import { WorkerSource } from './worker-source.js';
 
 export interface ClusterRegistryOptions {
   /** The service's folder. */
@@ -40,29 +40,6 @@ export interface ClusterRegistryOptions {
   readonly onRedefined?: (name: string) => void;
 }
 
-/** Keeps the counts of workers for the service that comes after this one. */
-export interface Keeper {
-  /** The time since which this service and those before it have counted, in ms since 1970. */
-  readonly since: number;
-  /** The counts of processes that had ended before this one began. */
-  readonly gone: Counts;
-  /** Returns the workers of an earlier primary whose counts are not in `gone`. */
-  leftovers(): readonly number[];
-  /** Returns the last snapshot of such a worker. */
-  lastWord(id: number): Snapshot | undefined;
-  /**
-   * Makes this process responsible for the folder. Called when a worker serves: before that this process may
-   * yet give way to another one.
-   */
-  takeCharge(): void;
-  /** Notes that there is something new to be saved. */
-  changed(): void;
-  /** Notes that a worker's counts are among the gone: its files may be removed when these are saved. */
-  retire(id: number): void;
-  /** Saves the counts of ended workers. Called before anything is exposed, and when a worker has ended. */
-  save(gone: () => Counts): void;
-}
-
 /**
  * Milliseconds between gatherings. Four a second are plenty: more frequent scrapes share them,
  * and requests keep their CPU. A scrape that has to wait for one, and then for a hung worker, is
@@ -76,31 +53,6 @@ const INTERVAL_MS = 250;
  * seconds, so that a scrape every two seconds always gets new answers.
  */
 const MAX_AGE_MS = 1_900;
-
-/** The primary's view of one worker. */
-class WorkerSource extends LedgerSource {
-  readonly reader = new SnapshotReader();
-  /** The latest request for a snapshot that it has answered; Infinity after its final snapshot. */
-  answered = -1;
-  /** Whether it has let a gathering wait in vain, and has not answered since. */
-  late = false;
-  ledgerFailed = false;
-
-  constructor(
-    readonly ask: Ask,
-    readonly slot: number,
-    { folder, buckets }: ClusterRegistryOptions,
-    readonly id: number,
-    birth: number,
-  ) {
-    super({ folder, buckets, id, birth });
-  }
-
-  /** Whether it may have counts that are neither in its ledger nor in an answer. */
-  get hasUnwritten(): boolean {
-    return this.ledgerFailed && this.answered !== Infinity;
-  }
-}
 
 /**
  * The primary's view of the whole service. Request counts come from the workers' ledgers, all other metrics

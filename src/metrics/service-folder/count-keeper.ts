@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import type { Counts } from '../aggregation/aggregation.js';
-import type { Keeper } from '../exposition/cluster-registry.js';
+import type { Keeper } from '../exposition/keeper.js';
 import { ledgerPath } from '../ledger/ledger.js';
 import type { Snapshot } from '../snapshot/snapshot.js';
 import type { ExitReason } from '../supervision-metrics.js';
