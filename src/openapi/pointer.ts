@@ -1,6 +1,11 @@
 /** A JSON pointer (RFC 6901) as the fragment of a reference. */
 export function pointerTo(path: readonly string[]): string {
-  return `#${path.map((key) => `/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')}`;
+  return `#${path.map(pointerStep).join('')}`;
+}
+
+/** One key of a JSON pointer, with the slash before it. */
+export function pointerStep(key: string): string {
+  return `/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`;
 }
 
 /** The keys of a pointer such as `/paths/~1a`, percent-encoded as in a reference or not. */

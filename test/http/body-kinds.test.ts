@@ -266,10 +266,13 @@ test('defaults are put into a body where it has nothing, those of a choice by th
 });
 
 test.each(['9007199254740993', '-154284075601887489', '100000000000000000000'])(
-  'the integer %s is refused, as it could not be kept',
+  'the integer %s is refused, as it could not be kept, and its place is named',
   async (integer) => {
-    const answer = await service.post('/any', `{"id":${integer}}`);
-    expect([answer.status, answer.body.toString()]).toEqual([400, expect.stringContaining(integer)]);
+    const answer = await service.post('/any', `{"n":1,"ids":["${integer}",{"a/b":${integer}}]}`);
+    expect([answer.status, json(answer)['errors']]).toEqual([
+      400,
+      [{ in: 'body', path: '/ids/1/a~1b', message: expect.stringContaining(integer) }],
+    ]);
   },
 );
 

@@ -91,7 +91,7 @@ function readComment(
   families: Map<string, Draft>,
   current: Draft | undefined,
 ): Draft | undefined {
-  const [, keyword, name = '', rest = ''] = /^# (HELP|TYPE) (\S+)(?: (.*))?$/.exec(line) ?? [];
+  const [, keyword, name = '', rest = ''] = /^# (HELP|TYPE) (\S+)(?: (.*))?$/s.exec(line) ?? [];
   if (keyword === undefined) return current;
   if (!nameRule.test(name)) throw new Error('not a metric name');
   let family = families.get(name);
@@ -123,7 +123,7 @@ function familyOf(name: string, families: Map<string, Draft>, current: Draft | u
 
 function readSample(line: string): Sample {
   const [, name, , body = '', rawValue = ''] =
-    /^([a-zA-Z_:][a-zA-Z0-9_:]*)(\{(.*)\})? (\S+)(?: -?\d+)?$/.exec(line) ?? [];
+    /^([a-zA-Z_:][a-zA-Z0-9_:]*)(\{(.*)\})? (\S+)(?: -?\d+)?$/s.exec(line) ?? [];
   if (name === undefined) throw new Error('not a sample');
   const value = readValue(rawValue);
   return { name, labels: readLabels(body), value };

@@ -1,3 +1,4 @@
+import { pointerStep } from '../../openapi/pointer.js';
 import { Problem } from '../problem.js';
 import { messageOf } from '../../thrown.js';
 
@@ -19,7 +20,7 @@ export function parseJson(text: string): unknown {
   } catch (error) {
     throw malformed(`is not JSON: ${messageOf(error)}`);
   }
-  if (LONG.test(text)) refuseLongIntegers(text);
+  if (LONG.test(text)) refuseLongIntegers(text, value);
   if (text.includes('__proto__') || text.includes('\\u')) refusePrototypes(value);
   return value;
 }
@@ -29,12 +30,24 @@ const LONG = /\d{16}/;
 
 const STRING_OR_NUMBER = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g;
 
-/** Refuses integers that `JSON.parse` would change to another number without an error. */
-function refuseLongIntegers(text: string): void {
+/** Refuses integers that `JSON.parse` has changed to another number without an error. */
+function refuseLongIntegers(text: string, value: unknown): void {
   for (const [token] of text.matchAll(STRING_OR_NUMBER)) {
-    if (/^-?\d{16,}$/.test(token) && !Number.isSafeInteger(Number(token)))
-      throw malformed(`has the integer ${token.slice(0, 40)}, which is too large to be kept as it is`);
+    if (!/^-?\d{16,}$/.test(token) || Number.isSafeInteger(Number(token))) continue;
+    const message = `has the integer ${token.slice(0, 40)}, which is too large to be kept as it is`;
+    throw malformed(message, pathTo(Number(token), value));
   }
+}
+
+/** Returns the path (RFC 6901) of the first such number in a value; undefined if there is none. */
+function pathTo(wanted: number, value: unknown): string | undefined {
+  if (value === wanted) return '';
+  if (typeof value !== 'object' || value === null) return undefined;
+  for (const [key, child] of Object.entries(value)) {
+    const path = pathTo(wanted, child);
+    if (path !== undefined) return pointerStep(key) + path;
+  }
+  return undefined;
 }
 
 /**
@@ -43,8 +56,8 @@ function refuseLongIntegers(text: string): void {
 function refusePrototypes(value: unknown, path = ''): void {
   if (typeof value !== 'object' || value === null) return;
   for (const [key, child] of Object.entries(value)) {
-    if (key === '__proto__') throw malformed('is not allowed', `${path}/${key}`);
-    refusePrototypes(child, `${path}/${key}`);
+    if (key === '__proto__') throw malformed('is not allowed', path + pointerStep(key));
+    refusePrototypes(child, path + pointerStep(key));
   }
 }
 

@@ -1,4 +1,5 @@
 import type { ErrorObject, ValidateFunction } from 'ajv/dist/2020.js';
+import { pointerStep } from '../pointer.js';
 
 /** One mistake in a request. */
 export interface Fault {
@@ -73,8 +74,7 @@ function choiceComplaint(choice: ErrorObject, errors: readonly ErrorObject[]): C
 }
 
 function complaint({ keyword, instancePath, params, message }: ErrorObject): Complaint {
-  const below = (key: unknown) =>
-    `${instancePath}/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`;
+  const below = (key: unknown) => `${instancePath}${pointerStep(String(key))}`;
   switch (keyword) {
     case 'required':
     case 'dependentRequired':
