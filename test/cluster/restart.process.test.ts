@@ -154,18 +154,30 @@ test('two services are told apart by their ports, and one is known by its name o
   expect(total(await again.scrape(), 'flask_app_request_count', HELLO)).toBe(1);
 });
 
-test('with other buckets the histogram begins anew, the counter does not, and one line says so', async () => {
+test('with other buckets the histogram begins anew, which its start tells, the counter does not, and one line says so', async () => {
+  const counter = 'flask_app_request_count{endpoint="/hello/{name}",http_status="200",method="GET"}';
+  const histogram = 'flask_app_request_latency_seconds{endpoint="/hello/{name}",method="GET"}';
+  const startsOf = async () => {
+    const starts = startsIn(await scrapeProtobuf(Number(env['PORT'])));
+    return { counter: starts.get(counter), histogram: starts.get(histogram) };
+  };
   const first = await start();
   for (let i = 0; i < 4; i += 1) await first.get('/hello/you');
+  const atFirst = await startsOf();
   await ends['kill all'](first);
+  const between = Date.now();
   const second = await start({ METRICS_BUCKETS: '0.5,1' });
   await second.get('/hello/you');
   const now = await second.scrape();
   expect(total(now, 'flask_app_request_count', HELLO)).toBe(5);
   expect(total(now, 'flask_app_request_latency_seconds_count', HELLO)).toBe(1);
+  const afterwards = await startsOf();
+  expect(afterwards.counter).toBe(atFirst.counter);
+  expect(afterwards.histogram).toBeGreaterThanOrEqual(between);
   await second.stop();
   const third = await start({ METRICS_BUCKETS: '0.5,1' });
   expect(total(await third.scrape(), 'flask_app_request_count', HELLO)).toBe(5);
+  expect(await startsOf()).toEqual(afterwards);
   expect(second.stdout.split('\n').filter((line) => line.includes('METRICS_BUCKETS'))).toHaveLength(1);
   expect(third.stdout).not.toContain('METRICS_BUCKETS');
 });

@@ -40,6 +40,8 @@ type Processes = Iterable<{ readonly requests: { readonly details: DetailReading
 export class DetailTotals {
   readonly #buckets: number;
   readonly #starts: number[] = [];
+  /** The time at which the histogram of a row began anew, which its counter did not. */
+  readonly anew: (number | undefined)[] = [];
   /** The latest exemplar, by row and classic bucket. */
   readonly #exemplars: (Exemplar | undefined)[][] = [];
   #gone: (Float64Array | undefined)[] = [];
@@ -58,6 +60,11 @@ export class DetailTotals {
   /** Returns the time since which a row counts; NaN if it is not known. */
   startOf(row: number): number {
     return this.#starts[row] ?? NaN;
+  }
+
+  /** Makes the histogram of a row count since then; the latest time wins. */
+  beginAnew(row: number, time: number): void {
+    this.anew[row] = Math.max(time, this.anew[row] ?? 0);
   }
 
   /**
@@ -139,7 +146,9 @@ export class DetailTotals {
       for (const { requests: readings } of processes) addTo(native, readings.details.native[row]);
     }
     const complete = native.reduce((all, count) => all + count, 0) === requests;
-    const starts = rows.map((row) => this.startOf(row)).filter((start) => !Number.isNaN(start));
+    const starts = rows
+      .map((row) => Math.max(this.startOf(row), this.anew[row] ?? 0))
+      .filter((start) => !Number.isNaN(start));
     return {
       start: starts.length > 0 ? Math.min(...starts) : NaN,
       // Prometheus would refuse the whole scrape for a native histogram with another

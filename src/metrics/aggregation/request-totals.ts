@@ -16,6 +16,8 @@ export interface CountedRow {
   readonly detail?: Detail;
   /** The number of requests that were counted with other buckets, which no histogram can have. */
   readonly withOtherBuckets: number;
+  /** The time at which its histogram began anew, in ms since 1970, if buckets have changed. */
+  readonly anew?: number;
 }
 
 /** The highest reading so far of each cell of one process, in the order of the totals' rows. */
@@ -138,6 +140,7 @@ export class RequestTotals {
   addWithOtherBuckets(row: number, requests: number): void {
     this.#withOtherBuckets[row]! += requests;
     this.#counted[row] = true;
+    this.#details.beginAnew(row, Date.now());
   }
 
   /** The counts of ended processes; and the starts, with zeros, of the rows that only the others have counted. */
@@ -150,7 +153,9 @@ export class RequestTotals {
       const detail = this.#details.goneOf(row);
       if (!detail && withOtherBuckets === 0 && counts.every((count) => count === 0)) return [];
       const seconds = this.#goneSeconds[row]!.parts;
-      return [{ labels, counts, seconds, withOtherBuckets, ...(detail && { detail }) }];
+      const anew = this.#details.anew[row];
+      const known = { ...(detail && { detail }), ...(anew !== undefined && { anew }) };
+      return [{ labels, counts, seconds, withOtherBuckets, ...known }];
     });
   }
 
@@ -160,13 +165,14 @@ export class RequestTotals {
     for (const sum of this.#goneSeconds) sum.clear();
     this.#withOtherBuckets.fill(0);
     this.#details.clearGone();
-    for (const { labels, counts, seconds, withOtherBuckets, detail } of rows) {
+    for (const { labels, counts, seconds, withOtherBuckets, detail, anew } of rows) {
       const row = this.indexOf(labels);
       this.#withOtherBuckets[row] = withOtherBuckets;
       this.#gone.set(counts, row * this.#width);
       this.#counted[row] = true;
       this.#goneSeconds[row]!.addAll(seconds);
       if (detail) this.#details.addGone(row, detail);
+      if (anew !== undefined) this.#details.beginAnew(row, anew);
     }
   }
 

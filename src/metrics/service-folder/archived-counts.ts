@@ -22,16 +22,16 @@ export function parseCounts(input: unknown, sameBuckets: boolean): Counts {
 function withoutBuckets({ labels, counts, withOtherBuckets, detail }: CountedRow): CountedRow {
   const all = counts.reduce((sum, count) => sum + count, withOtherBuckets);
   const start = detail && { detail: { start: detail.start, native: [], exemplars: [] } };
-  return { labels, counts: [], seconds: [], withOtherBuckets: all, ...start };
+  return { labels, counts: [], seconds: [], withOtherBuckets: all, ...start, anew: Date.now() };
 }
 
 function parseCountedRow(input: unknown): CountedRow[] {
   if (!isObject(input)) return [];
-  const { labels, counts, seconds, withOtherBuckets = 0, detail } = input;
+  const { labels, counts, seconds, withOtherBuckets = 0, detail, anew } = input;
   if (!isCount(withOtherBuckets) || !Array.isArray(counts) || !areParts(seconds)) return [];
   const [row] = parseRow({ labels, cells: [...counts, 0], ...(detail !== undefined && { detail }) });
   if (!row) return [];
-  const known = row.detail && { detail: row.detail };
+  const known = { ...(row.detail && { detail: row.detail }), ...(isCount(anew) && { anew }) };
   return [{ labels: row.labels, counts: [...row.cells].slice(0, -1), seconds, withOtherBuckets, ...known }];
 }
 
