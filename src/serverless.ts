@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { RequestListener } from 'node:http';
-import { collectDefaultMetrics, Registry } from 'prom-client';
+import { collectDefaultMetrics, register } from 'prom-client';
 import { readConfig } from './config.js';
 import { type StartedService, startService } from './http/start-service.js';
 import { lambdaHandler, type LambdaHandler } from './serverless/lambda.js';
@@ -73,14 +73,14 @@ async function start(): Promise<Serverless> {
   const config = configuration();
   const { log } = openLog(config.logLevel);
   const metrics = new RequestMetrics(config.metricsBuckets);
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
-  registerRequestsInProgress(registry, config.metricsPrefix, () => metrics.inProgress);
-  registerRequestsShed(registry, config.metricsPrefix, () => metrics.shed);
-  const gatherer = processGatherer(config.metricsPrefix, metrics, registry);
+  const gatherer = processGatherer(config.metricsPrefix, metrics, register);
   const gather = async (format?: Format) => (await gatherer.gather(format)).bytes;
   const { service } = await import('./service.js');
   const started = await startService(service, { config, log, metrics, gather, accepting: () => true });
+  // The registry is that of the service's own metrics too. It takes a name once, and a start that fails is tried again.
+  collectDefaultMetrics();
+  registerRequestsInProgress(register, config.metricsPrefix, () => metrics.inProgress);
+  registerRequestsShed(register, config.metricsPrefix, () => metrics.shed);
   if (service.stop) stopAtTheEnd(started, config.shutdownTimeoutMs);
   if (config.pushgatewayUrl === undefined) return { started, push: () => Promise.resolve() };
   const { push } = new Pushgateway({

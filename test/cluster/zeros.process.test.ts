@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { parseExposition, seriesKey } from '../support/exposition';
 import { asText, scrapeProtobuf, timeOf } from '../support/metric-families';
 import { disposeAll, Service } from '../support/service';
@@ -41,6 +42,19 @@ test('what the description foresees is at 0 from the first scrape, in both forma
   const start = timeOf(echo!.histogram!.createdTimestamp!);
   expect(start).toBeGreaterThanOrEqual(before);
   expect(start).toBeLessThanOrEqual(Date.now());
+});
+
+test('so it is in a cluster that is not ours, such as PM2’s, whichever instance answers', async () => {
+  const fixtures = join(process.cwd(), 'test/fixtures');
+  const args = [join(fixtures, 'greetings/main.js')];
+  const service = await Service.start({ program: join(fixtures, 'foreign-cluster.js'), args });
+  for (let scrape = 0; scrape < 4; scrape += 1) {
+    const told = await values(service);
+    expect(told.get(count('/hello/{name}', 500))).toBe(0);
+    expect(told.get('flask_app_request_latency_seconds_count{endpoint="/echo",method="POST"}')).toBe(0);
+  }
+  await service.get('/hello/Ada');
+  expect((await values(service)).get(count('/hello/{name}', 200))).toBe(1);
 });
 
 test('METRICS_ZEROS=off shows what somebody has counted', async () => {

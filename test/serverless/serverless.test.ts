@@ -6,7 +6,7 @@ import { gunzipSync } from 'node:zlib';
 import type * as ServerlessModule from '../../src/serverless';
 import { eventually } from '../support/eventually';
 import { handlers } from '../fixtures/greetings/handlers';
-import { parseExposition } from '../support/exposition';
+import { parseExposition, total } from '../support/exposition';
 
 type Serverless = typeof ServerlessModule;
 interface Result {
@@ -30,6 +30,9 @@ async function load(env: Record<string, string> = {}): Promise<Serverless> {
   let loaded: Serverless | undefined;
   await jest.isolateModulesAsync(async () => {
     loaded = await import('../../src/serverless.js');
+    // A metric of the service's own.
+    const { durableCounter } = await import('../../src/metrics/durable-counter.js');
+    durableCounter({ name: 'loads_total', help: 'Loads.' }).inc();
   });
   if (!loaded) throw new Error('not loaded');
   return loaded;
@@ -82,6 +85,21 @@ describe('an instance', () => {
     ]);
     expect(families.get('flask_app_requests_in_progress')?.samples[0]?.value).toBe(0);
     expect(families.has('process_cpu_seconds_total')).toBe(true);
+    expect(families.get('loads_total')?.samples[0]?.value).toBe(1);
+  });
+
+  test('shows what the description foresees at 0', async () => {
+    const { body } = await get(serverless, '/metrics');
+    const families = parseExposition(gunzipSync(Buffer.from(body, 'base64')).toString());
+    const of = { endpoint: '/hello/{name}', method: 'GET' };
+    const labels = { ...of, http_status: '500' };
+    expect(families.get('flask_app_request_count')?.samples).toContainEqual(
+      expect.objectContaining({ labels, value: 0 }),
+    );
+    expect(total(families, 'flask_app_request_latency_seconds_bucket', { endpoint: '/echo' })).toBe(0);
+    expect(families.get('flask_app_request_latency_seconds')?.samples).toContainEqual(
+      expect.objectContaining({ labels: { endpoint: '/echo', method: 'POST' }, value: 0 }),
+    );
   });
 
   test('serves and counts as a listener under a server that is not ours', async () => {

@@ -1,4 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry, Summary } from 'prom-client';
+import { Slices } from '../../../src/metrics/event-loop-turns';
 import { FamilyTotals } from '../../../src/metrics/aggregation/family-totals';
 import { parseExposition, total, type Family } from '../../support/exposition';
 import { RegistryProcess, scrape } from '../exposition/registry-process';
@@ -160,6 +161,24 @@ describe('totals', () => {
       expect(redefined).toEqual(expected);
     },
   );
+
+  it('of a metric that begins anew tell by their start that they do', async () => {
+    const totals = new FamilyTotals([]);
+    const [before, after] = pair();
+    const startOf = async () =>
+      (await totals.families(new Set([before, after]), [], await Slices.begin()))[0]?.metrics[0]?.start ??
+      NaN;
+    new Histogram({ name: 'sizes', help: 'h', buckets: [1], registers: before.registers }).observe(1);
+    await scrape(totals, [before]);
+    const start = await startOf();
+    await after.snapshot();
+    const between = Date.now();
+    new Histogram({ name: 'sizes', help: 'h', buckets: [2], registers: after.registers }).observe(1);
+    await after.snapshot();
+    await scrape(totals, [before, after]);
+    expect(start).toBeLessThan(between - 1);
+    expect(await startOf()).toBeGreaterThanOrEqual(between - 1);
+  });
 
   it('of those that are gone can be kept, and are added to what others count', async () => {
     const totals = new FamilyTotals([]);
