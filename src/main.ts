@@ -83,8 +83,7 @@ async function launch(start: Start, fixed: Partial<Config> = {}): Promise<void> 
     return;
   }
   Object.assign(process.env, settings.variables);
-  const { runInstance } = await import('./pm2/instance.js');
-  await runInstance(start, settings);
+  await (await import('./pm2/instance.js')).runInstance(start, settings);
 }
 
 function orExit<T>(read: () => T): T {

@@ -1,5 +1,14 @@
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 
@@ -67,4 +76,23 @@ test('two files may not import each other, types included', () => {
     'src/metrics/one.ts import(no-cycle)',
     'src/metrics/two.ts import(no-cycle)',
   ]);
+});
+
+test('without the folder pm2/ and one line of main.ts the program builds', () => {
+  for (const name of ['package.json', 'tsconfig.json', 'tsconfig.build.json'])
+    copyFileSync(join(ROOT, name), join(folder, name));
+  symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
+  const pm2 = join(ROOT, 'src/pm2');
+  cpSync(join(ROOT, 'src'), join(folder, 'src'), { recursive: true, filter: (path) => path !== pm2 });
+  const main = join(folder, 'src/main.ts');
+  const lines = readFileSync(main, 'utf8').split('\n');
+  const others = lines.filter((line) => !line.includes('./pm2/'));
+  expect(lines.length - others.length).toBe(1);
+  writeFileSync(main, others.join('\n'));
+  const compiler = join(ROOT, 'node_modules/typescript/bin/tsc');
+  const { stdout } = spawnSync(process.execPath, [compiler, '-p', 'tsconfig.build.json', '--noEmit'], {
+    cwd: folder,
+    encoding: 'utf8',
+  });
+  expect(stdout).toBe('');
 });
