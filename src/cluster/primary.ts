@@ -4,9 +4,8 @@ import { Registry } from 'prom-client';
 import { type Config, type LogLevel, placeOf } from '../config.js';
 import type { Settings } from '../settings.js';
 import type { ConnectionHandle } from '../server/connection-handle.js';
-import { createMetricsListener } from '../http/own-operations/metrics-route.js';
-import { createStatusPage } from '../http/own-operations/status-page.js';
 import { LineSink } from '../line-sink.js';
+import { messageOf } from '../thrown.js';
 import { openLog, type Log, type Logger } from '../log.js';
 import { ClusterRegistry } from '../metrics/exposition/cluster-registry.js';
 import type { Exposition } from '../metrics/exposition/gatherer.js';
@@ -15,8 +14,6 @@ import { REDEFINED, registerLogLinesLost } from '../metrics/metric-catalogue.js'
 import { CountKeeper } from '../metrics/service-folder/count-keeper.js';
 import { removeLeftovers } from '../metrics/service-folder/leftovers.js';
 import type { ServiceFolder } from '../metrics/service-folder/service-folder.js';
-import { listenProblem } from '../server/boot-problem.js';
-import { MetricsServer } from '../server/metrics-server.js';
 import { registerWorkerExits, registerWorkers } from '../metrics/supervision-metrics.js';
 import { type ClaimedFolder, claimFolder, isClaimed } from './claimed-folder.js';
 import { onEndOfNpm } from './npm-parent.js';
@@ -28,6 +25,8 @@ import { ServiceManager } from './control/service-manager.js';
 import { lookAtWorkers, type ServiceIdentity, type ServiceStatus } from './control/service-status.js';
 import type { Wanted } from './messages.js';
 import { Supervisor, type SupervisorEvent } from './supervision/supervisor.js';
+import { type MetricsPort, serveMetrics } from './metrics-port.js';
+import { readyLine, url } from './service-url.js';
 import { forkWorker } from './worker-channel.js';
 
 /**
@@ -65,8 +64,7 @@ class Primary {
   readonly #manager: ServiceManager;
   readonly #program: Program;
   readonly #warning: string | undefined;
-  #metricsServer: MetricsServer | undefined;
-  #metricsPort: number | undefined;
+  #metrics: MetricsPort | undefined;
   /** The address of the service; undefined before it is ready. */
   #address: { readonly url: string; readonly listen: string } | undefined;
   #workersLinesLost = 0;
@@ -171,29 +169,12 @@ class Primary {
    * Resolves with false if it can't listen.
    */
   async #serveMetrics(): Promise<boolean> {
-    const { metricsPort, metricsHost, metricsToken } = this.#config;
-    if (metricsPort === undefined) return true;
     const gather = async (wanted: Wanted) => (await this.#gather(wanted)).bytes;
-    const statusPage = createStatusPage({
-      token: metricsToken,
-      gather,
-      workers: () => gather('workers'),
-      // Only workers read the description.
-      objectives: () => [],
-    });
-    this.#metricsServer = new MetricsServer(
-      createMetricsListener({
-        gather,
-        token: metricsToken,
-        log: this.#log,
-        statusPage: this.#config.statusPage ? statusPage : undefined,
-      }),
-    );
     try {
-      this.#metricsPort = await this.#metricsServer.listen(metricsPort, metricsHost);
+      this.#metrics = await serveMetrics(this.#config, gather, this.#log);
       return true;
     } catch (err) {
-      await this.#end(1, listenProblem(err, 'METRICS_PORT', metricsPort, metricsHost) ?? String(err));
+      await this.#end(1, messageOf(err));
       return false;
     }
   }
@@ -291,14 +272,11 @@ class Primary {
       this.#log.debug({ err }, 'Leftovers stay'),
     );
     if (this.#warning !== undefined) this.#log.warn(this.#warning);
-    const { concurrency, metricsHost, docs } = this.#config;
-    const metricsPort = this.#metricsPort;
-    const where = url(address, port, this.#config.tlsCert === undefined ? 'http' : 'https');
+    const config = this.#config;
+    const where = url(address, port, config.tlsCert === undefined ? 'http' : 'https');
     this.#address = { url: where, listen: port === 0 ? where : String(port) };
-    const workers = concurrency === 1 ? '1 worker' : `${concurrency} workers`;
-    const metrics = metricsPort === undefined ? '' : `, /metrics on ${url(metricsHost, metricsPort)}`;
-    const next = docs ? '; the documentation of the API is on /docs' : '';
-    const ready = `Ready on ${where} with ${workers}${metrics}`;
+    const ready = readyLine(config, where, this.#metrics?.port);
+    const next = config.docs ? '; the documentation of the API is on /docs' : '';
     this.#log.info(`${ready} (primary pid ${process.pid})${next}`);
     this.#manager.serves(ready);
     // PM2's `wait_ready`, or another parent process, waits for this message.
@@ -325,7 +303,7 @@ class Primary {
   async #end(code: number, message?: string): Promise<void> {
     clearTimeout(this.#timer);
     if (message !== undefined) new LineSink(2).write(`${message}\n`);
-    await this.#metricsServer?.close();
+    await this.#metrics?.server.close();
     if (code === 0) this.#log.info('Stopped');
     this.#exit(code);
   }
@@ -338,12 +316,4 @@ class Primary {
     }
     process.exit(code);
   }
-}
-
-/** @param port is 0 for a Unix socket */
-function url(address: string, port: number, scheme = 'http'): string {
-  if (port === 0) return `unix:${address}`;
-  const everywhere = address === '::' || address === '0.0.0.0';
-  const host = everywhere ? 'localhost' : address.includes(':') ? `[${address}]` : address;
-  return `${scheme}://${host}:${port}${everywhere ? ' (all interfaces)' : ''}`;
 }
