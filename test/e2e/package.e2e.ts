@@ -3,7 +3,9 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import { eventually } from '../support/eventually';
 import { total } from '../support/exposition';
+import { asText, scrapeProtobuf, startsIn } from '../support/metric-families';
 import { disposeAll, Service } from '../support/service';
 
 jest.setTimeout(300_000);
@@ -25,7 +27,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 async function installed(name: string, packages: readonly string[] = []): Promise<string> {
   const path = join(folder, name);
   mkdirSync(path);
-  writeFileSync(join(path, 'package.json'), '{ "private": true }');
+  writeFileSync(join(path, 'package.json'), '{ "private": true, "allowScripts": { "node": true } }');
   await npm(path, 'install', tarball, ...packages);
   return path;
 }
@@ -72,6 +74,46 @@ test('an app is served by a line of CommonJS, of an ES module, and by the comman
     expect({ program, args, counted }).toEqual({ program, args, counted: 1 });
     expect(await service.stop()).toEqual({ code: 0, signal: null });
   }
+});
+
+test('metrics of @prometheus-io/client are merged as prom-client’s are', async () => {
+  // It does not run on an older Node.
+  const isOld = Number(process.versions.node.split('.')[0]) < 22;
+  const path = await installed('successor', ['@prometheus-io/client@0.16']);
+  if (isOld) await npm(path, 'install', '--ignore-scripts=false', 'node@24');
+  write(path, {
+    'serve.mjs': `
+import { serve } from 'koa-cluster-metrics';
+import { Counter, Gauge, Histogram, collectDefaultMetrics } from '@prometheus-io/client';
+collectDefaultMetrics();
+const jobs = new Counter({ name: 'jobs_total', help: 'Jobs.', labelNames: ['kind'] });
+const sizes = new Histogram({ name: 'sizes', help: 'Sizes.', buckets: [1, 5] });
+new Gauge({ name: 'load', help: 'Load.', aggregator: 'max' }).set(3);
+await serve((req, res) => {
+  jobs.inc({ kind: 'mail' });
+  sizes.observe(2);
+  res.end(String(process.pid));
+});`,
+  });
+  const service = await Service.start({
+    program: join(path, 'serve.mjs'),
+    cwd: path,
+    ...(isOld && { command: [join(path, 'node_modules/.bin/node')] }),
+  });
+  await service.allReady(2);
+  const pids = new Set<string>();
+  let requests = 0;
+  for (; pids.size < 2; requests += 1) pids.add((await service.get('/')).body.toString());
+  const families = await eventually('workers have been asked again', 10_000, async () => {
+    const scraped = await service.scrape();
+    return total(scraped, 'jobs_total', { kind: 'mail' }) === requests && scraped;
+  });
+  expect(total(families, 'sizes_bucket', { le: '5' })).toBe(requests);
+  expect(total(families, 'load')).toBe(3);
+  expect(families.get('process_cpu_seconds_total')?.samples).toHaveLength(1);
+  const told = await scrapeProtobuf(service.port);
+  expect(total(asText(told), 'sizes_sum')).toBe(2 * requests);
+  expect(startsIn(told).has('jobs_total{kind="mail"}')).toBe(true);
 });
 
 test('declarations hold in a strict project, under both ways of resolving modules', async () => {

@@ -1,4 +1,4 @@
-import type { Registry } from 'prom-client';
+import { register, type Registry } from 'prom-client';
 import { DurableCounter } from '../durable-counter.js';
 import { rest } from '../event-loop-turns.js';
 import type { RowData } from '../ledger/ledger-reader.js';
@@ -6,6 +6,7 @@ import type { Row } from '../request-metrics.js';
 import type { Snapshot } from './snapshot.js';
 import { startsOf } from './series-starts.js';
 import { parse } from './snapshot-parser.js';
+import { successorRegistry } from './successor-registry.js';
 
 /**
  * Milliseconds after which collecting pauses: all default metrics together take more than one, and
@@ -18,6 +19,7 @@ const SLICE_MS = 0.3;
  * custom metric can return anything.
  */
 interface Collected {
+  readonly name: string;
   readonly values: readonly {
     readonly metricName?: string;
     readonly labels: object;
@@ -64,9 +66,21 @@ function rowsOf(memoryOnly: readonly Row[]): RowData[] {
 }
 
 /**
- * Collects a registry's metrics as its `getMetricsAsJSON` does, but with pauses, and without those that fail.
+ * Collects the metrics of a registry. Those of @prometheus-io/client belong to prom-client's default registry, but
+ * for names that this has.
  */
 async function collect(registry: Registry): Promise<Collected[]> {
+  const collected = await collectAll(registry);
+  const successor = registry === register ? successorRegistry() : undefined;
+  if (!successor) return collected;
+  const names = new Set(collected.map(({ name }) => name));
+  return [...collected, ...(await collectAll(successor)).filter(({ name }) => !names.has(name))];
+}
+
+/**
+ * Collects a registry's metrics as its `getMetricsAsJSON` does, but with pauses, and without those that fail.
+ */
+async function collectAll(registry: Registry): Promise<Collected[]> {
   const time = Date.now();
   const pending: Promise<object | undefined>[] = [];
   let start = performance.now();
