@@ -27,9 +27,14 @@ interface Waiting {
   readonly begin: (refusal: Problem | undefined) => void;
 }
 
+/** The weight of the latest slice in what a request is taken to cost. */
+const WEIGHT = 0.3;
+
 /**
  * Lets requests begin, or refuses them when they have waited longer than a limit for the event loop. It
- * refuses until one has waited less than half as long: without that it would switch at every request.
+ * refuses until none has waited half as long: without that it would switch at every request. As many as can
+ * be done in half of the limit are kept, the youngest: if all were refused, there would be nothing to do until clients
+ * ask again.
  *
  * Handlers that keep the loop busy delay all requests that come meanwhile, health checks and scrapes too. So
  * the requests of one turn are not all begun in it: those beyond a slice wait here, where their waiting time
@@ -41,7 +46,10 @@ export class Overload {
   #overloaded = false;
   #sliceEnds = 0;
   #round = 0;
+  #isGoingRound = false;
   #due = performance.now() + TICK_MS;
+  /** Milliseconds for which a request keeps the event loop. */
+  #costMs = 0;
   /** The delay of the last tick: a request of this turn has waited for at most this long. */
   #lateMs = 0;
 
@@ -60,7 +68,8 @@ export class Overload {
     const begun = new Promise<Problem | undefined>((begin) =>
       this.#queue.push({ since: now - this.#lateMs, begin }),
     );
-    if (this.#queue.length === 1) setImmediate(() => this.#nextRound());
+    if (!this.#isGoingRound) setImmediate(() => this.#nextRound());
+    this.#isGoingRound = true;
     return begun;
   }
 
@@ -79,25 +88,53 @@ export class Overload {
   #nextRound(): void {
     this.#round = (this.#round + 1) % ROUNDS;
     if (this.#round > 0) setImmediate(() => this.#nextRound());
-    else void this.#slice();
+    else void this.#begin();
   }
 
-  async #slice(): Promise<void> {
+  /** Refuses what is too much, then begins some of the others: in turns of their own, so that a slice shows what requests cost. */
+  async #begin(): Promise<void> {
+    const excess = this.#excess(performance.now());
+    const refused = excess > 0 ? await this.#slice(excess, OVERLOADED) : 0;
+    setImmediate(() => {
+      if (refused < excess) return this.#nextRound();
+      const started = performance.now();
+      void this.#slice(this.#queue.length, undefined).then((begun) =>
+        setImmediate(() => this.#begun(begun, started)),
+      );
+    });
+  }
+
+  #begun(begun: number, started: number): void {
+    if (begun > 0) this.#costMs += WEIGHT * ((performance.now() - started) / begun - this.#costMs);
+    this.#isGoingRound = this.#queue.length > 0;
+    if (this.#isGoingRound) this.#nextRound();
+  }
+
+  /** Returns how many of the waiting requests, the oldest, are to be refused. */
+  #excess(now: number): number {
+    const limit = this.#limitMs;
+    const late = (ms: number) => this.#queue.filter(({ since }) => now - since > ms).length;
+    this.#overloaded = late(limit) > 0 || (this.#overloaded && late(limit / 2) > 0);
+    if (!this.#overloaded) return 0;
+    const room = Math.max(1, Math.floor(limit / 2 / this.#costMs));
+    const excess = Math.min(late(limit / 2), this.#queue.length - room);
+    // Where all have waited too long, to keep some would only make the next ones late.
+    return Math.max(excess, late(2 * limit));
+  }
+
+  /** Begins or refuses requests, at most `most`, for as long as a slice lasts. Resolves with their number. */
+  async #slice(most: number, refusal: Problem | undefined): Promise<number> {
     const ends = performance.now() + SLICE_MS;
     let taken = 0;
-    for (let now = 0; taken < this.#queue.length && now < ends; now = performance.now()) {
-      const { since, begin } = this.#queue[taken++]!; // the index is within the queue
-      begin(this.#refusal(performance.now() - since));
+    for (const { begin } of this.#queue.slice(0, most)) {
+      begin(refusal);
+      taken += 1;
       // This lets the request begin before the loop goes on.
       await Promise.resolve();
+      if (performance.now() > ends) break;
     }
     this.#queue = this.#queue.slice(taken);
-    if (this.#queue.length > 0) setImmediate(() => this.#nextRound());
-  }
-
-  #refusal(waitedMs: number): Problem | undefined {
-    this.#overloaded = waitedMs > this.#limitMs || (this.#overloaded && waitedMs > this.#limitMs / 2);
-    return this.#overloaded ? OVERLOADED : undefined;
+    return taken;
   }
 
   #tick(): void {
