@@ -133,8 +133,12 @@ test('a service that cannot have its port leaves the counts for the one that can
   await first.get('/hello/you');
   await first.scrape();
   await ends['kill all'](first);
-  const other = createServer().listen(Number(env['PORT']), '127.0.0.1');
-  await once(other, 'listening');
+  // The system may take a moment longer to free the port.
+  const other = await eventually('the port is free', 10_000, async () => {
+    const server = createServer().listen(Number(env['PORT']), '127.0.0.1');
+    await once(server, 'listening');
+    return server;
+  });
   const second = await Service.start({ env, readyMs: 0 });
   expect((await second.waitForExit(20_000)).code).toBe(1);
   await new Promise((resolve) => other.close(resolve));
