@@ -1,5 +1,4 @@
 import { url as inspectorUrl } from 'node:inspector';
-import type { Readable } from 'node:stream';
 import { collectDefaultMetrics, register } from 'prom-client';
 import type { Config } from '../config.js';
 import type { KeyPair } from '../key-pair.js';
@@ -22,7 +21,7 @@ import {
 import { bootProblem } from '../server/boot-problem.js';
 import { sendConnection } from './connection-channel.js';
 import { RemoteGatherer } from './exposition-relay.js';
-import type * as Inspection from './control/inspection.js';
+import { carryOut } from './control/carry-out.js';
 import { parsePrimaryMessage, type PrimaryMessage, type WorkerMessage } from './messages.js';
 import type { WorkerAssignment } from './worker-assignment.js';
 import { WorkerWatch } from './control/worker-watch.js';
@@ -184,10 +183,10 @@ class Worker {
         this.#log.level = message.level;
         return;
       case 'profile':
-        return void this.#inspect(message, (inspection) => inspection.cpuProfile(message.seconds));
+        return void carryOut(message, this.#log);
       case 'heap':
         send({ type: 'busy', ms: SNAPSHOT_MS });
-        return void this.#inspect(message, (inspection) => inspection.heapSnapshot());
+        return void carryOut(message, this.#log);
       case 'adopt':
         return; // The client has closed the connection on the way.
       case 'goodbye-ack':
@@ -209,17 +208,6 @@ class Worker {
     const lines = this.#linesLost() - this.#linesLostSaid;
     if (lines > 0) send({ type: 'lines-lost', lines });
     this.#linesLostSaid += lines;
-  }
-
-  async #inspect(
-    { socket, id }: { readonly socket: string; readonly id: number },
-    make: (from: typeof Inspection) => Promise<Readable>,
-  ): Promise<void> {
-    // The module is loaded when it is first needed: few services ever make a profile.
-    const inspection = await import('./control/inspection.js');
-    await inspection
-      .deliver(socket, id, () => make(inspection))
-      .catch((err: unknown) => this.#log.warn({ err }, 'What was asked for could not be delivered'));
   }
 
   /**
