@@ -77,7 +77,8 @@ async function start(): Promise<Serverless> {
   const gather = async (format?: Format) => (await gatherer.gather(format)).bytes;
   const { service } = await import('./service.js');
   const started = await startService(service, { config, log, metrics, gather, accepting: () => true });
-  // The registry is that of the service's own metrics too. It takes a name once, and a start that fails is tried again.
+  // The registry is that of the service's own metrics too. It takes a name once, and a
+  // start that fails is tried again.
   collectDefaultMetrics();
   registerRequestsInProgress(register, config.metricsPrefix, () => metrics.inProgress);
   registerRequestsShed(register, config.metricsPrefix, () => metrics.shed);

@@ -12,7 +12,7 @@ export interface Settings {
   readonly config: Config;
   /** Variables that `ENV_FILE` adds to the environment, for handlers and for forked processes. */
   readonly variables: Variables;
-  /** Undefined for a service without TLS. */
+  /** The certificate and its key; undefined for a service without TLS. */
   readonly keyPair: KeyPair | undefined;
 }
 

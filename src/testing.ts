@@ -8,12 +8,12 @@ import { processGatherer } from './metrics/exposition/process-gatherer.js';
 import { RequestMetrics } from './metrics/request-metrics.js';
 import { Server } from './server/http-server.js';
 
-/** How long requests that a test has left in flight may take to end. */
+/** Milliseconds that requests may take to end which a test has left in flight. */
 const CLOSE_MS = 1_000;
 
 /** A service that runs in the process of its tests. */
 export interface TestedService {
-  /** Where it listens: for supertest, or any other client. */
+  /** The URL of the service, for supertest or any other client. */
   readonly url: string;
   /** The lines of its log, parsed. The cause of a 500 is in them. */
   readonly log: readonly Readonly<Record<string, unknown>>[];

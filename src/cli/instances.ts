@@ -33,7 +33,8 @@ export async function findInstances(
 }
 
 /**
- * Returns the state of the instances of an app in PM2's cluster mode, from what each of them says. It costs half a second.
+ * Returns the state of the instances of an app in PM2's cluster mode, from what each of them
+ * says. It costs half a second.
  * @throws CommandError when the last of them has ended
  */
 export async function lookAtInstances(folder: string): Promise<ServiceStatus> {
@@ -70,7 +71,7 @@ async function read(folder: string, id: string): Promise<Reading | undefined> {
   return last && { report: last, at: statSync(path).mtimeMs };
 }
 
-/** Empty where the folder has been removed meanwhile. */
+/** Lists the files of a folder; empty if it has been removed meanwhile. */
 function namesIn(folder: string): string[] {
   try {
     return readdirSync(folder);

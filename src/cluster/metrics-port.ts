@@ -17,8 +17,8 @@ export interface MetricsPort {
 const objectives = (): [] => [];
 
 /**
- * Serves `/metrics` and the status page on METRICS_PORT; undefined if it is not set. Rejects with a message for
- * the person who starts the service.
+ * Serves `/metrics` and the status page on METRICS_PORT; undefined if it is not set. Rejects with a message
+ * for the person who starts the service.
  * @param gather makes a document about the whole service
  */
 export async function serveMetrics(

@@ -32,9 +32,9 @@ const WEIGHT = 0.3;
 
 /**
  * Lets requests begin, or refuses them when they have waited longer than a limit for the event loop. It
- * refuses until none has waited half as long: without that it would switch at every request. As many as can
- * be done in half of the limit are kept, the youngest: if all were refused, there would be nothing to do until clients
- * ask again.
+ * refuses until none has waited half as long: without that it would switch at every request. As many as
+ * can be done in half of the limit are kept, the youngest: if all were refused, there would be nothing
+ * to do until clients ask again.
  *
  * Handlers that keep the loop busy delay all requests that come meanwhile, health checks and scrapes too. So
  * the requests of one turn are not all begun in it: those beyond a slice wait here, where their waiting time
@@ -91,7 +91,10 @@ export class Overload {
     else void this.#begin();
   }
 
-  /** Refuses what is too much, then begins some of the others: in turns of their own, so that a slice shows what requests cost. */
+  /**
+   * Refuses what is too much, then begins some of the others: in turns of their own, so that a
+   * slice shows what requests cost.
+   */
   async #begin(): Promise<void> {
     const excess = this.#excess(performance.now());
     const refused = excess > 0 ? await this.#slice(excess, OVERLOADED) : 0;

@@ -2,9 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '../../log.js';
 import { notificationSocket, type Notify } from './notification-socket.js';
 
-/**
- * A message that is not taken is sent again: without its READY=1 the manager would end a service that serves.
- */
+/** The number of tries to send a message: without its READY=1 the manager would end a service that serves. */
 const TRIES = 50;
 const TRY_AGAIN_MS = 100;
 
@@ -23,11 +21,11 @@ export class ServiceManager {
   #reloads = 0;
   #serves = false;
   #stopping = false;
-  /** The latest message was not taken. */
+  /** Whether the latest message was not taken. */
   #deaf = false;
 
   /**
-   * Takes what the manager has set out of the environment: it is for this process, and
+   * Removes the manager's variables from the environment: they are for this process, and
    * not for those that it starts.
    */
   constructor(env: NodeJS.ProcessEnv, log: Logger) {
@@ -46,14 +44,14 @@ export class ServiceManager {
     this.#say('READY=1', statusLine(status));
   }
 
-  /** A reload begins. To be called for each, also where one is going on. */
+  /** Tells that a reload begins. To be called for each, even if one is running. */
   reloads(): void {
     this.#reloads += 1;
     if (this.#serves && !this.#stopping)
       this.#say('RELOADING=1', `MONOTONIC_USEC=${process.hrtime.bigint() / 1_000n}`);
   }
 
-  /** A reload is over, whether or not the workers are new: the service serves all the same. */
+  /** Tells that a reload is over. The service serves, whether or not the workers are new. */
   reloaded(status: string): void {
     this.#reloads -= 1;
     if (this.#serves && !this.#stopping && this.#reloads === 0) this.#say('READY=1', statusLine(status));
@@ -65,8 +63,8 @@ export class ServiceManager {
   }
 
   /**
-   * To be called whenever this process has done its work: twice in the time after which the manager
-   * takes it for dead it is told.
+   * Tells the watchdog that this process lives, twice in the time after which the manager would take it for
+   * dead. To be called whenever this process has done its work.
    */
   lives(now: number): void {
     if (!(now - this.#aliveAt >= this.#aliveEveryMs)) return;
@@ -76,7 +74,8 @@ export class ServiceManager {
 
   #say(...lines: string[]): void {
     const notify = this.#notify;
-    // One after the other: a READY=1 that overtook its RELOADING=1 would be no end of the reload.
+    // Messages are sent one after the other: a READY=1 that overtook its
+    // RELOADING=1 would not end the reload.
     if (notify) this.#sent = this.#sent.then(() => this.#insist(notify, lines.join('\n')));
   }
 

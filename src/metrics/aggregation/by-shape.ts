@@ -1,6 +1,8 @@
 import type { SnapshotMetric } from '../snapshot/snapshot.js';
 
-/** Keeps what was made of a metric for all others of its shape, which differ from it only in their numbers. */
+/**
+ * Keeps what was made of a metric for all others of its shape, which differ from it only in their numbers.
+ */
 export class ByShape<T> {
   readonly #known = new WeakMap<object, T>();
 

@@ -78,8 +78,8 @@ export class DetailTotals {
   }
 
   /**
-   * Does the same for the last time, after the end of the process. A row that was never read before goes straight to
-   * the gone: a service that starts has thousands of them to take over.
+   * Does the same for the last time, after the end of the process. A row that was never read before goes
+   * straight to the gone: a service that starts has thousands of them to take over.
    */
   readLast(readings: DetailReadings, row: number, requests: number, words: Float64Array, from: number): void {
     if (readings.native[row]) return this.read(readings, row, requests, words, from);
@@ -180,7 +180,10 @@ export class DetailTotals {
 
 const NONE = new Float64Array(NATIVE_CELLS);
 
-/** Adds counts beyond those in `last` to a total, at most `wanted` requests. Returns how many of these are missing. */
+/**
+ * Adds counts beyond those in `last` to a total, at most `wanted` requests. Returns
+ * how many of these are missing.
+ */
 function take(total: Float64Array, last: Float64Array, wanted: number, now: Float64Array): number {
   let missing = wanted;
   for (let cell = 0; cell < NATIVE_CELLS && missing > 0; cell++) {

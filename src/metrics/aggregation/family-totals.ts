@@ -31,7 +31,7 @@ interface FamilyTotal {
   readonly type: MetricType;
   /** The birth of the youngest process that has it. */
   birth: number;
-  /** Where that process has it as a durable counter. */
+  /** The names of its labels, if that process has it as a durable counter. */
   labelNames: readonly string[] | undefined;
   readonly groups: Map<string, GroupTotal>;
 }

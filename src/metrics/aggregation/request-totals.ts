@@ -143,7 +143,9 @@ export class RequestTotals {
     this.#details.beginAnew(row, Date.now());
   }
 
-  /** The counts of ended processes; and the starts, with zeros, of the rows that only the others have counted. */
+  /**
+   * The counts of ended processes; and the starts, with zeros, of the rows that only the others have counted.
+   */
   get gone(): CountedRow[] {
     return this.#rows.flatMap((labels, row) => {
       if (!this.#counted[row]) return [];

@@ -17,12 +17,12 @@ export interface About {
   readonly instance?: InstanceIdentity;
 }
 
-/** What a person knows an instance by. */
+/** The names by which a person knows an instance. */
 export interface InstanceIdentity {
   readonly pid: number;
   /** The pid of the process that has forked it. */
   readonly primary: number;
-  /** As in `ServiceIdentity`. */
+  /** The place of the service, as in `ServiceIdentity`. */
   readonly listen: string;
 }
 

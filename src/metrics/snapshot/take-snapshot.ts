@@ -66,8 +66,8 @@ function rowsOf(memoryOnly: readonly Row[]): RowData[] {
 }
 
 /**
- * Collects the metrics of a registry. Those of @prometheus-io/client belong to prom-client's default registry, but
- * for names that this has.
+ * Collects the metrics of a registry. Those of @prometheus-io/client belong to prom-client's default
+ * registry, but for names that this has.
  */
 async function collect(registry: Registry): Promise<Collected[]> {
   const collected = await collectAll(registry);
