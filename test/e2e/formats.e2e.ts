@@ -1,5 +1,14 @@
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { resolve } from 'node:path';
+import { Registry } from 'prom-client';
+import { createMetricsListener } from '../../src/http/own-operations/metrics-route';
+import { createLog } from '../../src/log';
+import type { Format } from '../../src/metrics/exposition/gatherer';
+import { processGatherer } from '../../src/metrics/exposition/process-gatherer';
+import { RequestMetrics } from '../../src/metrics/request-metrics';
 import { eventually } from '../support/eventually';
 import { Prometheus } from '../support/prometheus';
 import { disposeAll, Service } from '../support/service';
@@ -48,6 +57,17 @@ test('the first request of its kind is an increase, of whatever status it is', a
   expect(await prometheus.value(`flask_app_request_count{${HELLO},http_status="500"}`)).toBe(0);
 }, 120_000);
 
+/** The value below which a share `p` of a normal distribution lies (A&S 26.2.23, to 0.0005). */
+function normal(p: number): number {
+  if (p > 0.5) return -normal(1 - p);
+  const t = Math.sqrt(-2 * Math.log(p));
+  const [above, below] = [
+    2.515517 + t * (0.802853 + t * 0.010328),
+    1 + t * (1.432788 + t * (0.189269 + t * 0.001308)),
+  ];
+  return above / below - t;
+}
+
 const NATIVE = ['native-histograms', 'exemplar-storage'];
 const STARTS = [...NATIVE, 'created-timestamp-zero-ingestion'];
 type Program = readonly [name: string, program: string, features: readonly string[]];
@@ -56,7 +76,7 @@ const programs: readonly Program[] = [
   ...(NEWER === undefined ? [] : [['a newer one', NEWER, STARTS] as const]),
 ];
 
-describe.each(programs)('Prometheus, %s, that wants native histograms', (_, program, features) => {
+describe.each(programs)('Prometheus, %s, that wants native histograms', (_name, program, features) => {
   test('has them, exact after a worker was killed, and finds a request by its trace', async () => {
     await start({ program, features });
     const traceId = randomBytes(16).toString('hex');
@@ -84,6 +104,36 @@ describe.each(programs)('Prometheus, %s, that wants native histograms', (_, prog
     expect(traces).toContain(traceId);
     expect(traces).not.toContain(unsampled);
   }, 180_000);
+
+  test('knows every quantile of a known distribution to 9 %', async () => {
+    const metrics = new RequestMetrics([0.1, 1]);
+    // Log-normal: 10 ms in the middle, from 0.2 ms to 0.6 s.
+    const seconds = Array.from({ length: 5_000 }, (_, i) => 0.01 * Math.exp(1.2 * normal((i + 0.5) / 5_000)));
+    for (const duration of seconds) metrics.endpoint('/').observe('GET', 200, duration);
+    const gatherer = processGatherer('flask_app_', metrics, new Registry());
+    const gather = async (format: Format) => (await gatherer.gather(format)).bytes;
+    const log = createLog('error', process.stderr);
+    const server = createServer(createMetricsListener({ gather, token: undefined, log }));
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    try {
+      const { port } = server.address() as AddressInfo; // a TCP server has no other
+      prometheus = await Prometheus.start(CONFIG, `127.0.0.1:${port}`, '1s', { program, features });
+      const native = 'flask_app_request_latency_seconds{endpoint="/"}';
+      await eventually('a scrape', 30_000, async () => {
+        const [series] = await prometheus.query(`histogram_count(${native})`);
+        return series?.values[0]?.[1] === seconds.length;
+      });
+      for (const q of [0.001, 0.01, ...Array.from({ length: 19 }, (_, i) => (i + 1) / 20), 0.99, 0.999]) {
+        const found = await prometheus.value(`histogram_quantile(${q}, ${native})`);
+        const exact = seconds[Math.ceil(q * seconds.length) - 1] ?? NaN;
+        expect({ q, within: Math.abs(found / exact - 1) <= 0.0906, found, exact }).toMatchObject({
+          within: true,
+        });
+      }
+    } finally {
+      server.close();
+    }
+  }, 120_000);
 
   test('counts what nobody foresaw from its first request on where it takes start times', async () => {
     await start({ program, features });
