@@ -1,9 +1,10 @@
 import { Ajv2020, type ValidateFunction, _ } from 'ajv/dist/2020.js';
-import standaloneCode from 'ajv/dist/standalone';
+
 import type { Description, Place } from '../description.js';
 import { type Direction, directed } from './direction.js';
 import { formats } from './formats.js';
 import { addKeywords } from './keywords.js';
+import { declarationsOf } from './module-code.js';
 import { prepared } from './prepare.js';
 import { regExp } from './reg-exp.js';
 
@@ -49,6 +50,10 @@ export class SchemaCompiler {
       this.#ajv.addSchema(this.#namedSchema(schema), name);
       this.#compiled.set(key, name);
     }
+    return this.#get(name);
+  }
+
+  #get(name: string): ValidateFunction {
     const validate = this.#ajv.getSchema(name);
     if (!validate) throw new Error(`ajv does not know ${name}, which it was given`);
     return validate;
@@ -58,10 +63,15 @@ export class SchemaCompiler {
    * Returns a CommonJS module whose `validators` are all those compiled so far, by the JSON of their schema.
    */
   moduleCode(): string {
-    const names = [...this.#compiled];
-    const code = standaloneCode(this.#ajv, Object.fromEntries(names.map(([, name]) => [name, name])));
-    const table = names.map(([key, name]) => `${JSON.stringify(key)}: exports.${name}`);
-    return `${code}\nexports.validators = {\n${table.join(',\n')}\n};\n`;
+    const compiled = [...this.#compiled].map(([key, name]) => [key, this.#get(name)] as const);
+    const code = declarationsOf(
+      this.#ajv,
+      compiled.map(([, validate]) => validate),
+    );
+    const table = compiled.map(
+      ([key, { source }]) => `${JSON.stringify(key)}: ${String(source?.validateName)}`,
+    );
+    return `"use strict";\n${code}\nexports.validators = {\n${table.join(',\n')}\n};\n`;
   }
 
   /** Returns the schema with its references replaced by the names that ajv has for their targets. */

@@ -1,5 +1,7 @@
 const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/y;
 const SPACE = /\s*/y;
+/** Everything by which the depth is told, strings because of what may be in them. */
+const BRACKET = /"(?:[^"\\]|\\.)*"|[{}[\]]/g;
 
 /**
  * Returns the offset in a JSON text at which the value of a path begins, or else the nearest value around it.
@@ -44,12 +46,17 @@ class Scanner {
   }
 
   #skipValue(): void {
-    let depth = 0;
-    do {
-      const token = this.#token();
+    const first = this.#token();
+    let depth = first === '{' || first === '[' ? 1 : 0;
+    if (depth === 0) return;
+    BRACKET.lastIndex = this.#at;
+    while (depth > 0) {
+      const [token = '}'] = BRACKET.exec(this.#text) ?? [];
       if (token === '{' || token === '[') depth += 1;
       else if (token === '}' || token === ']') depth -= 1;
-    } while (depth > 0);
+    }
+    this.#at = BRACKET.lastIndex;
+    this.#skipSpace();
   }
 
   #token(): string {
