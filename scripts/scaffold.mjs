@@ -30,6 +30,11 @@ try {
   for (const [name, operation] of missing) write(name.file, openapi.stub(operation, name));
   if (missing.length > 0) await generate();
   console.log(`${missing.length} handlers were written to src/handlers.`);
+  const schemes = openapi.declaredSchemes(checked).filter((name) => name !== 'metricsToken');
+  if (schemes.length > 0)
+    console.log(
+      `The service starts when src/service.ts has a function for each of: ${schemes.join(', ')} (docs/security.md).`,
+    );
 } catch (error) {
   console.error(error.message);
   process.exitCode = 1;

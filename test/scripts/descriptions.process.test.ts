@@ -150,6 +150,13 @@ paths:
     expect((await service.get('/')).body.toString()).toBe('{"message":"Hello."}');
   });
 
+  test('says which schemes of security src/service.ts has to have a function for', () => {
+    copyProject(folder);
+    const schemes = 'components: { securitySchemes: { key: { type: apiKey, in: header, name: X-Key } } }\n';
+    write(folder, { 'swagger/swagger.yaml': `${FOREIGN}security: [{ key: [] }]\n${schemes}` });
+    expect(run('scaffold').stdout).toContain('a function for each of: key (docs/security.md)');
+  });
+
   test('leaves a file alone that has the name of a handler, whatever is in it', () => {
     copyProject(folder);
     write(folder, { 'swagger/swagger.yaml': FOREIGN, 'src/handlers/list-boxes.ts': '// mine\n' });

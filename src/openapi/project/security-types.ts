@@ -35,3 +35,13 @@ export interface OperationSecurity {
 ${secured.join('')}}
 `;
 }
+
+/** Returns the names of the schemes that operations declare. Each needs a function of the service. */
+export function declaredSchemes({ operations }: Pick<Checked, 'operations'>): string[] {
+  const names = operations.flatMap(({ place }) =>
+    securityOf(place)
+      .flat()
+      .map(({ scheme }) => scheme.name),
+  );
+  return [...new Set(names)];
+}
