@@ -1,11 +1,6 @@
 import type { Ajv2020 } from 'ajv/dist/2020.js';
 import { _Code, type Code, nil } from 'ajv/dist/compile/codegen/code.js';
-import {
-  type ScopeValueSets,
-  type UsedScopeValues,
-  UsedValueState,
-  type ValueScopeName,
-} from 'ajv/dist/compile/codegen/scope.js';
+import { type UsedScopeValues, UsedValueState, type ValueScopeName } from 'ajv/dist/compile/codegen/scope.js';
 import type { SchemaEnv } from 'ajv/dist/compile/index.js';
 import type { ValidateFunction } from 'ajv';
 
@@ -24,18 +19,18 @@ export function declarationsOf(ajv: Ajv2020, functions: readonly ValidateFunctio
     const { validateName: name, validateCode, scopeValues, evaluated } = source;
     if (stateOf(name) === UsedValueState.Completed) return nil;
     (used[name.prefix] ??= new Map()).set(name, UsedValueState.Started);
-    const scope = ajv.scope.scopeCode(scopeValues as ScopeValueSets, used, referred); // of the same scope
+    const scope = ajv.scope.scopeCode(scopeValues, used, referred);
     const told = evaluated ? `${String(name)}.evaluated = ${String(evaluated)};\n` : '';
     return new _Code(`${String(scope)}\n${validateCode}\n${told}`);
   }
 
   /** Returns the code of a function that another one refers to; ajv knows that of any other value. */
   function referred(name: ValueScopeName): Code | undefined {
-    const ref: unknown = name.value?.ref;
-    if (name.prefix === 'validate' && typeof ref === 'function')
-      return declarationOf((ref as ValidateFunction).source); // what ajv has put there
-    if (name.prefix !== 'root' && name.prefix !== 'wrapper') return undefined;
-    const { validate, validateName } = ref as SchemaEnv; // as above
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- ajv puts there what its prefixes say
+    const ref = name.value?.ref as ValidateFunction | SchemaEnv;
+    if (name.prefix === 'validate' && typeof ref === 'function') return declarationOf(ref.source);
+    if ((name.prefix !== 'root' && name.prefix !== 'wrapper') || typeof ref === 'function') return undefined;
+    const { validate, validateName } = ref;
     if (!validateName) throw new Error('ajv has no name for a function');
     const wrapper = `const ${String(name)} = {validate: ${String(validateName)}};\n`;
     if (stateOf(validateName) === UsedValueState.Started) return new _Code(wrapper);
