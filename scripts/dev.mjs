@@ -42,7 +42,7 @@ function watched(folder) {
   try {
     return [watch(folder, notice)];
   } catch {
-    return []; // It has just been removed.
+    return []; // the folder has just been removed
   }
 }
 

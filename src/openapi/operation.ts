@@ -8,7 +8,7 @@ import type { Defaults } from './schemas/defaults.js';
 import type { Schemas } from './schemas/schemas.js';
 import type { Validator } from './schemas/validation.js';
 
-/** One operation of the API description, ready to be served. */
+/** An operation of the API description, ready to be served. */
 export interface Operation {
   readonly id: string;
   /** The HTTP method in upper case. */

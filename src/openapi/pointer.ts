@@ -3,7 +3,7 @@ export function pointerTo(path: readonly string[]): string {
   return `#${path.map(pointerStep).join('')}`;
 }
 
-/** One key of a JSON pointer, with the slash before it. */
+/** Writes a key of a JSON pointer, with the slash before it. */
 export function pointerStep(key: string): string {
   return `/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`;
 }

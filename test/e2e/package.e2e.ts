@@ -77,7 +77,7 @@ test('an app is served by a line of CommonJS, of an ES module, and by the comman
 });
 
 test('metrics of @prometheus-io/client are merged as prom-client’s are', async () => {
-  // It does not run on an older Node.
+  // The package does not run on an older Node.
   const isOld = Number(process.versions.node.split('.')[0]) < 22;
   const path = await installed('successor', ['@prometheus-io/client@0.16']);
   if (isOld) await npm(path, 'install', '--ignore-scripts=false', 'node@24');

@@ -130,7 +130,7 @@ describe.each(modes)('in a %s ledger', (mode) => {
     counter.inc({ kind: 'kept', by: 'x' });
     const text = await snapshotText(registry, []);
     expect(text).toContain('late');
-    // What is mapped is there as long as the process.
+    // Mapped memory exists as long as the process.
     expect(text.includes('kept')).toBe(!map);
     expect(counter.get().values.map(({ value }) => value)).toEqual([2, 1]);
   });

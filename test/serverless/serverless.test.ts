@@ -15,7 +15,7 @@ interface Result {
   body: string;
 }
 
-// What is in swagger/ is the user's.
+// The description in swagger/ is the user's.
 jest.mock('../../src/service', () => ({ service: { description: GREETINGS, handlers } }));
 const GREETINGS = join(__dirname, '../fixtures/greetings/swagger.yaml');
 

@@ -3,7 +3,7 @@ import { request } from './exchange';
 /** A client that makes one request after the other, whatever happens, and counts those that were answered. */
 export class CountingClient {
   answered = 0;
-  /** Those of which nobody knows: the connection was lost. */
+  /** Requests with an unknown fate: the connection was lost. */
   lost = 0;
   #running = true;
   readonly #done: Promise<void>;

@@ -130,7 +130,7 @@ function varint(bytes: Uint8Array, at: number): [value: number, end: number] {
   }
 }
 
-/** What a service gives to whoever prefers protobuf. Throws unless it is a 200 of that type. */
+/** Scrapes a service as protobuf. Throws unless the answer is a 200 of that type. */
 export async function scrapeProtobuf(port: number): Promise<DecodedFamily[]> {
   const { status, headers, body } = await request(port, '/metrics', { headers: { Accept: PROTOBUF } });
   const type = headers.get('content-type');

@@ -5,7 +5,7 @@ import { dirname, join, resolve } from 'node:path';
 const ROOT = resolve(__dirname, '../..');
 const GREETINGS = join(ROOT, 'test/fixtures/greetings/swagger.yaml');
 
-/** What its user does not edit. */
+/** Files that the project's user does not edit. */
 const PROJECT = [
   'scripts',
   'src',
@@ -15,7 +15,7 @@ const PROJECT = [
   'tsconfig.build.json',
 ];
 
-/** What its user edits. */
+/** Files that the project's user edits. */
 const USERS = ['src/generated', 'src/handlers', 'src/service.ts'];
 
 const FILES = {

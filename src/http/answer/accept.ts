@@ -1,4 +1,4 @@
-/** One element of an `Accept` header (RFC 9110, section 12.5): `type` in lower case, without spaces. */
+/** An element of an `Accept` header (RFC 9110, section 12.5): `type` in lower case, without spaces. */
 interface Range {
   readonly type: string;
   readonly parameters: ReadonlyMap<string, string>;

@@ -40,7 +40,7 @@ export class CounterReader {
   /** Opens the file. An open one can be read even when its file is removed. */
   open(): void {
     if (this.#ledger?.isRemoved === false) return;
-    // Its process makes a removed file anew, with all its counts.
+    // A process makes a removed file anew, with all its counts.
     const ledger = LedgerReader.open(this.#path);
     if (ledger?.header.generation !== this.#generation) return ledger?.close();
     this.close();

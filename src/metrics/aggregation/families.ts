@@ -26,13 +26,13 @@ export interface Sample {
 
 /** The part of a sample that stays the same from scrape to scrape. */
 export interface Series {
-  /** Its role in its metric; `value` for a counter or gauge. */
+  /** The role of the series in its metric; `value` for a counter or gauge. */
   readonly part: 'value' | 'bucket' | 'sum' | 'count';
   /** A bucket's upper bound; NaN for the other parts. */
   readonly bound: number;
   /** The labels with `le`. */
   readonly labels: Labels;
-  /** Its name and labels in the text format. */
+  /** The name and labels of the series in the text format. */
   readonly text: string;
 }
 

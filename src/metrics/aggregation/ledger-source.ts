@@ -102,7 +102,7 @@ export class LedgerSource extends Source {
   openLedger(): void {
     this.#counters.open();
     if (this.#ledger?.isRemoved === false) return;
-    // Its process makes a removed file anew, with all its counts.
+    // A process makes a removed ledger anew, with all its counts.
     const ledger = this.#open();
     if (!ledger) return;
     this.#ledger?.close();

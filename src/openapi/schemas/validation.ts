@@ -1,7 +1,7 @@
 import type { ErrorObject, ValidateFunction } from 'ajv/dist/2020.js';
 import { pointerStep } from '../pointer.js';
 
-/** One mistake in a request. */
+/** A mistake in a request. */
 export interface Fault {
   readonly in: 'path' | 'query' | 'header' | 'cookie' | 'body';
   /** JSON pointer (RFC 6901) to it, from the place that `in` names. */
@@ -9,7 +9,7 @@ export interface Fault {
   readonly message: string;
 }
 
-/** One mistake in a value: a JSON pointer (RFC 6901) to it, and a message. */
+/** A mistake in a value: a JSON pointer (RFC 6901) to it, and a message. */
 export interface Complaint {
   readonly path: string;
   readonly message: string;
