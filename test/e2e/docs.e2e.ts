@@ -39,7 +39,7 @@ afterAll(async () => {
 
 test('the page shows the API, tries it out, and talks to nobody else', async () => {
   await page.goto(`http://127.0.0.1:${service.port}/docs`);
-  await page.getByRole('heading', { name: /Koa cluster metrics/ }).waitFor();
+  await page.getByRole('heading', { name: /^Greetings/ }).waitFor();
   const operation = page.locator('#operations-greetings-echo');
   await operation.locator('.opblock-summary-control').click();
   await operation.getByRole('button', { name: 'Try it out' }).click();
@@ -55,4 +55,30 @@ test('the page shows the API, tries it out, and talks to nobody else', async () 
   expect(requests).toContain(`${own}echo`);
   expect(requests.filter((url) => !url.startsWith(own) && !url.startsWith('data:'))).toEqual([]);
   expect(troubles).toEqual([]);
+});
+
+test('Authorize sends the credentials that an operation requires', async () => {
+  const secured = await Service.start({ env: { METRICS_TOKEN: 'sesame' } });
+  try {
+    const visit = await browser.newPage();
+    await visit.goto(`http://127.0.0.1:${secured.port}/docs`);
+    const operation = visit.locator('#operations-operations-metrics');
+    await operation.locator('.opblock-summary-control').click();
+    await operation.getByRole('button', { name: 'Try it out' }).click();
+    const status = operation.locator('.live-responses-table .response .response-col_status').first();
+    const execute = operation.getByRole('button', { name: 'Execute' });
+    await execute.click();
+    await status.filter({ hasText: /^401/ }).waitFor();
+
+    await visit.locator('.auth-wrapper .authorize').first().click();
+    const dialog = visit.locator('.dialog-ux');
+    await dialog.locator('input').first().fill('sesame');
+    await dialog.getByRole('button', { name: 'Apply credentials' }).click();
+    await dialog.getByRole('button', { name: 'Close' }).click();
+    await execute.click();
+    await status.filter({ hasText: /^200/ }).waitFor();
+    expect(await status.innerText()).toMatch(/^200/);
+  } finally {
+    await secured.dispose();
+  }
 });
