@@ -142,7 +142,7 @@ async function usedConnection(port: number): Promise<() => Promise<'answered' | 
   return async () => {
     let answered = false;
     socket.once('data', () => (answered = true)).write(request);
-    await eventually('an answer, or the end of the connection', 5_000, () => answered || closed);
+    await eventually('an answer, or the end of the connection', 20_000, () => answered || closed);
     socket.destroy();
     return answered ? 'answered' : 'closed';
   };

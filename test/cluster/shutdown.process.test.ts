@@ -30,7 +30,7 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
     const load = new Load({ port: service.port, rate: 100, connections: 10 });
     await inProgress(service, 10);
     service.signalGroup(signal);
-    await eventually('readiness 503 while the port is open', 5_000, async () => {
+    await eventually('readiness 503 while the port is open', 20_000, async () => {
       return (await service.get('/readyz')).status === 503;
     });
     const statuses = (await Promise.all(answers)).map(({ status }) => status);
@@ -92,14 +92,14 @@ test('the same signal twice at once is one; a second one later ends the service 
   await inProgress(service, 1);
   service.signal('SIGINT');
   service.signal('SIGINT');
-  await eventually('it has noticed', 5_000, () => service.stdout.includes('Stopping'));
+  await eventually('it has noticed', 20_000, () => service.stdout.includes('Stopping'));
   // The time in which a second signal counts as the first: the one wait here that is not for a condition.
   await delay(300);
   expect(service.exit).toBeUndefined();
   service.signal('SIGTERM');
   expect(await service.waitForExit(2_000)).toEqual({ code: 143, signal: null });
   expect(await cut).toBeInstanceOf(Error);
-  await eventually('no process left', 5_000, () => service.processes().length === 0);
+  await eventually('no process left', 20_000, () => service.processes().length === 0);
 });
 
 test('when the primary is killed no worker stays: neither a busy one, nor a stopped one, nor an idle one', async () => {
@@ -131,11 +131,11 @@ test('with a metrics port of its own, metrics are there until the end and count 
   expect((await service.get('/metrics')).status).toBe(404);
   expect((await request(metricsPort, '/metrics')).status).toBe(401);
   const answer = slow(service.port, 1_500);
-  await eventually('the request has arrived', 5_000, async () => {
+  await eventually('the request has arrived', 20_000, async () => {
     return (await scrape()).body.toString().includes('flask_app_requests_in_progress 1');
   });
   service.signal('SIGTERM');
-  await eventually('workers drain, and that can be seen', 5_000, async () => {
+  await eventually('workers drain, and that can be seen', 20_000, async () => {
     return /flask_app_workers\{state="draining"\} [12]/.test((await scrape()).body.toString());
   });
   expect((await answer).status).toBe(200);
@@ -145,7 +145,7 @@ test('with a metrics port of its own, metrics are there until the end and count 
 test('an idle service stops in about a second', async () => {
   const service = await Service.start();
   const load = new Load({ port: service.port, rate: 20, connections: 4 });
-  await eventually('some answers', 5_000, () => load.answered > 10);
+  await eventually('some answers', 20_000, () => load.answered > 10);
   const report = await load.stop();
   expect(failed(report)).toBe(0);
   expect(await service.stop(10_000)).toEqual({ code: 0, signal: null });

@@ -41,7 +41,7 @@ async function failedBoot(env: Record<string, string>): Promise<{ service: Servi
 
 test('one line says that it is ready: where, with how many workers, as which process', async () => {
   const service = await Service.start({ env: { WEB_CONCURRENCY: '3' } });
-  await eventually('the start line', 5_000, () => logOf(service).length > 0);
+  await eventually('the start line', 20_000, () => logOf(service).length > 0);
   expect(logOf(service).map(({ msg }) => msg)).toEqual([
     `Ready on http://127.0.0.1:${service.port} with 3 workers (primary pid ${service.pid}); the documentation of the API is on /docs`,
   ]);

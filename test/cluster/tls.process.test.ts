@@ -82,7 +82,7 @@ test('it serves HTTP/1.1 over TLS; who speaks no TLS gets nothing, and is no req
   expect(service.stdout).toContain(`Ready on https://127.0.0.1:${service.port} with 2 workers`);
   expect(await get(service.port, '/hello/you')).toEqual({ status: 200, body: '{"message":"Hello, you!"}' });
   const socket = open(service.port);
-  await eventually('the handshake', 5_000, () => socket.alpnProtocol === 'http/1.1');
+  await eventually('the handshake', 20_000, () => socket.alpnProtocol === 'http/1.1');
   socket.destroy();
   const plain = connectPlain(service.port, '127.0.0.1');
   plain.write('GET /hello/you HTTP/1.1\r\nHost: x\r\n\r\n');

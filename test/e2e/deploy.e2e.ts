@@ -68,7 +68,7 @@ describe('the termination contract', () => {
     inFlight.setEncoding('utf8').on('data', (chunk: string) => (answer += chunk));
     const head = `Host: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}`;
     inFlight.write(`POST /echo HTTP/1.1\r\n${head}\r\n\r\n{`);
-    await eventually('the request has arrived', 5_000, async () => {
+    await eventually('the request has arrived', 20_000, async () => {
       return total(await service.scrape(), 'flask_app_requests_in_progress') === 1;
     });
 
@@ -86,7 +86,7 @@ describe('the termination contract', () => {
     expect(open).toBeGreaterThan(delayMs - 100);
     expect(service.exit).toBeUndefined();
     inFlight.write(body.slice(1));
-    await eventually('the answer', 5_000, () => answer.endsWith(body));
+    await eventually('the answer', 20_000, () => answer.endsWith(body));
     expect(answer).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
     expect(await service.waitForExit(10_000)).toEqual({ code: 0, signal: null });
   });
