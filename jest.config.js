@@ -25,4 +25,4 @@ const isAsked = process.argv.some((argument) => argument.includes('e2e'));
 const projects = isAsked ? [unit, processes, e2e] : [unit, processes];
 
 // A project's own testTimeout has no effect.
-module.exports = { projects, coverageProvider: 'v8', testTimeout: isAsked ? 120_000 : 5_000 };
+module.exports = { projects, coverageProvider: 'v8', testTimeout: isAsked ? 120_000 : 30_000 };
