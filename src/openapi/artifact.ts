@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { compileFunction } from 'node:vm';
 import type { ValidateFunction } from 'ajv/dist/2020.js';
 
 /** An API description, compiled by the build. It saves two fifths of a cold start: 137 ms in place of 238. */
@@ -19,12 +20,6 @@ export interface Artifact {
 }
 
 /**
- * A module that the build has written. It is given `require`, so that it loads the
- * same modules as this package.
- */
-type ArtifactModule = (load: NodeJS.Require) => Artifact;
-
-/**
  * Returns the path of the artifact, beside the copy of the description in the build's output.
  * Beside sources there is none.
  */
@@ -39,12 +34,22 @@ export function artifactFile(description: string): string {
 export function findArtifact(description: string): Artifact | undefined {
   const file = resolve(artifactFile(description));
   if (!existsSync(file)) return undefined;
-  const load: ArtifactModule = require(file); // written by compileDescription
-  const found = load(require);
+  const found = load(file);
   const isSame = Object.entries(found.sources).every(
     ([path, digest]) => digestOf(path === '' ? description : join(dirname(description), path)) === digest,
   );
   return isSame ? found : undefined;
+}
+
+/**
+ * Runs what compileDescription has written as a module that requires as this one does. Inside a function of its
+ * own V8 would parse the thousands of validators of a large description once more.
+ */
+function load(file: string): Artifact {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- compileDescription has written what fills it
+  const found = {} as Artifact;
+  compileFunction(readFileSync(file, 'utf8'), ['require', 'exports'], { filename: file })(require, found);
+  return found;
 }
 
 /** Returns the SHA-256 digest of a file in hex; `undefined` if the file can't be read. */

@@ -52,15 +52,11 @@ export function writeCompiled({ description, schemas }: Checked, copy: string): 
   ]);
   writeFileSync(
     artifactFile(copy),
-    `module.exports = (require) => {
-const exports = {};
-${schemas.moduleCode()}
+    `${schemas.moduleCode()}
 exports.sources = ${JSON.stringify(Object.fromEntries(sources))};
 exports.unknownFormats = ${JSON.stringify([...unknownFormats])};
 exports.text = ${JSON.stringify(text)};
 exports.document = JSON.parse(${JSON.stringify(JSON.stringify(document))});
-return exports;
-};
 `,
   );
 }

@@ -70,6 +70,8 @@ const pathOf = (index: number) => PATHS[index % PATHS.length] ?? '/';
 async function runLoad(): Promise<LoadReport> {
   load = new Load({ port: service.port, rate: RATE, connections: 20, path: pathOf });
   const watch = setInterval(() => received.push({ time: seconds(), answered: load.answered }), 50);
+  // As whoever sends the requests asks. One that a killed worker has accepted gets no answer.
+  const probe = setInterval(() => void service.get('/readyz').catch(() => undefined), 500);
   try {
     await eventually('a third of the load', 90_000, () => load.answered >= REQUESTS / 3);
     await nextScrape();
@@ -78,6 +80,7 @@ async function runLoad(): Promise<LoadReport> {
     await eventually('all of the load', 120_000, () => load.answered >= REQUESTS);
     return await load.stop();
   } finally {
+    clearInterval(probe);
     clearInterval(watch);
   }
 }

@@ -69,3 +69,45 @@ test('what the build made is loaded wherever it lies', () => {
   copyFileSync(join(DIST, 'generated/swagger/swagger.yaml.js'), `${copy}.js`);
   expect(loadBuilt(copy)).toEqual({ loaded: false, ...loadHere() });
 });
+
+test('a long ring of schemas that refer to each other is compiled, and served from what was compiled', () => {
+  const length = 600;
+  const nodes = Array.from({ length }, (_, i) => {
+    const next = { $ref: `#/components/schemas/Node${(i + 1) % length}` };
+    return [`Node${i}`, { type: 'object', required: ['n'], properties: { n: { type: 'integer' }, next } }];
+  });
+  const schema = { $ref: '#/components/schemas/Node7' };
+  const description = describeText(
+    JSON.stringify({
+      openapi: '3.1.0',
+      info: { title: 'ring', version: '1' },
+      paths: {
+        '/nodes': {
+          post: {
+            operationId: 'make',
+            requestBody: { content: { 'application/json': { schema } } },
+            responses: { '204': { description: 'made' } },
+          },
+        },
+      },
+      components: { schemas: Object.fromEntries(nodes) },
+    }),
+  );
+  const program = `
+    const [file] = process.argv.slice(1);
+    const load = (name) => require(${JSON.stringify(DIST)} + name);
+    const { loadContract } = load('/http/routing/contract.js');
+    const said = () => {
+      const { operations } = loadContract({ description: file, handlers: { make() {} } });
+      const validate = operations.find(({ id }) => id === 'make').validate;
+      return [{ n: 1, next: { n: 2 } }, { n: 1, next: { n: 2, next: { n: 'no' } } }].map((body) => validate({ body }) ?? null);
+    };
+    const compiled = said();
+    load('/openapi/compile-description.js').compileDescription(file, file);
+    console.log(JSON.stringify([compiled, said()]));
+  `;
+  const { stdout, stderr } = spawnSync(process.execPath, ['-e', program, description], { encoding: 'utf8' });
+  expect(stderr).toBe('');
+  const expected = [null, [{ path: '/body/next/next/n', message: 'must be integer' }]];
+  expect(JSON.parse(stdout)).toEqual([expected, expected]);
+});

@@ -17,6 +17,8 @@ export class SchemaCompiler {
   readonly #referred = new Map<string, string>();
   /** The name under which ajv has a schema that was compiled, by the schema. */
   readonly #compiled = new Map<string, string>();
+  /** The names of referred schemas that have not been compiled, each behind those that it refers to. */
+  readonly #uncompiled: string[] = [];
 
   constructor(description: Description) {
     this.#description = description;
@@ -50,7 +52,30 @@ export class SchemaCompiler {
       this.#ajv.addSchema(this.#namedSchema(schema), name);
       this.#compiled.set(key, name);
     }
+    this.#compileReferred();
     return this.#get(name);
+  }
+
+  /**
+   * Compiles the referred schemas one after the other. ajv would compile the target of a reference inside the
+   * schema that refers to it, and long chains of them would not fit the stack. It refers by name to a schema
+   * that it takes to be in compilation.
+   */
+  #compileReferred(): void {
+    const pending = this.#ajv._compilations;
+    const waiting = this.#uncompiled
+      .splice(0)
+      .map((name) => ({ name, environment: this.#ajv.schemas[name]! }));
+    try {
+      for (const { environment } of waiting) pending.add(environment);
+      for (const { name, environment } of waiting) {
+        pending.delete(environment);
+        this.#get(name);
+      }
+    } finally {
+      // A broken schema ends this; ajv compiles those behind it when they are referred to again.
+      for (const { environment } of waiting) pending.delete(environment);
+    }
   }
 
   #get(name: string): ValidateFunction {
@@ -99,6 +124,7 @@ export class SchemaCompiler {
     const refer = (place: Place) => this.#nameOf(place, direction);
     const schema = prepared(target, { direction, refer, hidden: new Set() });
     this.#ajv.addSchema(typeof schema === 'boolean' ? (schema ? {} : { not: {} }) : schema, name);
+    this.#uncompiled.push(name);
     return name;
   }
 }

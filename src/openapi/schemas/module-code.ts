@@ -1,6 +1,11 @@
 import type { Ajv2020 } from 'ajv/dist/2020.js';
 import { _Code, type Code, nil } from 'ajv/dist/compile/codegen/code.js';
-import { type UsedScopeValues, UsedValueState, type ValueScopeName } from 'ajv/dist/compile/codegen/scope.js';
+import {
+  type ScopeValueSets,
+  type UsedScopeValues,
+  UsedValueState,
+  type ValueScopeName,
+} from 'ajv/dist/compile/codegen/scope.js';
 import type { SchemaEnv } from 'ajv/dist/compile/index.js';
 import type { ValidateFunction } from 'ajv';
 
@@ -19,7 +24,7 @@ export function declarationsOf(ajv: Ajv2020, functions: readonly ValidateFunctio
     const { validateName: name, validateCode, scopeValues, evaluated } = source;
     if (stateOf(name) === UsedValueState.Completed) return nil;
     (used[name.prefix] ??= new Map()).set(name, UsedValueState.Started);
-    const scope = ajv.scope.scopeCode(scopeValues, used, referred);
+    const scope = ajv.scope.scopeCode(withoutUnused(scopeValues, validateCode), used, referred);
     const told = evaluated ? `${String(name)}.evaluated = ${String(evaluated)};\n` : '';
     return new _Code(`${String(scope)}\n${validateCode}\n${told}`);
   }
@@ -40,4 +45,13 @@ export function declarationsOf(ajv: Ajv2020, functions: readonly ValidateFunctio
   function stateOf(name: ValueScopeName): UsedValueState | undefined {
     return used[name.prefix]?.get(name);
   }
+}
+
+/**
+ * Leaves out schemas that the code does not use. ajv lists the schema of each function, which would take most of a
+ * process's memory.
+ */
+function withoutUnused({ schema, ...others }: ScopeValueSets, code: string): ScopeValueSets {
+  const isUsed = (name: ValueScopeName): boolean => code.includes(String(name));
+  return { ...others, schema: new Set([...(schema ?? [])].filter(isUsed)) };
 }
