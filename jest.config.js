@@ -24,5 +24,6 @@ const e2e = { ...processes, displayName: 'e2e', testMatch: ['**/*.e2e.ts'] };
 const isAsked = process.argv.some((argument) => argument.includes('e2e'));
 const projects = isAsked ? [unit, processes, e2e] : [unit, processes];
 
+// Tests with real processes mostly wait: one at a time would take twice as long on two cores.
 // A project's own testTimeout has no effect.
-module.exports = { projects, coverageProvider: 'v8', testTimeout: isAsked ? 120_000 : 30_000 };
+module.exports = { projects, maxWorkers: '100%', coverageProvider: 'v8', testTimeout: isAsked ? 120_000 : 30_000 };
