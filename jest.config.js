@@ -26,4 +26,9 @@ const projects = isAsked ? [unit, processes, e2e] : [unit, processes];
 
 // Tests with real processes mostly wait: one at a time would take twice as long on two cores.
 // A project's own testTimeout has no effect.
-module.exports = { projects, maxWorkers: '100%', coverageProvider: 'v8', testTimeout: isAsked ? 120_000 : 30_000 };
+module.exports = {
+  projects,
+  maxWorkers: '100%',
+  coverageProvider: 'v8',
+  testTimeout: isAsked ? 120_000 : 30_000,
+};
