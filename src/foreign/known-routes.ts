@@ -1,3 +1,4 @@
+import { undescribedSeries } from '../http/routing/foreseen-series.js';
 import type { Foreseen } from '../metrics/foreseen.js';
 
 /** The property that @koa/router puts on its middleware. */
@@ -9,11 +10,6 @@ interface Layer {
   readonly path: unknown;
   readonly methods: readonly string[];
 }
-
-/**
- * The statuses to expect of every route, since nobody has declared any: success rates and alerts need these.
- */
-const STATUSES = [200, 500, 503];
 
 /**
  * Returns the routes of the routers that are mounted in a Koa app, with their prefixes
@@ -33,5 +29,5 @@ function isRouter(layer: unknown): layer is RouterMiddleware {
 function foreseen({ path, methods }: Layer): Foreseen[] {
   if (typeof path !== 'string') return [];
   const described = methods.filter((method) => method !== 'HEAD');
-  return described.map((method) => ({ method, endpoint: path, statuses: STATUSES }));
+  return described.map((method) => undescribedSeries(method, path));
 }

@@ -152,6 +152,7 @@ test('profile gives a CPU profile of a worker, by its number or its pid', async 
 
 test('heap gives a snapshot of the heap of a worker, which goes on', async () => {
   const service = await start();
+  await service.allReady(2);
   const before = service.workers();
   const { code, out } = await command(service, ['heap', '1']);
   expect(code).toBe(0);

@@ -17,6 +17,11 @@ export function foreseenSeries(operation: Operation, { document }: Contract): Fo
   return { method, endpoint, statuses: [...statuses] };
 }
 
+/** Returns the series of a route that nobody has described: what success and alerts are made of. */
+export function undescribedSeries(method: string, endpoint: string): Foreseen {
+  return { method, endpoint, statuses: [200, 500, 503] };
+}
+
 function isSecured({ place }: Operation, document: Contract['document']): boolean {
   const requirements: unknown = place.at('security').value ?? document['security'];
   // An empty requirement lets everybody in.

@@ -1,7 +1,7 @@
 import { Router as KoaRouter } from '@koa/router';
 import type { Context } from 'koa';
 import type { Endpoint, RequestMetrics } from '../../metrics/request-metrics.js';
-import { foreseenSeries } from './foreseen-series.js';
+import { foreseenSeries, undescribedSeries } from './foreseen-series.js';
 import { UNMATCHED, measurementOf } from '../measure.js';
 import { PathIndex } from './path-index.js';
 import { Problem } from '../problem.js';
@@ -95,11 +95,15 @@ function registered(routes: readonly Route[]): KoaRouter {
   return router;
 }
 
-/** Tells the metrics the series of the description, so that they are at 0 before the first request. */
+/** Tells the metrics the series of all routes, so that they are at 0 before the first request. */
 function foresee(routes: readonly Route[], { contract, metrics }: RouterDeps): void {
-  const served = new Set(routes.map(({ operation }) => operation.id));
-  for (const operation of contract.operations)
-    if (served.has(operation.id)) metrics.foreseen.push(foreseenSeries(operation, contract));
+  const described = new Map(contract.operations.map((operation) => [operation.id, operation]));
+  for (const { operation: called } of routes) {
+    const operation = described.get(called.id);
+    metrics.foreseen.push(
+      operation ? foreseenSeries(operation, contract) : undescribedSeries(called.method, called.path),
+    );
+  }
 }
 
 /** Writes `/hello/{name}` for @koa/router: names in quotes, and its special characters escaped. */
