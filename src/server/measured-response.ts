@@ -8,6 +8,7 @@ import type { Socket } from 'node:net';
 import { closePatiently } from './lingering-close.js';
 import type { Endpoint, RequestMetrics } from '../metrics/request-metrics.js';
 import { Measurement } from './measurement.js';
+import { byteLength, StreamedBody, type WriteCallback } from './streamed-body.js';
 
 /** The endpoint label of requests that were refused before they reached the app. */
 export const MALFORMED = 'malformed';
@@ -23,17 +24,6 @@ const EARLIER = Symbol('the uncounted responses before the latest one, in the or
 type Connection = Socket & { [LATEST]?: MeasuredResponse; [EARLIER]?: Set<MeasuredResponse> };
 
 type Headers = OutgoingHttpHeaders | OutgoingHttpHeader[];
-type WriteCallback = (error: Error | null | undefined) => void;
-
-/** A body that is written in parts. */
-interface Stream {
-  /** Bytes that are still missing to its Content-Length; NaN without one. */
-  expected: number;
-  /** Parts that the socket has not taken yet. */
-  unflushed: number;
-  /** The last steps, which wait for those parts. */
-  readonly held: (() => void)[];
-}
 
 /** The same for all responses of a server. */
 interface Shared {
@@ -63,7 +53,7 @@ export class MeasuredResponse extends ServerResponse {
   #awaitsTurn = false;
   /** The headers that `writeHead` was given, which `getHeader` does not know. */
   #given: unknown;
-  #stream: Stream | undefined;
+  #body: StreamedBody | undefined;
 
   constructor(
     metrics: RequestMetrics,
@@ -105,19 +95,20 @@ export class MeasuredResponse extends ServerResponse {
   }
 
   /**
-   * Counts the whole answer, which is about to be handed to the socket: now, or when the earlier answers of
-   * the connection have been sent. Its client may leave before that.
+   * Counts the answer if those to earlier requests of the connection have been sent. Its client may leave before
+   * that. Returns whether it is counted.
    */
-  #countAtItsTurn(): void {
-    if (this.socket) this.#count(this.statusCode);
-    else this.#awaitsTurn = true;
+  #countInTurn(): boolean {
+    if (!this.socket) return false;
+    this.#count(this.statusCode);
+    return true;
   }
 
   /** Counts and sends an answer whose turn has come. Called by Node. */
   override assignSocket(socket: Socket): void {
     if (this.#awaitsTurn) this.#count(this.statusCode);
     super.assignSocket(socket);
-    if (this.#stream) this.#release(this.#stream);
+    this.#body?.release();
   }
 
   /**
@@ -206,25 +197,19 @@ export class MeasuredResponse extends ServerResponse {
       return typeof encoding === 'string'
         ? super.write(chunk, encoding, callback)
         : super.write(chunk, encoding ?? callback);
-    const stream = (this.#stream ??= {
-      expected: Number(this.getHeader('content-length') ?? contentLengthIn(this.#given) ?? NaN),
-      unflushed: 0,
-      held: [],
-    });
+    const body = (this.#body ??= new StreamedBody(this, this.#given, () => this.#countInTurn()));
     const length = byteLength(chunk, encoding);
-    stream.expected -= length;
     this.measurement.streamed += length;
-    const send = () => this.#send(stream, chunk, encoding, callback);
-    return stream.expected > 0 || Number.isNaN(stream.expected) ? send() : this.#last(stream, send);
+    const send = () => this.#send(body, chunk, encoding, callback);
+    return body.isEndedBy(length) ? body.last(send) : send();
   }
 
   override end(chunk?: unknown, encoding?: BufferEncoding | (() => void), callback?: () => void): this {
-    const stream = this.#stream;
-    if (stream) {
-      this.#last(stream, () => this.#end(chunk, encoding, callback));
+    if (this.#body) {
+      this.#body.last(() => this.#end(chunk, encoding, callback));
       return this;
     }
-    this.#countAtItsTurn();
+    if (!this.#countInTurn()) this.#awaitsTurn = true;
     const isWhole = typeof chunk === 'string' && chunk !== '' && encoding === undefined;
     if (isWhole && this.socket && this.hasHeader('Content-Length')) return this.#endWhole(chunk, this.socket);
     return this.#end(chunk, encoding, callback);
@@ -247,54 +232,16 @@ export class MeasuredResponse extends ServerResponse {
     return super.end();
   }
 
-  /** Passes on a write of a stream, and counts the parts that the socket has not taken yet. */
+  /** Passes on a write of a streamed body. */
   #send(
-    stream: Stream,
+    body: StreamedBody,
     chunk: unknown,
     encoding?: BufferEncoding | WriteCallback,
     callback?: WriteCallback,
   ): boolean {
     const done = typeof encoding === 'function' ? encoding : callback;
-    stream.unflushed += 1;
-    return super.write(chunk, typeof encoding === 'string' ? encoding : 'utf8', (error) => {
-      stream.unflushed -= 1;
-      done?.(error);
-      if (stream.unflushed === 0 && !error) this.#release(stream);
-    });
+    return super.write(chunk, typeof encoding === 'string' ? encoding : 'utf8', body.sent(done));
   }
-
-  /**
-   * Does the last step of a stream. It waits while the socket still has earlier parts to send: the client may
-   * leave before, which makes it a 499.
-   */
-  #last(stream: Stream, step: () => unknown): boolean {
-    stream.held.push(step);
-    if (stream.unflushed === 0) this.#release(stream);
-    return true;
-  }
-
-  #release(stream: Stream): void {
-    while (this.socket && stream.unflushed === 0 && stream.held.length > 0) {
-      this.#count(this.statusCode);
-      stream.held.shift()?.();
-    }
-  }
-}
-
-function isLength(name: unknown): boolean {
-  return String(name).toLowerCase() === 'content-length';
-}
-
-function contentLengthIn(headers: unknown): unknown {
-  if (typeof headers !== 'object' || headers === null) return undefined;
-  if (Array.isArray(headers)) return headers[headers.findIndex(isLength) + 1 || headers.length];
-  return Object.entries(headers).find(([name]) => isLength(name))?.[1];
-}
-
-function byteLength(chunk: unknown, encoding: BufferEncoding | WriteCallback | undefined): number {
-  if (typeof chunk === 'string')
-    return Buffer.byteLength(chunk, typeof encoding === 'string' ? encoding : 'utf8');
-  return chunk instanceof Uint8Array ? chunk.byteLength : 0;
 }
 
 /**

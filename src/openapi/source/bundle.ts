@@ -1,17 +1,12 @@
-import { basename, extname, isAbsolute, relative, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { basename, extname } from 'node:path';
 import { ContractError } from '../contract-error.js';
-import { pathOfPointer, pointerTo } from '../pointer.js';
+import { pointerTo } from '../pointer.js';
 import type { Finding } from './finding.js';
 import { type Kind, SECTIONS, entryOf, fieldOf, isKind, isRecord } from './grammar.js';
-import { Identifiers, type Location, resolvedUrl, urlOf } from './identifiers.js';
-import { SourceFile, rootOf } from './source-file.js';
+import { resolvedUrl, urlOf } from './identifiers.js';
+import { type At, below, References, valueAt } from './references.js';
+import { type SourceFile, rootOf } from './source-file.js';
 import { upgradedSchema } from './upgrade.js';
-
-/** A place in one of the files, and the URL that its references are relative to. */
-interface At extends Location {
-  readonly base: string;
-}
 
 /** An object of another file, and its path in the one document. */
 interface Import {
@@ -31,8 +26,7 @@ export class Bundle {
   /** Mistakes in references. */
   readonly faults: Finding[] = [];
   readonly root: SourceFile;
-  readonly #files = new Map<string, SourceFile>();
-  readonly #identifiers = new Identifiers();
+  readonly #references: References;
   readonly #imports = new Map<string, Import>();
   /**
    * Copies by original and kind: aliases of YAML can repeat an object exponentially
@@ -42,14 +36,15 @@ export class Bundle {
 
   /** Reads the files. Throws ContractError when the first one can't be read or is no OpenAPI 3. */
   constructor(file: string) {
-    this.root = this.#load(resolve(file), file);
+    this.#references = new References(file);
+    this.root = this.#references.root;
     const value = rootOf(this.root);
     const start = { source: this.root, path: [], base: urlOf(this.root) };
     this.document = this.#withImports(mappingOf(this.#copy('document', value, start)));
   }
 
   get files(): string[] {
-    return [...this.#files.keys()];
+    return this.#references.files;
   }
 
   /** Makes a finding that names the file and position from which this path of the document came. */
@@ -59,15 +54,6 @@ export class Bundle {
     );
     if (!found) return this.root.finding(path, reason);
     return found.at.source.finding([...found.at.path, ...path.slice(found.target.length)], reason);
-  }
-
-  #load(path: string, shown: string): SourceFile {
-    const known = this.#files.get(path);
-    if (known) return known;
-    const source = new SourceFile(shown);
-    this.#files.set(path, source);
-    this.#identifiers.add(source);
-    return source;
   }
 
   #withImports(document: Mapping): Mapping {
@@ -125,7 +111,7 @@ export class Bundle {
   /** The operation that another one is said to be: the specification has no such reference, most tools do. */
   #operation(reference: string, at: At): unknown {
     try {
-      const found = this.#follow(reference, at, 100);
+      const found = this.#references.follow(reference, at);
       const value = valueAt(found);
       if (isRecord(value) && !('$ref' in value)) return this.#copy('operation', value, found);
       throw new ContractError(at.source.file, '', `"${reference}" is no operation`);
@@ -157,7 +143,7 @@ export class Bundle {
    */
   #reference(kind: Kind, reference: string, at: At): string {
     try {
-      const found = this.#follow(reference, at, 100);
+      const found = this.#references.follow(reference, at);
       if (found.source === this.root) return encodeURI(pointerTo(found.path));
       return pointerTo(this.#imported(kind, found));
     } catch (error) {
@@ -185,66 +171,11 @@ export class Bundle {
     for (let count = 2; taken.has(name); count += 1) name = `${plain}_${count}`;
     return name;
   }
-
-  #follow(reference: string, at: At, hops: number): At {
-    const fail = (reason: string) => new ContractError(at.source.file, '', `"${reference}" ${reason}`);
-    if (hops === 0) throw fail('is a reference to itself');
-    const hash = reference.indexOf('#');
-    const fragment = hash < 0 ? '' : reference.slice(hash + 1);
-    const base = hash === 0 ? at.base : resolvedUrl(hash < 0 ? reference : reference.slice(0, hash), at.base);
-    if (fragment !== '' && !fragment.startsWith('/')) return this.#named(fragment, base, fail);
-    let here: At = { ...(this.#identifiers.find(base) ?? this.#opened(base, fail)), base };
-    for (const key of pathOfPointer(fragment)) here = this.#step(here, key, hops);
-    if (valueAt(here) === undefined) throw fail('leads to nothing');
-    return here;
-  }
-
-  #named(anchor: string, base: string, fail: (reason: string) => ContractError): At {
-    if (!this.#identifiers.find(base)) this.#opened(base, fail);
-    const named = this.#identifiers.find(`${base}#${anchor}`);
-    if (!named) throw fail('leads to nothing');
-    if (this.#identifiers.isAmbiguous(anchor))
-      throw fail('can lead to more than one $dynamicAnchor, which is not supported');
-    return { ...named, base };
-  }
-
-  /** Goes one key deeper, through a reference where the object has no such key itself. */
-  #step(at: At, key: string, hops: number): At {
-    const value = valueAt(at);
-    if (isRecord(value) && !Object.hasOwn(value, key) && typeof value['$ref'] === 'string')
-      return below(this.#follow(value['$ref'], at, hops - 1), key);
-    return below(at, key);
-  }
-
-  #opened(url: string, fail: (reason: string) => ContractError): Location {
-    if (!url.startsWith('file:')) throw fail('is not a file of this description');
-    const path = fileURLToPath(url);
-    try {
-      return { source: this.#load(path, isAbsolute(this.root.file) ? path : relative('.', path)), path: [] };
-    } catch (error) {
-      if (!(error instanceof ContractError) || !error.reason.startsWith('cannot be read')) throw error;
-      throw fail(error.reason);
-    }
-  }
 }
 
 /** Returns the value, or an empty mapping in place of anything else. */
 function mappingOf(value: unknown): Mapping {
   return isRecord(value) ? value : {};
-}
-
-function below(at: At, key: string): At {
-  return { ...at, path: [...at.path, key] };
-}
-
-function valueAt({ source, path }: Location): unknown {
-  return path.reduce<unknown>(
-    (value, key) =>
-      typeof value === 'object' && value !== null && Object.hasOwn(value, key)
-        ? Reflect.get(value, key)
-        : undefined,
-    source.value,
-  );
 }
 
 /**
