@@ -2,7 +2,12 @@ import { types } from 'node:util';
 
 /** Returns the message of a thrown error; any other thrown value as text. */
 export function messageOf(thrown: unknown): string {
-  return types.isNativeError(thrown) ? thrown.message : String(thrown);
+  return thrown instanceof Error || types.isNativeError(thrown) ? thrown.message : String(thrown);
+}
+
+/** Returns a thrown error itself; any other thrown value as an error with its text. */
+export function errorOf(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
 }
 
 /** Returns the code of an error of the system or of Node, such as `ENOENT`; undefined for any other value. */

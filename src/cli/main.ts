@@ -12,7 +12,7 @@ import { reload } from './reload.js';
 import { build, check, dev, generate, scaffold } from './scripts.js';
 import { start } from './start.js';
 import { status } from './status.js';
-import { codeOf } from '../thrown.js';
+import { codeOf, errorOf } from '../thrown.js';
 
 const COMMANDS: Readonly<Record<string, Command>> = {
   start,
@@ -93,7 +93,7 @@ export async function main(args: string[]): Promise<number> {
 }
 
 function explain(err: unknown): number {
-  const { message, stack } = err instanceof Error ? err : new Error(String(err));
+  const { message, stack } = errorOf(err);
   const code = codeOf(err) ?? '';
   // The reader of our output, such as `head`, has seen enough.
   if (code === 'EPIPE') return 0;

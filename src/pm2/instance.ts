@@ -104,7 +104,7 @@ class Instance {
     await this.#serveMetrics(gather);
     assertOneBuild();
     await this.#server.listen(this.#config);
-    await this.#siblings?.announce('ready');
+    await this.#siblings?.own.announce('ready');
     this.#log.info({ listen: placeOf(this.#config) }, 'Ready');
     removeLeftovers(this.#config.ledgerDir).catch((err: unknown) =>
       this.#log.debug({ err }, 'Leftovers stay'),
@@ -173,7 +173,7 @@ class Instance {
       });
       this.#ledger = Ledger.open({
         folder: folder.path,
-        generation: this.#siblings.id,
+        generation: this.#siblings.own.id,
         buckets,
         onError: (err) =>
           this.#log.warn({ err }, 'Request counts stay in memory: if killed, it would lose them'),
@@ -196,7 +196,7 @@ class Instance {
   async #drain(exit: 'drained' | 'crashed', code: number): Promise<void> {
     this.#stopping = true;
     const { shutdownDelayMs, shutdownTimeoutMs } = this.#config;
-    await this.#siblings?.announce('draining');
+    await this.#siblings?.own.announce('draining');
     await new Promise((resolve) => setTimeout(resolve, shutdownDelayMs));
     await Promise.all([
       this.#server &&
@@ -207,7 +207,7 @@ class Instance {
       this.#metricsServer?.close(),
     ]);
     await returnConnections();
-    await this.#siblings?.leave(exit);
+    await this.#siblings?.own.leave(exit);
     process.exit(code);
   }
 }

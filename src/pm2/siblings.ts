@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto';
 import { Registry } from 'prom-client';
 import type { Config } from '../config.js';
 import { Slices } from '../metrics/event-loop-turns.js';
@@ -14,38 +13,18 @@ import {
 } from '../metrics/exposition/gatherer.js';
 import { LedgerSource } from '../metrics/aggregation/ledger-source.js';
 import { monotonicTime } from '../metrics/exposition/monotonic-time.js';
-import { oneAtATime } from '../metrics/exposition/one-at-a-time.js';
 import { familiesOf, missingWorkers } from '../metrics/exposition/own-families.js';
 import type { Foreseen } from '../metrics/foreseen.js';
 import { ownSeries, SERVICE_METRICS } from '../metrics/metric-catalogue.js';
-import {
-  type ExitReason,
-  registerWorkerExits,
-  registerWorkers,
-  type WorkerState,
-} from '../metrics/supervision-metrics.js';
+import { registerWorkerExits, registerWorkers } from '../metrics/supervision-metrics.js';
 import { type Archive, CountArchive, EMPTY } from '../metrics/service-folder/archive.js';
-import { answerAt, askProcess, GONE } from '../metrics/service-folder/process-socket.js';
-import {
-  readReport,
-  type Report,
-  ReportReader,
-  reportText,
-  writeReport,
-} from '../metrics/service-folder/process-report.js';
-import type { ServiceFolder } from '../metrics/service-folder/service-folder.js';
+import { askProcess, GONE } from '../metrics/service-folder/process-socket.js';
+import { readReport, type Report, ReportReader } from '../metrics/service-folder/process-report.js';
+import { errorOf } from '../thrown.js';
+import { OwnReport, type OwnReportOptions } from './own-report.js';
 
-export interface SiblingsOptions {
-  readonly folder: ServiceFolder;
+export interface SiblingsOptions extends OwnReportOptions {
   readonly config: Pick<Config, 'metricsPrefix' | 'metricsBuckets' | 'metricsPerWorker' | 'metricsKeep'>;
-  /** The number of this instance among the app's, from 1. */
-  readonly slot: number;
-  /** The port or socket on which it serves, as `placeOf` names it. */
-  readonly listen: string;
-  /** Makes the `snapshotText` of all values of this instance that are not in its ledger. */
-  readonly snapshot: () => Promise<string>;
-  /** Called with an error of the folder. Scrapes go on with the values that they have. */
-  readonly onError: (err: Error) => void;
   /**
    * Called with the name of a metric that begins anew, because a younger instance
    * has another definition of it.
@@ -80,15 +59,11 @@ interface Sibling {
  * counts of ended instances from an archive. The first one to notice an end adds the counts to the archive.
  */
 export class Siblings implements Gatherer {
-  state: WorkerState = 'starting';
-  readonly id: number;
+  /** This instance, as it tells the others of itself. */
+  readonly own: OwnReport;
   readonly #options: SiblingsOptions;
   readonly #archive: CountArchive;
-  readonly #birth = Date.now();
-  #exit: ExitReason | undefined;
   #foreseen: readonly Foreseen[] = [];
-  /** Reports are made one after the other: a report must not replace a newer one. */
-  readonly #speak = oneAtATime(() => this.#report());
   readonly #aggregation: Aggregation;
   readonly #siblings = new Map<number, Sibling>();
   readonly #shared: SharedGatherer;
@@ -101,16 +76,15 @@ export class Siblings implements Gatherer {
    */
   static async join(options: SiblingsOptions): Promise<Siblings> {
     const siblings = new Siblings(options);
-    await siblings.#listen();
+    await siblings.own.listen();
     await siblings.#meet();
-    options.folder.watch(siblings.id, () => void siblings.#restore());
+    options.folder.watch(siblings.own.id, () => void siblings.#restore());
     return siblings;
   }
 
   private constructor(options: SiblingsOptions) {
     this.#options = options;
-    // A ledger has 32 bits for the id, which is never used again, unlike a pid.
-    this.id = randomInt(1, 2 ** 32);
+    this.own = new OwnReport(options);
     const { metricsPrefix: prefix, metricsBuckets: buckets } = options.config;
     this.#archive = new CountArchive({ folder: options.folder, buckets, onLoss: options.onLoss });
     const { workers, workerExits } = SERVICE_METRICS;
@@ -129,22 +103,6 @@ export class Siblings implements Gatherer {
     this.#foreseen = series;
   }
 
-  /** Changes the state, and writes a report of it. */
-  async announce(state: WorkerState): Promise<void> {
-    this.state = state;
-    await this.#speak();
-  }
-
-  /** Writes the last report. Nothing may be counted after it, and this process has to end. */
-  async leave(exit: ExitReason): Promise<void> {
-    this.#exit = exit;
-    await this.#speak();
-  }
-
-  #listen(): Promise<unknown> {
-    return answerAt(this.#options.folder.socket(this.id), () => this.#speak());
-  }
-
   /**
    * Writes the files anew after somebody has removed the folder, which is there
    * again. The ledger renews itself.
@@ -153,8 +111,8 @@ export class Siblings implements Gatherer {
     this.#options.onRemoved();
     try {
       if (this.#archived) this.#archive.restore(this.#archived);
-      await this.#listen();
-      await this.#speak();
+      await this.own.listen();
+      await this.own.write();
     } catch (err) {
       this.#fail(err);
     }
@@ -168,29 +126,6 @@ export class Siblings implements Gatherer {
     const isUp = (id: number) => !gone.includes(id) && answered.get(id)?.state !== 'starting';
     if (this.#options.config.metricsKeep || ids.some(isUp)) this.#archive.fold(gone);
     else this.#archive.reset(before, gone);
-  }
-
-  /**
-   * Makes a report, and writes it to a file first: values that were once exposed survive when
-   * this process is late, or gone.
-   */
-  async #report(): Promise<string> {
-    const { folder, slot, snapshot, listen } = this.#options;
-    const instance = { pid: process.pid, primary: process.ppid, listen };
-    const about = {
-      state: this.state,
-      slot,
-      birth: this.#birth,
-      instance,
-      ...(this.#exit && { exit: this.#exit }),
-    };
-    const text = reportText(about, await snapshot());
-    try {
-      if (about.state !== 'starting') writeReport(folder.report(this.id), text);
-    } catch (err) {
-      this.#fail(err);
-    }
-    return text;
   }
 
   async #collect(detailed: boolean): Promise<Gathered> {
@@ -263,7 +198,8 @@ export class Siblings implements Gatherer {
     const answered = new Map<number, Report>();
     const gone: number[] = [];
     const ask = async (id: number): Promise<void> => {
-      const answer = id === this.id ? await this.#speak() : await askProcess(folder.socket(id), timeoutMs);
+      const answer =
+        id === this.own.id ? await this.own.write() : await askProcess(folder.socket(id), timeoutMs);
       const report = typeof answer === 'string' ? this.#sibling(id).reader.read(answer) : undefined;
       if (report) answered.set(id, report);
       else if (answer === GONE) gone.push(id);
@@ -299,6 +235,6 @@ export class Siblings implements Gatherer {
   }
 
   #fail(err: unknown): void {
-    this.#options.onError(err instanceof Error ? err : new Error(String(err)));
+    this.#options.onError(errorOf(err));
   }
 }

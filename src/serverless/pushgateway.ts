@@ -1,6 +1,7 @@
 import http from 'node:http';
 import https from 'node:https';
 import { oneAtATime } from '../metrics/exposition/one-at-a-time.js';
+import { errorOf } from '../thrown.js';
 
 export interface PushgatewayOptions {
   /** The URL of the gateway, with a path and credentials if it needs them. */
@@ -47,7 +48,7 @@ export class Pushgateway {
       this.#failing = false;
     } catch (err) {
       this.#restUntil = performance.now() + (this.#options.restMs ?? 10_000);
-      if (!this.#failing) this.#options.onError(err instanceof Error ? err : new Error(String(err)));
+      if (!this.#failing) this.#options.onError(errorOf(err));
       this.#failing = true;
     }
   }

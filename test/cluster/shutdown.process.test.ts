@@ -61,7 +61,12 @@ test('an exception that nobody catches while draining cuts off nothing', async (
   crash.write('GET /crash HTTP/1.1\r\nHost: x\r\n');
   await inProgress(service, 1);
   service.signal('SIGTERM');
-  await delay(400);
+  await eventually('new connections are refused', 20_000, () =>
+    service.get('/readyz').then(
+      () => false,
+      () => true,
+    ),
+  );
   crash.end('\r\n');
   expect((await answer).status).toBe(200);
   expect(await service.waitForExit(10_000)).toEqual({ code: 0, signal: null });

@@ -56,7 +56,7 @@ async function first(metricsPerWorker = false): Promise<() => Promise<ReadonlyMa
     onLoss: () => {},
     timeoutMs: 100,
   });
-  await siblings.announce('ready');
+  await siblings.own.announce('ready');
   return async () => parseExposition((await siblings.gather()).bytes.toString());
 }
 

@@ -142,6 +142,7 @@ test('one with a request that takes longer than the grace is closed with its ans
   const answer = client.ask(REQUEST.replace('/', '/slow'));
   await eventually('it arrives', 5_000, () => from.slow.length === 1);
   const drained = drain({ graceMs: 20 });
+  // The grace is a time, and its end shows only in the next answer.
   await setTimeout(200);
   from.slow[0]?.();
   expect(await answer).toBe('old');

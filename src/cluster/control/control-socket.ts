@@ -5,6 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import { LOG_LEVELS, type LogLevel } from '../../config.js';
 import type { PrimaryMessage } from '../messages.js';
 import type { ServiceIdentity, ServiceStatus } from './service-status.js';
+import { messageOf } from '../../thrown.js';
 
 /** The actions that the socket offers. */
 export interface Controls {
@@ -91,7 +92,7 @@ export class ControlSocket {
       await this.#route(req, res, new URL(req.url ?? '', 'http://service'));
     } catch (err) {
       res.writeHead(err instanceof Refusal ? 400 : 500, { 'Content-Type': 'text/plain' });
-      res.end(err instanceof Error ? err.message : String(err));
+      res.end(messageOf(err));
     }
   }
 

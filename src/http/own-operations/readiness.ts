@@ -1,4 +1,5 @@
 import type { Logger } from '../../log.js';
+import { messageOf } from '../../thrown.js';
 
 /** Milliseconds that a check may take, and that its result is kept. */
 const DEADLINE_MS = 2_000;
@@ -52,7 +53,7 @@ async function failureOf(check: () => unknown): Promise<string | undefined> {
     if (typeof result === 'string') return result;
     return result ? undefined : 'gave false';
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return messageOf(error);
   } finally {
     clearTimeout(timer);
   }

@@ -8,6 +8,7 @@ import { detailAt, detailPath, encodeDetailHeader } from './detail-file.js';
 import { LedgerFile, type Region } from './ledger-file.js';
 import { cellsPerRow, encodeHeader, encodeRow, type LedgerHeader } from './ledger-format.js';
 import { startTime } from './process-identity.js';
+import { errorOf } from '../../thrown.js';
 
 export interface LedgerOptions {
   /** The service's folder. */
@@ -192,7 +193,7 @@ export class Ledger implements RowStore, CounterStore {
 
   #failed(err: unknown): void {
     this.errors++;
-    if (this.errors === 1) this.#options.onError(err instanceof Error ? err : new Error(String(err)));
+    if (this.errors === 1) this.#options.onError(errorOf(err));
   }
 }
 
