@@ -4,7 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { compileFunction } from 'node:vm';
 import type { ValidateFunction } from 'ajv/dist/2020.js';
 
-/** An API description, compiled by the build. It saves two fifths of a cold start: 137 ms in place of 238. */
+/** An API description, compiled by the build: a process that starts loads neither a parser of YAML nor ajv. */
 export interface Artifact {
   /**
    * Digests of the files that it was made of, by path relative to the folder of the first
