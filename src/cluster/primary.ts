@@ -188,6 +188,8 @@ class Primary {
   #fork(generation: number) {
     cluster.setupPrimary({ cwd: folderFor(this.#program) });
     const { path: folder } = this.#folder;
+    // A worker that finds no folder would keep its counts in memory for good.
+    this.#folder.make();
     const assignment = { generation, id: this.#keeper.newId(), folder, primary: process.pid };
     return forkWorker(
       assignment,

@@ -108,6 +108,11 @@ export class ServiceFolder {
     }
   }
 
+  /** Makes the folder anew if somebody has removed it. Tells whether it exists. */
+  make(): boolean {
+    return canMake(this.path);
+  }
+
   /**
    * Touches the folder, to show that the service runs, and checks every second whether somebody has
    * removed it (a cleaner of temporary files; logind, which empties /dev/shm when a user logs out).
@@ -128,7 +133,7 @@ export class ServiceFolder {
     setInterval(() => {
       if (existsSync(this.socket(id))) {
         if (performance.now() - touched > TOUCH_MS) touch();
-      } else if (canMake(this.path)) onRemoved();
+      } else if (this.make()) onRemoved();
     }, WATCH_MS).unref();
   }
 }
