@@ -1,8 +1,7 @@
+import { UNMATCHED } from '../http/measure.js';
 import type { Endpoint, RequestMetrics } from '../metrics/request-metrics.js';
 import { LateEndpoint } from './late-endpoint.js';
 
-/** The endpoint label of requests that no route matched. */
-const UNMATCHED = 'unmatched';
 const OVERFLOW = 'overflow';
 
 /** A label much longer than any route comes from a client, not from the app. */
