@@ -52,11 +52,16 @@ export function writeCompiled({ description, schemas }: Checked, copy: string): 
   ]);
   writeFileSync(
     artifactFile(copy),
-    `${schemas.moduleCode()}
+    asciiOf(`${schemas.moduleCode()}
 exports.sources = ${JSON.stringify(Object.fromEntries(sources))};
 exports.unknownFormats = ${JSON.stringify([...unknownFormats])};
 exports.text = ${JSON.stringify(text)};
 exports.document = JSON.parse(${JSON.stringify(JSON.stringify(document))});
-`,
+`),
   );
+}
+
+/** Escapes the other characters of a module. All of them are in strings: ajv writes no other name into its code. */
+function asciiOf(code: string): string {
+  return code.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }

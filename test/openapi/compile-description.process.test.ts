@@ -70,17 +70,12 @@ test('what the build made is loaded wherever it lies', () => {
   expect(loadBuilt(copy)).toEqual({ loaded: false, ...loadHere() });
 });
 
-test('a long ring of schemas that refer to each other is compiled, and served from what was compiled', () => {
-  const length = 600;
-  const nodes = Array.from({ length }, (_, i) => {
-    const next = { $ref: `#/components/schemas/Node${(i + 1) % length}` };
-    return [`Node${i}`, { type: 'object', required: ['n'], properties: { n: { type: 'integer' }, next } }];
-  });
-  const schema = { $ref: '#/components/schemas/Node7' };
+/** Returns what the validator of "make" says of bodies, and the text of the description, before and after it is compiled. */
+function saidBeforeAndAfter(schema: object, schemas: object, bodies: readonly unknown[]): unknown {
   const description = describeText(
     JSON.stringify({
       openapi: '3.1.0',
-      info: { title: 'ring', version: '1' },
+      info: { title: 'bodies', version: '1' },
       paths: {
         '/nodes': {
           post: {
@@ -90,7 +85,7 @@ test('a long ring of schemas that refer to each other is compiled, and served fr
           },
         },
       },
-      components: { schemas: Object.fromEntries(nodes) },
+      components: { schemas },
     }),
   );
   const program = `
@@ -98,16 +93,56 @@ test('a long ring of schemas that refer to each other is compiled, and served fr
     const load = (name) => require(${JSON.stringify(DIST)} + name);
     const { loadContract } = load('/http/routing/contract.js');
     const said = () => {
-      const { operations } = loadContract({ description: file, handlers: { make() {} } });
+      const { operations, text } = loadContract({ description: file, handlers: { make() {} } });
       const validate = operations.find(({ id }) => id === 'make').validate;
-      return [{ n: 1, next: { n: 2 } }, { n: 1, next: { n: 2, next: { n: 'no' } } }].map((body) => validate({ body }) ?? null);
+      return { text, said: ${JSON.stringify(bodies)}.map((body) => validate({ body }) ?? null) };
     };
-    const compiled = said();
+    const before = said();
     load('/openapi/compile-description.js').compileDescription(file, file);
-    console.log(JSON.stringify([compiled, said()]));
+    console.log(JSON.stringify([before, said()]));
   `;
   const { stdout, stderr } = spawnSync(process.execPath, ['-e', program, description], { encoding: 'utf8' });
   expect(stderr).toBe('');
+  const text = readFileSync(description, 'utf8');
+  const [before, after] = JSON.parse(stdout) as { text: string; said: unknown }[];
+  expect([before?.text, after?.text]).toEqual([text, text]);
+  return [before?.said, after?.said];
+}
+
+test('a long ring of schemas that refer to each other is compiled, and served from what was compiled', () => {
+  const length = 600;
+  const nodes = Array.from({ length }, (_, i) => {
+    const next = { $ref: `#/components/schemas/Node${(i + 1) % length}` };
+    return [`Node${i}`, { type: 'object', required: ['n'], properties: { n: { type: 'integer' }, next } }];
+  });
+  const schema = { $ref: '#/components/schemas/Node7' };
+  const bodies = [
+    { n: 1, next: { n: 2 } },
+    { n: 1, next: { n: 2, next: { n: 'no' } } },
+  ];
   const expected = [null, [{ path: '/body/next/next/n', message: 'must be integer' }]];
-  expect(JSON.parse(stdout)).toEqual([expected, expected]);
+  expect(saidBeforeAndAfter(schema, Object.fromEntries(nodes), bodies)).toEqual([expected, expected]);
+});
+
+test('names, values and patterns of any script are served from what was compiled', () => {
+  const schema = {
+    type: 'object',
+    description: 'a line\u2028, a quote \u201c, half a pair',
+    required: ['größe'],
+    properties: {
+      größe: { enum: ['groß', '🐟'] },
+      '雪"\\é': { type: 'string', pattern: '^[а-я]\\é?🐟$' },
+    },
+  };
+  const good = { größe: '🐟', '雪"\\é': 'жé🐟' };
+  const said = [
+    null,
+    [
+      { path: '/body/größe', message: 'must be one of ["groß","🐟"]' },
+      { path: '/body/雪"\\é', message: 'must match pattern "^[а-я]\\é?🐟$"' },
+    ],
+    [{ path: '/body/größe', message: 'is required' }],
+  ];
+  const bodies = [good, { größe: 'x', '雪"\\é': 'zé' }, {}];
+  expect(saidBeforeAndAfter(schema, {}, bodies)).toEqual([said, said]);
 });
