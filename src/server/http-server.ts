@@ -61,15 +61,15 @@ export class Server {
       measuredResponse(metrics, () => this.#closing),
       keyPair,
     );
-    const onRequest: RequestListener = (req, res) => {
+    this.http.on('request', (req: http.IncomingMessage, res: http.ServerResponse) => {
       const refusal = refusalOfRequest(req);
       if (refusal) return refuseRequest(res, refusal);
       handler(req, res);
-    };
-    this.http.on('request', onRequest);
-    this.http.on('checkContinue', (req, res) => {
+    });
+    this.http.on('checkContinue', (req: http.IncomingMessage, res: http.ServerResponse) => {
       continueWhenRead(req, res);
-      onRequest(req, res);
+      // As Node does without this listener: OpenTelemetry begins its span at this event.
+      this.http.emit('request', req, res);
     });
     this.http.on('connect', (_req: http.IncomingMessage, socket: Socket) => refuseConnect(socket, metrics));
     this.http.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {

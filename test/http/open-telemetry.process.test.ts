@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { eventually } from '../support/eventually';
 import { disposeAll, Service } from '../support/service';
@@ -52,4 +53,26 @@ test('the spans of OpenTelemetry have the route, and the ids that the log has', 
   expect(lines).toMatchObject(
     [ada, bob, nothing].map((span) => ({ trace_id: span?.traceId, span_id: span?.spanId })),
   );
+});
+
+test('a request that expects a 100 has a span with its route, which ends, whether it gets the 100 or not', async () => {
+  const service = await Service.start({ env: { NODE_OPTIONS: PRELOADED, WEB_CONCURRENCY: '1' } });
+  for (const { type, first, status } of [
+    { type: 'application/json', first: 100, status: 200 },
+    { type: 'text/csv', first: 415, status: 415 },
+  ]) {
+    const socket = connect(service.port, '127.0.0.1').setEncoding('latin1');
+    let received = '';
+    socket.on('data', (text: string) => (received += text));
+    socket.write(
+      `POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: ${type}\r\nContent-Length: 15\r\nExpect: 100-continue\r\n\r\n`,
+    );
+    await eventually('the first answer', 10_000, () => received.startsWith(`HTTP/1.1 ${first} `));
+    if (first === 100) socket.write('{"message":"x"}');
+    const span = await eventually('its span', 10_000, () =>
+      spansOf(service, '/echo').find(({ attributes }) => Object.values(attributes).includes(status)),
+    );
+    socket.destroy();
+    expect(span.attributes['http.route']).toBe('/echo');
+  }
 });
