@@ -92,23 +92,23 @@ function logOf(ctx: Context): Logger {
 }
 
 /** Headers that are removed from a problem: they describe the answer that failed. */
-const OF_CONTENT = [
-  'Accept-Ranges',
-  'Content-Disposition',
-  'Content-Encoding',
-  'Content-Language',
-  'Content-Location',
-  'Content-Range',
-  'ETag',
-  'Last-Modified',
-  'Transfer-Encoding',
-];
+const OF_CONTENT = new Set([
+  'accept-ranges',
+  'content-disposition',
+  'content-encoding',
+  'content-language',
+  'content-location',
+  'content-range',
+  'etag',
+  'last-modified',
+  'transfer-encoding',
+]);
 
 /** Answers with a problem. A 5xx has the request id, under which the log has more. */
 export function sendProblem(res: ServerResponse, { status, detail, errors, headers }: Problem): void {
   const requestId = status >= 500 ? res.getHeader('X-Request-Id') : undefined;
   const body = problemJson({ status, detail, errors, requestId: requestId?.toString() });
-  for (const name of OF_CONTENT) res.removeHeader(name);
+  for (const name of res.getHeaderNames()) if (OF_CONTENT.has(name)) res.removeHeader(name);
   for (const [name, value] of Object.entries(headers)) res.setHeader(name, value);
   res.setHeader('Content-Type', PROBLEM_TYPE);
   res.setHeader('Content-Length', Buffer.byteLength(body));
