@@ -59,7 +59,8 @@ export function failure(): (ctx: Context, thrown: unknown) => void {
       return;
     }
     const problem = asProblem(thrown);
-    if (!problem || problem.status >= 500) report(ctx, thrown);
+    // An operation that nobody has written yet has not failed.
+    if (!problem || (problem.status >= 500 && problem.status !== 501)) report(ctx, thrown);
     // Half an answer can't be taken back. The connection is cut, or the client would take it for a whole one.
     if (res.headersSent) res.destroy();
     if (res.headersSent || !open) return;

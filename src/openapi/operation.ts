@@ -33,7 +33,15 @@ export interface Operation {
    * The most bytes that a body may have (`x-body-limit`); `undefined` where the limit of the service holds.
    */
   readonly bodyLimit: number | undefined;
+  /**
+   * The milliseconds for a whole request to arrive (`x-request-timeout`); `undefined` where the time of the
+   * service holds.
+   */
+  readonly requestTimeoutMs: number | undefined;
 }
+
+/** The most that REQUEST_TIMEOUT_MS can be, too. */
+const MS_OF_A_DAY = 86_400_000;
 
 interface OperationOptions {
   readonly id: string;
@@ -64,7 +72,8 @@ export function compileOperation(options: OperationOptions): Operation | undefin
   };
   const operation = description.attempt(() => ({
     ...validated(declaredBody(place, defaults, validator), () => validator(place)),
-    bodyLimit: bodyLimitOf(place),
+    bodyLimit: limitOf(place.own('x-body-limit'), 'bytes', Number.MAX_SAFE_INTEGER),
+    requestTimeoutMs: limitOf(place.own('x-request-timeout'), 'milliseconds', MS_OF_A_DAY),
   }));
   const answers = description.attempt(() => ({
     responses: declaredResponses(place.at('responses'), schemas),
@@ -97,12 +106,11 @@ function validated(
   return { body, validate: any ? any.validate : withoutBody() };
 }
 
-function bodyLimitOf(operation: Place): number | undefined {
-  const place = operation.own('x-body-limit');
+function limitOf(place: Place, unit: string, most: number): number | undefined {
   const { value } = place;
-  if (value === undefined || (typeof value === 'number' && Number.isInteger(value) && value > 0))
-    return value;
-  return place.fail('must be a number of bytes above 0');
+  if (value === undefined) return undefined;
+  if (typeof value === 'number' && Number.isInteger(value) && value > 0 && value <= most) return value;
+  return place.fail(`must be a number of ${unit} from 1 to ${most}, not ${JSON.stringify(value)}`);
 }
 
 function queryKeys(place: Place): string[] {

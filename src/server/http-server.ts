@@ -8,6 +8,7 @@ import { MeasuredResponse, measuredResponse } from './measured-response.js';
 import type { RequestMetrics } from '../metrics/request-metrics.js';
 import { attach, carrierOf, type ConnectionHandle, detach, readNow } from './connection-handle.js';
 import type { KeyPair } from '../key-pair.js';
+import { hasOwnTime } from './request-deadline.js';
 import {
   refusalOfRequest,
   refuseClientError,
@@ -76,7 +77,7 @@ export class Server {
       // A handshake has failed: nothing can be said that the client would
       // understand, and there was no request.
       if (!this.#sockets.has(socket)) socket.destroy();
-      else if (!isTimeout(error) || !this.#adopted.has(socket) || !this.#isUnused(socket))
+      else if (!isTimeout(error) || !this.#mayTakeLonger(socket))
         refuseClientError(error, socket, metrics, this.http.headersTimeout);
     });
     if (this.#isSecure) this.http.on('connection', (socket) => this.#trackHandshake(socket));
@@ -191,6 +192,11 @@ export class Server {
   /** Tells whether no byte has come on this connection yet. */
   #isUnused(socket: Socket): boolean {
     return socket.bytesRead === (this.#adopted.get(socket) ?? 0);
+  }
+
+  /** Tells whether Node's time for a request does not hold on a connection. */
+  #mayTakeLonger(socket: Socket): boolean {
+    return hasOwnTime(socket) || (this.#adopted.has(socket) && this.#isUnused(socket));
   }
 
   #trackHandshake(socket: Socket): void {

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { readOn } from './connection-handle.js';
 
@@ -10,9 +11,14 @@ const MAX_SILENCE_MS = 2_000;
  * Makes Node close this connection with patience, if the answer that was just sent is its last. Node would
  * destroy it at once, and the system would answer the client's next bytes with a reset, which discards the
  * unread answer: most clients would never see the 413 for a body that is too large (RFC 9112 section 9.6).
+ * Who still reads the request learns of the close: Node tells only requests without an answer.
  */
-export function closePatiently(socket: Socket): void {
-  socket.destroySoon = () => endPatiently(socket);
+export function closePatiently(socket: Socket, req: IncomingMessage): void {
+  const aborted = () => req.destroy(Object.assign(new Error('aborted'), { code: 'ECONNRESET' }));
+  socket.destroySoon = () => {
+    socket.once('close', aborted);
+    endPatiently(socket);
+  };
 }
 
 /**

@@ -117,7 +117,7 @@ export class MeasuredResponse extends ServerResponse {
    */
   override detachSocket(socket: Socket): void {
     super.detachSocket(socket);
-    if (!this.req.complete) closePatiently(socket);
+    if (!this.req.complete) closePatiently(socket, this.req);
   }
 
   /**

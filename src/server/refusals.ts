@@ -20,6 +20,8 @@ const VERSION_NOT_SUPPORTED: Refusal = {
   detail: 'The HTTP version of the request is not supported.',
 };
 
+const LATE: Refusal = { status: 408, detail: 'The request did not arrive in time.' };
+
 /**
  * Answers a request that Node's HTTP parser refused, counts it once, and ends the connection.
  * @param headersTimeoutMs milliseconds that a header may take
@@ -54,10 +56,28 @@ function refuseBody(
 ): void {
   // A client that ended in the middle of the body has left, and is counted when the connection is closed.
   if (isEnd(error)) return void response.req.destroy();
-  if (response.measurement.counted || response.headersSent) return void response.destroy();
   // A late body is no parser error: the request keeps its endpoint.
-  if (refusal.status !== 408) response.measurement.endpoint = metrics.endpoint(MALFORMED);
-  refuseRequest(response, refusal);
+  const { measurement } = response;
+  if (refusal !== LATE && !isAnswered(response)) measurement.endpoint = metrics.endpoint(MALFORMED);
+  refuseOrBreakOff(response, refusal);
+}
+
+/** Refuses a request whose body has not arrived in the time that its operation gives it. */
+export function refuseLate(response: MeasuredResponse): void {
+  const connection: Connection = response.req.socket;
+  if (connection[refused]) return;
+  connection[refused] = true;
+  refuseOrBreakOff(response, LATE);
+}
+
+function refuseOrBreakOff(response: MeasuredResponse, refusal: Refusal): void {
+  if (isAnswered(response)) response.destroy();
+  else refuseRequest(response, refusal);
+}
+
+/** Tells whether an answer has begun. */
+function isAnswered({ measurement, headersSent }: MeasuredResponse): boolean {
+  return measurement.counted || headersSent;
 }
 
 /** Refuses CONNECT, which reaches no app: this is an origin server, no proxy (RFC 9110 section 9.3.6). */
@@ -186,7 +206,7 @@ function refusalOf(error: ParserError): Refusal | undefined {
     case 'EPIPE':
       return undefined;
     case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return { status: 408, detail: 'The request did not arrive in time.' };
+      return LATE;
     case 'HPE_PAUSED_H2_UPGRADE':
       return VERSION_NOT_SUPPORTED;
     case 'HPE_HEADER_OVERFLOW':

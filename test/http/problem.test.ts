@@ -1,5 +1,6 @@
 import { PassThrough, Readable } from 'node:stream';
 import type { Context } from 'koa';
+import { notImplemented } from '../../src/http/not-implemented';
 import { Problem } from '../../src/http/problem';
 import { rawExchange } from '../support/exchange';
 import { ServiceUnderTest, json, operation } from './service-under-test';
@@ -32,6 +33,7 @@ const handlers: Record<string, (request: unknown, ctx: Context) => unknown> = {
   busy: () => {
     throw new Problem(503, 'Come back later.', { cause: new Error(SECRET) });
   },
+  unwritten: (_, ctx) => notImplemented(ctx),
   thrown: (_, ctx) => ctx.throw(409, 'Somebody else was first.'),
   thrownInside: (_, ctx) => ctx.throw(502, SECRET),
   halfDone: (_, ctx) => {
@@ -116,6 +118,11 @@ test('a problem of the service is in the log, with its cause', async () => {
   expect(answer.body.toString()).not.toContain(SECRET);
   expect(json(answer)['requestId']).toBe(answer.headers.get('x-request-id'));
   expect(JSON.stringify(service.log)).toContain(SECRET);
+});
+
+test('an operation that is not implemented yet has not failed', async () => {
+  expect((await service.request('/unwritten')).status).toBe(501);
+  expect(service.log).toEqual([]);
 });
 
 test('what ctx.throw throws for the client is a problem', async () => {

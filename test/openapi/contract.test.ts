@@ -141,7 +141,13 @@ describe('refuses to start when', () => {
       'a limit is no number',
       { '/': { get: operation('a', { 'x-body-limit': '1MB' }) } },
       ['a'],
-      /x-body-limit\): must be a number of bytes/,
+      /x-body-limit\): must be a number of bytes from 1 to \d+, not "1MB"/,
+    ],
+    [
+      'a time is longer than a day',
+      { '/': { get: operation('a', { 'x-request-timeout': 86_400_001 }) } },
+      ['a'],
+      /x-request-timeout\): must be a number of milliseconds from 1 to 86400000, not 86400001/,
     ],
     [
       'a reference leads nowhere',

@@ -37,6 +37,9 @@ export function responseCheck(
   };
   return {
     answer(ctx, value) {
+      const { req } = ctx;
+      // A request that was refused while it arrived (408) has its answer.
+      if (!req.complete && req.destroyed) return;
       const { statusCode } = ctx.res;
       // A generated handler answers 501 until it is written, which no description declares.
       if (statusCode === 501) return;

@@ -66,7 +66,7 @@ function reading(
 }
 
 /** Tells whether a request has a body (RFC 9112 section 6.3). */
-function hasBody({ req: { headers } }: Context): boolean {
+export function hasBody({ req: { headers } }: Context): boolean {
   if (headers['transfer-encoding'] !== undefined) return true;
   return headers['content-length'] !== undefined && headers['content-length'] !== '0';
 }

@@ -2,12 +2,14 @@ import { Router as KoaRouter } from '@koa/router';
 import type { Context } from 'koa';
 import type { Endpoint, RequestMetrics } from '../../metrics/request-metrics.js';
 import { foreseenSeries, undescribedSeries } from './foreseen-series.js';
+import { hasBody } from '../body/body.js';
 import { UNMATCHED, measurementOf } from '../measure.js';
 import { PathIndex } from './path-index.js';
 import { Problem } from '../problem.js';
 import { pathOf } from '../parameters/request-target.js';
 import { type Route, type RouteDeps, routesOf } from './routes.js';
 import type { Serve } from './serve.js';
+import { arriveWithin } from '../../server/request-deadline.js';
 import { tellRoute } from '../../server/open-telemetry.js';
 import { ESSENTIAL } from '../own-operations/service-operations.js';
 
@@ -31,6 +33,8 @@ interface Resource {
   readonly parameters: readonly string[];
   /** Operations by method. A template with GET also has HEAD. */
   readonly methods: Map<string, Serve>;
+  /** The milliseconds for a request to arrive, by method; `undefined` if no operation has its own. */
+  timeouts: Map<string, number> | undefined;
   allow: string;
   essential: boolean;
 }
@@ -65,6 +69,8 @@ export function createRouter(deps: RouterDeps): Router {
     const resource = index.find(pathOf(url), segments);
     measurementOf(ctx).endpoint = resource?.endpoint ?? unmatched;
     if (resource) tellRoute(resource.endpoint.template);
+    const timeoutMs = resource?.timeouts?.get(ctx.req.method ?? '');
+    if (timeoutMs !== undefined && hasBody(ctx)) arriveWithin(timeoutMs, ctx.req, ctx.res);
     return (ctx[match] = { url, resource, segments, essential: resource?.essential === true });
   };
   return {
@@ -130,6 +136,7 @@ function indexOf(router: KoaRouter, routes: readonly Route[], metrics: RequestMe
       endpoint: metrics.endpoint(paths.get(template) ?? template),
       parameters,
       methods: new Map(),
+      timeouts: undefined,
       allow: '',
       essential: essential.has(template),
     };
@@ -142,6 +149,11 @@ function indexOf(router: KoaRouter, routes: readonly Route[], metrics: RequestMe
     if (head !== undefined && !resource.methods.has(head)) resource.methods.set(head, serve);
     resource.allow = [...new Set([...resource.methods.keys(), 'OPTIONS'])].join(', ');
     index.set(template, resource);
+  }
+  for (const { operation, templates, requestTimeoutMs } of routes) {
+    if (requestTimeoutMs === undefined) continue;
+    for (const resource of templates.flatMap((template) => resources.get(template) ?? []))
+      (resource.timeouts ??= new Map()).set(operation.method, requestTimeoutMs);
   }
   return index;
 }

@@ -31,6 +31,8 @@ export interface Route {
   /** The templates under which the operation is served. Its requests are counted under `operation.path`. */
   readonly templates: readonly string[];
   readonly serve: Serve;
+  /** The milliseconds for a request to arrive; `undefined` where the time of the service holds. */
+  readonly requestTimeoutMs?: number | undefined;
 }
 
 /**
@@ -60,6 +62,7 @@ function routeOf(operation: Operation, serve: Serve, deps: RouteDeps): Route {
     operation: Object.freeze({ id, method, path }),
     templates: deps.contract.handlers[id] ? routes : templatesOf(id, routes),
     serve: guarded(alternativesOf(operation, deps), serve, deps),
+    requestTimeoutMs: operation.requestTimeoutMs,
   };
 }
 
