@@ -1,0 +1,45 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Overload } from '../../src/http/overload';
+
+const LIMIT_MS = 50;
+const COST_MS = 5;
+const LASTS_MS = 1_500;
+
+function burn(): void {
+  const until = performance.now() + COST_MS;
+  while (performance.now() < until);
+}
+
+/** Runs clients that ask again a little after they are answered. Gives how long those waited that were let in. */
+async function closedLoop(clients: number) {
+  const overload = new Overload(LIMIT_MS);
+  const end = performance.now() + LASTS_MS;
+  const waits: number[] = [];
+  let refused = 0;
+  const client = async () => {
+    while (performance.now() < end) {
+      await delay(1);
+      const began = performance.now();
+      const refusal = await overload.enter();
+      if (refusal) refused += 1;
+      else {
+        waits.push(performance.now() - began);
+        burn();
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: clients }, client));
+  const share = (waits.length * COST_MS) / LASTS_MS;
+  return { waits: waits.toSorted((a, b) => a - b), refused, share };
+}
+
+test('lets all requests begin while they can be done within the limit', async () => {
+  expect((await closedLoop(3)).refused).toBe(0);
+});
+
+test('refuses what is too much, lets in nearly what can be done, and nobody of these waits long', async () => {
+  const { waits, refused, share } = await closedLoop(100);
+  expect(refused).toBeGreaterThan(0);
+  expect(share).toBeGreaterThan(0.5);
+  expect(waits[Math.floor(0.99 * waits.length)]).toBeLessThan(5 * LIMIT_MS);
+});
