@@ -4,7 +4,7 @@ import { type Problem, sendProblem } from './problem.js';
 import { setCommonHeaders } from './request-id.js';
 import { respond } from './answer/respond.js';
 
-type Run = (ctx: Context) => Promise<unknown>;
+type Route = (ctx: Context) => Promise<unknown> | undefined;
 
 interface ApplicationOptions {
   /**
@@ -16,7 +16,7 @@ interface ApplicationOptions {
    * Called when all middleware has passed the request on. Throws, or returns a promise if
    * there is something to wait for.
    */
-  readonly route: (ctx: Context) => Promise<unknown> | undefined;
+  readonly route: Route;
   /** Answers an error that was thrown. Must not throw. */
   readonly fail: (ctx: Context, thrown: unknown) => void;
 }
@@ -27,11 +27,11 @@ export class Application extends Koa {
   readonly #fail: (ctx: Context, thrown: unknown) => void;
 
   constructor({ begin, route, fail }: ApplicationOptions) {
-    const composed = (middleware: Middleware[]): Run => {
+    const composed = (middleware: Middleware[]): Route => {
       if (middleware.length === 0) return restoringHeaders(route, false);
       const run = compose(middleware);
       const end = restoringHeaders(route, true);
-      return (ctx) => run(ctx, () => end(ctx));
+      return (ctx) => run(ctx, async () => end(ctx));
     };
     // Koa has this option; its types do not.
     const options = { proxy: false, compose: composed };
@@ -50,13 +50,14 @@ export class Application extends Koa {
    * to notice a failing connection: a third of the cost of a small request. The measurement, and a stream
    * that is sent, notice that by themselves.
    */
-  async handleRequest(ctx: Context, run: Run): Promise<void> {
+  async handleRequest(ctx: Context, run: Route): Promise<void> {
     ctx.res.statusCode = 404;
     try {
       const wait = this.#begin(ctx);
       const refusal = wait && (await wait);
       if (refusal) return sendProblem(ctx.res, refusal);
-      await run(ctx);
+      const answered = run(ctx);
+      if (answered) await answered;
     } catch (error) {
       return this.#fail(ctx, error);
     }
@@ -75,15 +76,17 @@ const headers = Symbol('what middleware had put into the header when the operati
 /**
  * Removes the headers that an operation had set before it threw. Headers of middleware, such as CORS, stay.
  */
-function restoringHeaders(route: ApplicationOptions['route'], behindMiddleware: boolean): Run {
-  return async (ctx) => {
+function restoringHeaders(route: Route, behindMiddleware: boolean): Route {
+  return (ctx) => {
     if (behindMiddleware) ctx[headers] = ctx.res.getHeaders();
-    try {
-      const answered = route(ctx);
-      if (answered) await answered;
-    } catch (error) {
+    const restore = (error: unknown): never => {
       restoreHeaders(ctx);
       throw error;
+    };
+    try {
+      return route(ctx)?.catch(restore);
+    } catch (error) {
+      return restore(error);
     }
   };
 }

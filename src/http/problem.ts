@@ -61,9 +61,10 @@ export function failure(): (ctx: Context, thrown: unknown) => void {
     const problem = asProblem(thrown);
     // An operation that nobody has written yet has not failed.
     if (!problem || (problem.status >= 500 && problem.status !== 501)) report(ctx, thrown);
-    // Half an answer can't be taken back. The connection is cut, or the client would take it for a whole one.
-    if (res.headersSent) res.destroy();
-    if (res.headersSent || !open) return;
+    // Half an answer can't be taken back. The connection is cut, or the client would take it for a whole one;
+    // in the next tick, since Node hands the half to the socket at the end of this one.
+    if (res.headersSent) return process.nextTick(() => res.destroy());
+    if (!open) return;
     const answer = problem ?? new Problem(500, INTERNAL, { headers: headersOf(thrown) });
     try {
       sendProblem(res, answer);
