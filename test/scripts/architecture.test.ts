@@ -4,9 +4,13 @@ import { dirname, join, resolve } from 'node:path';
 const ROOT = resolve(__dirname, '../..');
 const text = readFileSync(join(ROOT, 'docs/architecture.md'), 'utf8');
 
-/** The files and folders that a line names: `server/refusals.ts`, `openapi/`, or a file beside another one of the line. */
+/**
+ * The files and folders that a line names: `server/refusals.ts`, `openapi/`, or a file beside another one of the
+ * line. `dist/` is there after a build only.
+ */
 function named(line: string): string[] {
-  return [...line.matchAll(/`([\w./-]+(?:\.ts|\/))`/g)].map(([, path = '']) => path);
+  const paths = [...line.matchAll(/`([\w./-]+(?:\.ts|\/))`/g)].map(([, path = '']) => path);
+  return paths.filter((path) => path !== 'dist/');
 }
 
 function isThere(path: string, line: string): boolean {
