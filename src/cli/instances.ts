@@ -9,13 +9,14 @@ import {
   reportPath,
 } from '../metrics/service-folder/process-report.js';
 import { askProcess, GONE } from '../metrics/service-folder/process-socket.js';
+import { quantile } from '../metrics/quantile.js';
 import { CommandError } from './command-error.js';
 
 /** Milliseconds to wait for an instance: one that hangs is shown with its last report. */
 const PATIENCE_MS = 1_500;
 
-/** Milliseconds over which the use of the processor is measured. */
-const MEASURE_MS = 500;
+/** Milliseconds over which traffic and the use of the processor are measured. */
+const MEASURE_MS = 1_000;
 
 interface Reading {
   readonly report: Report;
@@ -34,7 +35,7 @@ export async function findInstances(
 
 /**
  * Returns the state of the instances of an app in PM2's cluster mode, from what each of them
- * says. It costs half a second.
+ * says. It costs a second.
  * @throws CommandError when the last of them has ended
  */
 export async function lookAtInstances(folder: string): Promise<ServiceStatus> {
@@ -81,16 +82,33 @@ function namesIn(folder: string): string[] {
 }
 
 function statusOf({ report, at }: Reading, before: Reading | undefined): WorkerStatus {
-  const cpu = before && (value(report, CPU) - value(before.report, CPU)) / ((at - before.at) / 1_000);
+  const { instance } = report;
   return {
     worker: report.slot,
-    pid: report.instance?.pid,
+    pid: instance?.pid,
+    ...(instance && { restarts: instance.restarts }),
     state: report.state,
     ageSeconds: (Date.now() - report.birth) / 1_000,
     silentSeconds: (Date.now() - at) / 1_000,
     rssBytes: value(report, 'process_resident_memory_bytes'),
     eventLoopDelaySeconds: value(report, 'nodejs_eventloop_lag_p99_seconds'),
-    ...(cpu !== undefined && Number.isFinite(cpu) && { cpu }),
+    ...(before && at > before.at && loadOf(report, before.report, (at - before.at) / 1_000)),
+  };
+}
+
+/** Returns what an instance has done between two reports. */
+function loadOf(
+  report: Report,
+  before: Report,
+  seconds: number,
+): Pick<WorkerStatus, 'cpu' | 'requestsPerSecond' | 'p99Seconds'> {
+  const { answered = [], buckets = [] } = report.instance ?? {};
+  const counts = answered.map((count, i) => count - (before.instance?.answered[i] ?? 0));
+  const p99Seconds = quantile(0.99, buckets, counts);
+  return {
+    cpu: (value(report, CPU) - value(before, CPU)) / seconds,
+    requestsPerSecond: counts.reduce((sum, count) => sum + count, 0) / seconds,
+    ...(p99Seconds !== undefined && { p99Seconds }),
   };
 }
 

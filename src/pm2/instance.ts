@@ -74,6 +74,7 @@ class Instance {
   readonly #log: Logger;
   readonly #linesLost: () => number;
   #ledger: Ledger | undefined;
+  #metrics: RequestMetrics | undefined;
   #siblings: Siblings | undefined;
   #service: StartedService | undefined;
   #server: Server | undefined;
@@ -135,7 +136,7 @@ class Instance {
     const { metricsPrefix, metricsBuckets } = this.#config;
     collectDefaultMetrics();
     await this.#join();
-    const metrics = new RequestMetrics(metricsBuckets, this.#ledger);
+    const metrics = (this.#metrics = new RequestMetrics(metricsBuckets, this.#ledger));
     registerRequestsInProgress(register, metricsPrefix, () => metrics.inProgress);
     registerRequestsShed(register, metricsPrefix, () => metrics.shed);
     registerLedgerErrors(register, metricsPrefix, () => this.#ledger?.errors ?? 0);
@@ -162,6 +163,9 @@ class Instance {
         config: this.#config,
         slot: slot(),
         listen: place,
+        restarts: Number(process.env['restart_time'] ?? 0), // PM2 sets it
+        buckets,
+        answered: () => this.#metrics?.answered() ?? [],
         snapshot: () => snapshotText(register, this.#ledger?.memoryOnly() ?? []),
         onError: (err) => this.#log.warn({ err }, 'The folder of the instances cannot be used'),
         onRemoved: () =>

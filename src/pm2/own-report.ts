@@ -12,6 +12,11 @@ export interface OwnReportOptions {
   readonly slot: number;
   /** The port or socket on which it serves, as `placeOf` names it. */
   readonly listen: string;
+  /** The number of processes that had this slot before. */
+  readonly restarts: number;
+  /** The upper bounds of the latency's buckets, and a function that returns the number of answers in each. */
+  readonly buckets: readonly number[];
+  readonly answered: () => readonly number[];
   /** Makes the `snapshotText` of all values of this instance that are not in its ledger. */
   readonly snapshot: () => Promise<string>;
   /** Called with an error of the folder. Scrapes go on with the values that they have. */
@@ -54,8 +59,9 @@ export class OwnReport {
   }
 
   async #report(): Promise<string> {
-    const { folder, slot, snapshot, listen } = this.#options;
-    const instance = { pid: process.pid, primary: process.ppid, listen };
+    const { folder, slot, snapshot, listen, restarts, buckets, answered } = this.#options;
+    const { pid, ppid: primary } = process;
+    const instance = { pid, primary, listen, restarts, buckets, answered: answered() };
     const about = {
       state: this.state,
       slot,

@@ -179,13 +179,24 @@ describe('PM2 in cluster mode', () => {
     for (const { state, rssBytes = 0, cpu = -1 } of shown) {
       expect([state, rssBytes > 1e7, cpu >= 0 && cpu < 4]).toEqual(['ready', true, true]);
     }
+    expect(shown.map(({ restarts }) => restarts)).toEqual([0, 0]);
+    const client = new Load({ port: app.port, rate: 100, connections: 20, path: '/hello/you' });
+    const busy = await eventually('it shows the traffic', 20_000, async () =>
+      (await look()).find(({ requestsPerSecond = 0 }) => requestsPerSecond > 10),
+    ).finally(() => void client.stop());
+    expect(busy.requestsPerSecond).toBeLessThan(200);
+    expect(busy.p99Seconds).toBeGreaterThan(0);
     const [stopped = 0] = pids;
     process.kill(stopped, 'SIGSTOP');
     const silent = await eventually('it is silent', 20_000, async () => {
       return (await look()).find(({ pid, silentSeconds }) => pid === stopped && silentSeconds > 3);
     });
-    process.kill(stopped, 'SIGCONT');
+    process.kill(stopped, 'SIGKILL');
     expect(silent.state).toBe('ready');
+    await eventually('another one has its place', 20_000, async () => {
+      const now = await look();
+      return now.length === INSTANCES && now.some(({ pid, restarts }) => pid !== stopped && restarts === 1);
+    });
     for (const words of [['reload'], ['log-level', 'debug'], ['profile', '1'], ['heap', '1']])
       await expect(app.command(...words)).rejects.toThrow(/PM2's cluster mode.*`pm2 reload`/);
     await expect(app.command('status', '--port', '1')).rejects.toThrow(

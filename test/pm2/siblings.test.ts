@@ -47,6 +47,9 @@ async function first(metricsPerWorker = false): Promise<() => Promise<ReadonlyMa
     config: { metricsPrefix: 'p_', metricsBuckets: [1], metricsPerWorker, metricsKeep: true },
     slot: 1,
     listen: '80',
+    restarts: 0,
+    buckets: [],
+    answered: () => [],
     snapshot: () => snapshot(1),
     onError: (err) => {
       throw err;

@@ -13,7 +13,7 @@ export interface WorkerStatus extends Partial<Vitals> {
   readonly ageSeconds: number;
   /** Seconds since the worker was last heard; after more than a few it probably hangs. */
   readonly silentSeconds: number;
-  /** The number of workers that had its place before. PM2's instances do not know it, nor `exits` below. */
+  /** The number of workers that had its place before. */
   readonly restarts?: number;
 }
 
@@ -32,7 +32,7 @@ export interface ServiceStatus extends ServiceIdentity {
   readonly uptimeSeconds: number;
   /** The number of workers that should run. */
   readonly wanted: number;
-  /** Numbers of ended workers, by reason. */
+  /** Numbers of ended workers, by reason. PM2's instances do not tell it. */
   readonly exits?: Readonly<Record<ExitReason, number>>;
   readonly workers: readonly WorkerStatus[];
 }

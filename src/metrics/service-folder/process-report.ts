@@ -14,16 +14,22 @@ export interface About {
   /** The reason of its end, in its last report. */
   readonly exit?: ExitReason;
   /** An instance of a cluster that is not ours says more: there is no primary that could. */
-  readonly instance?: InstanceIdentity;
+  readonly instance?: InstanceReport;
 }
 
-/** The names by which a person knows an instance. */
-export interface InstanceIdentity {
+/** The names by which a person knows an instance, and what it has done. */
+export interface InstanceReport {
   readonly pid: number;
   /** The pid of the process that has forked it. */
   readonly primary: number;
   /** The place of the service, as in `ServiceIdentity`. */
   readonly listen: string;
+  /** The number of processes that had its place before. */
+  readonly restarts: number;
+  /** The upper bounds of `answered`, in seconds, without +Inf. */
+  readonly buckets: readonly number[];
+  /** The number of answers by latency bucket, not cumulative. */
+  readonly answered: readonly number[];
 }
 
 export interface Report extends About {
@@ -88,9 +94,10 @@ function parseAbout(text: string): About | undefined {
   }
 }
 
-function isInstance(value: unknown): value is InstanceIdentity {
-  const { pid, primary, listen }: Record<string, unknown> = Object(value);
-  return typeof pid === 'number' && typeof primary === 'number' && typeof listen === 'string';
+function isInstance(value: unknown): value is InstanceReport {
+  const { pid, primary, listen, restarts, buckets, answered }: Record<string, unknown> = Object(value);
+  const numbers = [pid, primary, restarts].every((number) => typeof number === 'number');
+  return numbers && typeof listen === 'string' && Array.isArray(buckets) && Array.isArray(answered);
 }
 
 function isOneOf<T>(values: readonly T[], value: unknown): value is T {
