@@ -59,8 +59,7 @@ export function failure(): (ctx: Context, thrown: unknown) => void {
       return;
     }
     const problem = asProblem(thrown);
-    // An operation that nobody has written yet has not failed.
-    if (!problem || (problem.status >= 500 && problem.status !== 501)) report(ctx, thrown);
+    if (!problem || (problem.status >= 500 && !isUnwritten(problem))) report(ctx, thrown);
     // Half an answer can't be taken back. The connection is cut, or the client would take it for a whole one;
     // in the next tick, since Node hands the half to the socket at the end of this one.
     if (res.headersSent) return process.nextTick(() => res.destroy());
@@ -74,6 +73,11 @@ export function failure(): (ctx: Context, thrown: unknown) => void {
       sendProblem(res, new Problem(500, INTERNAL));
     }
   };
+}
+
+/** Tells whether a problem only says that an operation is not written yet: nothing has failed. */
+function isUnwritten({ status, cause }: Problem): boolean {
+  return status === 501 && cause === undefined;
 }
 
 /**
@@ -130,7 +134,7 @@ export function asProblem(thrown: unknown): Problem | undefined {
   if (isProblem) return thrown;
   const message = fieldOf(thrown, 'expose') === true ? fieldOf(thrown, 'message') : undefined;
   const detail = typeof message === 'string' ? message : (STATUS_CODES[status] ?? 'Error');
-  return new Problem(status, detail, { headers: headersOf(thrown) });
+  return new Problem(status, detail, { headers: headersOf(thrown), cause: thrown });
 }
 
 /** Returns the headers that a middleware, such as @koa/cors, has put on an error for its answer. */
