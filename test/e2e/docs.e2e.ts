@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { type Browser, type Page, chromium } from 'playwright-core';
 import { Service } from '../support/service';
 
@@ -56,6 +59,46 @@ test('the page shows the API, tries it out, and talks to nobody else', async () 
   expect(requests.filter((url) => !url.startsWith(own) && !url.startsWith('data:'))).toEqual([]);
   expect(troubles).toEqual([]);
 });
+
+test('Try it out reaches a service behind a proxy that strips a prefix', async () => {
+  const proxy = await strippingProxy('/svc', service.port);
+  try {
+    const visit = await browser.newPage();
+    const asked: string[] = [];
+    visit.on('request', (request) => asked.push(request.url()));
+    const { port } = proxy.address() as AddressInfo; // it listens on TCP
+    await visit.goto(`http://127.0.0.1:${port}/svc/docs`);
+    const operation = visit.locator('#operations-greetings-echo');
+    await operation.locator('.opblock-summary-control').click();
+    await operation.getByRole('button', { name: 'Try it out' }).click();
+    await operation.getByRole('button', { name: 'Execute' }).click();
+    const status = operation.locator('.live-responses-table .response .response-col_status').first();
+    await status.filter({ hasText: /^200/ }).waitFor();
+    expect(asked).toContain(`http://127.0.0.1:${port}/svc/echo`);
+    expect(asked.filter((url) => !url.startsWith(`http://127.0.0.1:${port}/svc/`))).toEqual([]);
+  } finally {
+    proxy.close();
+    proxy.closeAllConnections();
+  }
+});
+
+/** Starts a proxy that passes on what is below the prefix, without it, and has nothing else. */
+async function strippingProxy(prefix: string, port: number): Promise<http.Server> {
+  const proxy = http.createServer((req, res) => {
+    const { url = '', method = 'GET', headers } = req;
+    if (!url.startsWith(`${prefix}/`)) return res.writeHead(404).end();
+    const forwarded = http.request(
+      { port, host: '127.0.0.1', path: url.slice(prefix.length), method, headers },
+      (answer) => {
+        res.writeHead(answer.statusCode ?? 502, answer.headers);
+        answer.pipe(res);
+      },
+    );
+    return req.pipe(forwarded);
+  });
+  await once(proxy.listen(0, '127.0.0.1'), 'listening');
+  return proxy;
+}
 
 test('Authorize sends the credentials that an operation requires', async () => {
   const secured = await Service.start({ env: { METRICS_TOKEN: 'sesame' } });
