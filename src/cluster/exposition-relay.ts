@@ -6,8 +6,11 @@ import type { PrimaryMessage, Wanted } from './messages.js';
 /** Bytes per message; bounds how long one send blocks the primary. */
 const CHUNK = 128 * 1024;
 
-/** Milliseconds that a worker waits for the primary's whole answer. */
-const TIMEOUT_MS = 2_000;
+/**
+ * Milliseconds that a worker waits for the primary's whole answer: half of what Prometheus waits by default. On
+ * a host without a free processor the primary may need more than two seconds.
+ */
+const TIMEOUT_MS = 5_000;
 
 /**
  * Sends an exposition from the primary in parts, each after the one before was taken: a worker that does not
