@@ -135,7 +135,7 @@ class Primary {
     });
     const { metricsPort } = this.#config;
     if (metricsPort !== undefined) this.#registry.takeOver();
-    this.#folder.watch(this.#owner, () => void this.#restoreFolder());
+    this.#folder.watch(this.#folder.socket(this.#owner), () => void this.#restoreFolder());
     await this.#listenToCommands();
     if (!(await this.#serveMetrics())) return;
     this.#step();

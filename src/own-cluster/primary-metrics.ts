@@ -31,6 +31,10 @@ export class PrimaryMetrics {
     const { path: folder } = place;
     announceFolder(folder);
     process.once('exit', () => place.removeAll());
+    // Without this another service would take the folder for a leftover after a day.
+    place.watch(folder, () =>
+      process.emitWarning('Somebody has removed the folder of counts: it is made anew'),
+    );
     this.#registry = new ClusterRegistry({
       folder,
       prefix,
@@ -39,9 +43,13 @@ export class PrimaryMetrics {
       registry: new Registry(),
     });
     this.requests = new RequestMetrics(buckets);
-    cluster.on('fork', (worker) =>
-      this.#registry.addWorker(worker.id, (id) => tell(worker, { type: 'collect', id })),
-    );
+    cluster.on('fork', (worker) => {
+      // A worker that finds no folder would keep its counts in memory for good.
+      place.make();
+      this.#registry.addWorker(worker.id, (id) => tell(worker, { type: 'collect', id }));
+    });
+    // The primary has the ledgers open from now on: what is in a removed one can still be read.
+    cluster.on('listening', () => this.#registry.workerReady());
     cluster.on('message', (worker, value: unknown) => {
       const message = fromWorker(value);
       if (message) this.#hear(worker, message);

@@ -22,6 +22,7 @@ export class WorkerMetrics {
       buckets,
       onError: () => tell({ type: 'ledger-failed' }),
     });
+    this.#ledger.watch();
     keepDurableCounters(register, this.#ledger);
     this.requests = new RequestMetrics(buckets, this.#ledger);
     process.on('message', (value) => {
@@ -32,7 +33,7 @@ export class WorkerMetrics {
 
   /**
    * Gets the exposition of all workers. Rejects if the primary has no metrics, or does
-   * not answer within two seconds.
+   * not answer within five seconds.
    */
   gather(format: Format): Promise<Buffer> {
     return this.#gatherer.gather(format);

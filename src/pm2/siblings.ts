@@ -78,7 +78,7 @@ export class Siblings implements Gatherer {
     const siblings = new Siblings(options);
     await siblings.own.listen();
     await siblings.#meet();
-    options.folder.watch(siblings.own.id, () => void siblings.#restore());
+    options.folder.watch(options.folder.socket(siblings.own.id), () => void siblings.#restore());
     return siblings;
   }
 

@@ -80,7 +80,7 @@ test('--watch draws it again, and says when the service has ended', async () => 
   await eventually('the second drawing', 20_000, () => drawn.split('WORKER').length > 2);
   await service.stop();
   expect(await watching).toMatchObject({ code: 1, err: 'The service has ended.\n' });
-  expect((await watching).out.split('WORKER').length).toBeGreaterThan(2);
+  expect((await watching).out).toContain('WORKER');
   await ended;
   expect(drawn).toContain('\x1b[H\x1b[J');
   expect(drawn).toContain('\x1b[32m');

@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { eventually } from '../support/eventually';
 import { request } from '../support/exchange';
@@ -10,6 +11,9 @@ import { freePort } from '../support/service';
 jest.setTimeout(60_000);
 
 const PROGRAM = resolve(__dirname, '../fixtures/own-cluster.js');
+
+/** Passes the folder from the primary to its workers. */
+const VARIABLE = 'KOA_CLUSTER_METRICS_FOLDER=';
 
 let child: ChildProcess;
 let port: number;
@@ -70,6 +74,46 @@ test('the primary and every worker tell of all workers, also of those that were 
   expect((await counted(metricsPort)).users).toBe(answered);
   expect((await counted(port)).users).toBe(answered);
 });
+
+test.each([
+  ['is made anew, with all counts', false],
+  ['is there for a worker that is forked at once', true],
+])('the folder of counts that somebody has removed %s', async (_, atOnce) => {
+  await start(2);
+  const pid = child.pid ?? 0;
+  const folder = folderOf(childrenOf(pid)[0] ?? 0);
+  await eventually('both count', 20_000, () => ledgersIn(folder) === 2);
+  let answered = 0;
+  const ask = async () => {
+    for (let n = 0; n < 50; n += 1) if ((await statusOf(`/users/${n}`)) === 200) answered += 1;
+  };
+  const replaceWorkers = async () => {
+    const before = childrenOf(pid);
+    for (const worker of before) process.kill(worker, 'SIGKILL');
+    await eventually('new workers', 20_000, () => {
+      const now = childrenOf(pid);
+      return now.length === 2 && !now.some((worker) => before.includes(worker));
+    });
+    await eventually('a worker serves', 20_000, async () => (await statusOf('/')) === 404);
+  };
+  await ask();
+  rmSync(folder, { recursive: true });
+  if (atOnce) await replaceWorkers();
+  else await eventually('both have made their files anew', 20_000, () => ledgersIn(folder) === 2);
+  await ask();
+  await replaceWorkers();
+  expect(answered).toBeGreaterThan(90);
+  expect((await counted(metricsPort)).users).toBe(answered);
+});
+
+function folderOf(worker: number): string {
+  const variables = readFileSync(`/proc/${worker}/environ`, 'utf8').split('\0');
+  return variables.find((variable) => variable.startsWith(VARIABLE))?.slice(VARIABLE.length) ?? '';
+}
+
+function ledgersIn(folder: string): number {
+  return existsSync(folder) ? readdirSync(folder).filter((name) => /^\d+\.ledger$/.test(name)).length : 0;
+}
 
 test('an app without workers is its own', async () => {
   await start(0);

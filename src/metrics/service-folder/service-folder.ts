@@ -117,10 +117,10 @@ export class ServiceFolder {
    * Touches the folder, to show that the service runs, and checks every second whether somebody has
    * removed it (a cleaner of temporary files; logind, which empties /dev/shm when a user logs out).
    * The folder is made anew then.
-   * @param id the number of this process, which has a socket here
+   * @param sign what is gone when the folder was removed: this process's socket in it, or the folder itself
    * @param onRemoved called when the folder exists again
    */
-  watch(id: number, onRemoved: () => void): void {
+  watch(sign: string, onRemoved: () => void): void {
     let touched = -Infinity;
     const touch = () => {
       try {
@@ -131,7 +131,7 @@ export class ServiceFolder {
       }
     };
     setInterval(() => {
-      if (existsSync(this.socket(id))) {
+      if (existsSync(sign)) {
         if (performance.now() - touched > TOUCH_MS) touch();
       } else if (this.make()) onRemoved();
     }, WATCH_MS).unref();

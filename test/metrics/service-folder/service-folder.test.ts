@@ -113,7 +113,7 @@ test('a folder that was removed is made anew, and its process told', async () =>
   const folder = open('a');
   const sockets = [await answerAt(folder.socket(1), () => Promise.resolve('x'))];
   let told = 0;
-  folder.watch(1, () => {
+  folder.watch(folder.socket(1), () => {
     told += 1;
     void answerAt(folder.socket(1), () => Promise.resolve('x')).then((socket) => sockets.push(socket));
   });
