@@ -63,7 +63,7 @@ async function withFile(document, use) {
 /** The responses are Node's own, and nobody is told the endpoint. */
 function removeInstrumentation() {
   const load = createRequire(import.meta.url);
-  Object.assign(load('../../dist/server/measured-response.js'), {
+  Object.assign(load('../../dist/server/response/measured-response.js'), {
     MeasuredResponse: Object.assign(ServerResponse, { pending: () => [], closed() {} }),
     measuredResponse: () => ServerResponse,
   });

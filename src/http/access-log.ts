@@ -1,6 +1,6 @@
 import type { Logger } from '../log.js';
 import type { Operation } from '../openapi/operation.js';
-import type { Measurement, Observer } from '../server/measurement.js';
+import type { Measurement, Observer } from '../server/response/measurement.js';
 
 /**
  * `errors` logs answers of 500 and above, and answers slower than their objective. A number is the share of

@@ -1,8 +1,8 @@
 import type { ServerResponse } from 'node:http';
 import type { Context } from 'koa';
 import type { RequestMetrics } from '../metrics/request-metrics.js';
-import { CLIENT_LEFT, type MeasuredResponse } from '../server/measured-response.js';
-import { Measurement } from '../server/measurement.js';
+import { CLIENT_LEFT, type MeasuredResponse } from '../server/response/measured-response.js';
+import { Measurement } from '../server/response/measurement.js';
 
 /** The endpoint label of requests that no path template matched. */
 export const UNMATCHED = 'unmatched';

@@ -23,7 +23,7 @@ export interface OwnReportOptions {
   readonly onError: (err: Error) => void;
 }
 
-/** What an instance tells the others of itself: at its socket, and in a file that outlives it. */
+/** Tells the other instances of this one: at its socket, and in a file that outlives it. */
 export class OwnReport {
   state: WorkerState = 'starting';
   /** A ledger has 32 bits for the id, which is never used again, unlike a pid. */

@@ -4,7 +4,7 @@ import net, { type Socket } from 'node:net';
 import { setImmediate, setTimeout as delay } from 'node:timers/promises';
 import { listenAt, type Place } from './listening.js';
 import { createNodeServer, type ServerLimits } from './node-server.js';
-import { MeasuredResponse, measuredResponse } from './measured-response.js';
+import { MeasuredResponse, measuredResponse } from './response/measured-response.js';
 import type { RequestMetrics } from '../metrics/request-metrics.js';
 import { attach, carrierOf, type ConnectionHandle, detach, readNow } from './connection-handle.js';
 import type { KeyPair } from '../key-pair.js';

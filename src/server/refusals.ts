@@ -1,7 +1,7 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { endPatiently } from './lingering-close.js';
-import { CLIENT_LEFT, MALFORMED, MeasuredResponse } from './measured-response.js';
+import { CLIENT_LEFT, MALFORMED, MeasuredResponse } from './response/measured-response.js';
 import { PROBLEM_TYPE, problemJson } from './problem-json.js';
 import type { RequestMetrics } from '../metrics/request-metrics.js';
 

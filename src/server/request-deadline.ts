@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { MeasuredResponse } from './measured-response.js';
+import { MeasuredResponse } from './response/measured-response.js';
 import { refuseLate } from './refusals.js';
 
 /** The timers of requests that have a time of their own and are still arriving. */

@@ -2,7 +2,7 @@ import http, { type RequestListener } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import Koa from 'koa';
 import request from 'supertest';
-import { measuredResponse } from '../../src/server/measured-response';
+import { measuredResponse } from '../../src/server/response/measured-response';
 import { measurementOf, measuring } from '../../src/http/measure';
 import { RequestMetrics } from '../../src/metrics/request-metrics';
 import { eventually } from '../support/eventually';

@@ -10,7 +10,7 @@ import { pathOf } from '../parameters/request-target.js';
 import { type Route, type RouteDeps, routesOf } from './routes.js';
 import type { Serve } from './serve.js';
 import { arriveWithin } from '../../server/request-deadline.js';
-import { tellRoute } from '../../server/open-telemetry.js';
+import { tellRoute } from '../../server/response/open-telemetry.js';
 import { ESSENTIAL } from '../own-operations/service-operations.js';
 
 export interface RouterDeps extends RouteDeps {

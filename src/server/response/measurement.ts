@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { performance } from 'node:perf_hooks';
-import type { CountedAs, RequestMetrics } from '../metrics/request-metrics.js';
+import type { CountedAs, RequestMetrics } from '../../metrics/request-metrics.js';
 import { activeSpan } from './open-telemetry.js';
 import { type Trace, traceOf } from './trace-context.js';
 

@@ -5,8 +5,8 @@ import {
   ServerResponse,
 } from 'node:http';
 import type { Socket } from 'node:net';
-import { closePatiently } from './lingering-close.js';
-import type { Endpoint, RequestMetrics } from '../metrics/request-metrics.js';
+import { closePatiently } from '../lingering-close.js';
+import type { Endpoint, RequestMetrics } from '../../metrics/request-metrics.js';
 import { Measurement } from './measurement.js';
 import { byteLength, StreamedBody, type WriteCallback } from './streamed-body.js';
 
