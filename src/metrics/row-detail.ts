@@ -45,7 +45,9 @@ export function detailWords(buckets: readonly number[]): number {
 export class RowDetail {
   readonly #native: Float64Array;
   readonly #exemplars: Float64Array;
+  /** The exemplars as bytes, and as 32-bit halves of words. */
   #bytes: Buffer | undefined;
+  #halves: Uint32Array | undefined;
 
   constructor(readonly words: Float64Array) {
     this.#native = words.subarray(NATIVE, EXEMPLARS);
@@ -71,12 +73,12 @@ export class RowDetail {
   /** Makes this request the exemplar of a classic bucket. */
   note(bucket: number, { traceId, spanId }: Trace, seconds: number, time = Date.now()): void {
     this.#bytes ??= bytesOf(this.#exemplars);
-    const words = new Uint32Array(this.#bytes.buffer, this.#bytes.byteOffset + 40 * bucket, 10);
-    this.#bytes.write(traceId, 40 * bucket, 16, 'hex');
-    this.#bytes.write(spanId, 40 * bucket + 16, 8, 'hex');
+    this.#halves ??= new Uint32Array(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.length / 4);
+    this.#bytes.write(traceId + spanId, 40 * bucket, 24, 'hex');
     this.#exemplars[EXEMPLAR_WORDS * bucket + 3] = seconds;
-    words[8] = Math.trunc(time / 1000);
-    words[9] = (time % 1000) + check(words) * 1024;
+    const at = 10 * bucket;
+    this.#halves[at + 8] = Math.trunc(time / 1000);
+    this.#halves[at + 9] = (time % 1000) + check(this.#halves, at) * 1024;
   }
 }
 
@@ -100,7 +102,7 @@ export function exemplarIn(words: Float64Array, from: number, bucket: number): E
   if (time === 0) return undefined;
   const bytes = bytesOf(words.subarray(at, at + EXEMPLAR_WORDS));
   const halves = new Uint32Array(bytes.buffer, bytes.byteOffset, 10);
-  if (halves[9]! >>> 10 !== check(halves)) return undefined;
+  if (halves[9]! >>> 10 !== check(halves, 0)) return undefined;
   return {
     traceId: bytes.toString('hex', 0, 16),
     spanId: bytes.toString('hex', 16, 24),
@@ -113,9 +115,9 @@ export function exemplarIn(words: Float64Array, from: number, bucket: number): E
  * Makes 22 bits that tell whether all parts of an exemplar belong together: a reader
  * does not wait for the writer.
  */
-function check(halves: Uint32Array): number {
+function check(halves: Uint32Array, from: number): number {
   let sum = 0x9e3779b9;
-  for (let i = 0; i < 9; i++) sum = Math.imul(sum ^ halves[i]!, 0x01000193) ^ (sum >>> 15);
+  for (let i = from; i < from + 9; i++) sum = Math.imul(sum ^ halves[i]!, 0x01000193) ^ (sum >>> 15);
   return sum >>> 10;
 }
 

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { performance } from 'node:perf_hooks';
 import type { CountedAs, RequestMetrics } from '../../metrics/request-metrics.js';
 import { activeSpan } from './open-telemetry.js';
-import { type Trace, traceOf } from './trace-context.js';
+import { isSampled, type Trace, traceOf } from './trace-context.js';
 
 /** Called when a request is counted. */
 export type Observer = (measurement: Measurement, status: number, seconds: number) => void;
@@ -85,7 +85,7 @@ export class Measurement {
    * by nobody, so there is nothing to look up.
    */
   #sampledTrace(): Trace | undefined {
-    if (this.#trace === undefined && this.req.headers['traceparent'] === undefined) return undefined;
+    if (this.#trace === undefined && !isSampled(this.req.headers['traceparent'])) return undefined;
     return this.trace.sampled ? this.trace : undefined;
   }
 

@@ -15,10 +15,10 @@ export interface Trace {
 }
 
 /** A `traceparent`: version, trace id, parent id, flags, and the additions of a later version. */
-const TRACEPARENT = /^([\da-f]{2})-([\da-f]{32})-([\da-f]{16})-([\da-f]{2})(-.*)?$/;
+const TRACEPARENT = /^(?!ff)[\da-f]{2}-(?!0{32})[\da-f]{32}-(?!0{16})[\da-f]{16}-[\da-f]{2}(?:-.*)?$/;
 
-/** An invalid id: only zeros. */
-const ZEROS = /^0+$/;
+/** The length of a `traceparent` without additions; version 00 allows none. */
+const LENGTH = 55;
 
 /**
  * Returns the trace that `traceparent` continues, with a new span; a new and unsampled one
@@ -26,24 +26,37 @@ const ZEROS = /^0+$/;
  */
 export function traceOf({ headers }: IncomingMessage): Trace {
   const given = headers['traceparent'];
-  const [, version, traceId = '', parentId = '', flags = '', more] =
-    (typeof given === 'string' && TRACEPARENT.exec(given)) || [];
-  const invalid = version === undefined || version === 'ff' || (version === '00' && more !== undefined);
-  if (invalid || ZEROS.test(traceId) || ZEROS.test(parentId)) {
+  if (typeof given !== 'string' || !isValid(given))
     return { traceId: randomHex(16), spanId: randomHex(8), parentId: undefined, sampled: false };
-  }
-  return { traceId, spanId: randomHex(8), parentId, sampled: (parseInt(flags, 16) & 1) === 1 };
+  return {
+    traceId: given.slice(3, 35),
+    spanId: randomHex(8),
+    parentId: given.slice(36, 52),
+    sampled: isSampled(given),
+  };
+}
+
+function isValid(traceparent: string): boolean {
+  return TRACEPARENT.test(traceparent) && (traceparent.length === LENGTH || !traceparent.startsWith('00'));
+}
+
+/**
+ * Tells whether a `traceparent`, if it is valid, has the sampled flag: the lowest bit of its last hexadecimal digit.
+ */
+export function isSampled(traceparent: unknown): boolean {
+  return typeof traceparent === 'string' && (parseInt(traceparent.charAt(LENGTH - 1), 16) & 1) === 1;
 }
 
 const POOL = Buffer.alloc(4096);
-let used = POOL.length;
+let hex = '';
+let used = 0;
 
 /** Returns random hex from a pool: a system call for each id would cost more than all else here. */
 function randomHex(bytes: number): string {
-  if (used + bytes > POOL.length) {
-    randomFillSync(POOL);
+  if (used + 2 * bytes > hex.length) {
+    hex = randomFillSync(POOL).toString('hex');
     used = 0;
   }
-  used += bytes;
-  return POOL.toString('hex', used - bytes, used);
+  used += 2 * bytes;
+  return hex.slice(used - 2 * bytes, used);
 }
