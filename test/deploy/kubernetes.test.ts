@@ -16,7 +16,10 @@ const FOLDER = join(ROOT, 'deploy/kubernetes');
 const text = (file: string): string => readFileSync(join(FOLDER, file), 'utf8');
 
 /** File → the module that has its type, the type, and the check of values that types cannot express. */
-const KINDS: Record<string, { module: string; type: string; validate: (yaml: string) => void }> = {
+const KINDS: Record<
+  string,
+  { module: string; type: string; newer?: string; validate: (yaml: string) => void }
+> = {
   'deployment.yaml': {
     module: 'kubernetes-models/apps/v1/Deployment',
     type: 'IDeployment',
@@ -39,7 +42,9 @@ const KINDS: Record<string, { module: string; type: string; validate: (yaml: str
   },
   'podmonitor.yaml': {
     module: '@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/PodMonitor',
+    // Keys of operator 0.79, which is newer than the package's types.
     type: 'IPodMonitor',
+    newer: '{ spec: { scrapeProtocols: string[]; scrapeClassicHistograms: boolean } }',
     validate: (yaml) => new PodMonitor(parse(yaml)).validate(),
   },
 };
@@ -50,8 +55,8 @@ function compile(manifests: Record<string, string>): string {
   try {
     symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
     for (const [file, manifest] of Object.entries(manifests)) {
-      const { module, type } = KINDS[file] ?? { module: '', type: '' };
-      const source = `import type { ${type} } from '${module}';\nexport const manifest: ${type} = ${JSON.stringify(parse(manifest))};\n`;
+      const { module, type, newer = 'unknown' } = KINDS[file] ?? { module: '', type: '' };
+      const source = `import type { ${type} } from '${module}';\nexport const manifest: ${type} & ${newer} = ${JSON.stringify(parse(manifest))};\n`;
       writeFileSync(join(folder, file.replace('.yaml', '.ts')), source);
     }
     const compiler = join(ROOT, 'node_modules/typescript/bin/tsc');
@@ -94,6 +99,14 @@ describe('deploy/kubernetes', () => {
     const { scrape_configs: configs } = parse(readFileSync(prometheus, 'utf8'));
     const [{ relabelings }] = parse(text('podmonitor.yaml')).spec.podMetricsEndpoints;
     expect(relabelings).toEqual([{ targetLabel: 'job', replacement: configs[0].job_name }]);
+  });
+
+  test('asks for the formats that prometheus-3.yml asks for', () => {
+    const prometheus = parse(readFileSync(join(ROOT, 'deploy/prometheus/prometheus-3.yml'), 'utf8'));
+    const { scrapeProtocols, scrapeClassicHistograms } = parse(text('podmonitor.yaml')).spec;
+    expect(scrapeProtocols).toEqual(prometheus.global.scrape_protocols);
+    const [{ always_scrape_classic_histograms: classic }] = prometheus.scrape_configs;
+    expect(scrapeClassicHistograms).toBe(classic);
   });
 
   describe('the Deployment', () => {
