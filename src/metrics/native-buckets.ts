@@ -34,9 +34,12 @@ export function nativeCell(seconds: number): number {
   if (!(seconds > ZERO_THRESHOLD)) return 0;
   // A logarithm can be off by the last digit: a value on a bound would be counted one bucket too high.
   value[0] = seconds;
-  const exponent = (halves[HIGH]! >>> 20) - 1023;
+  const high = halves[HIGH]!;
+  const exponent = (high >>> 20) - 1023;
   if (exponent >= 12) return seconds === 4096 ? NATIVE_CELLS - 2 : NATIVE_CELLS - 1;
-  const fraction = seconds / 2 ** exponent;
+  // The same digits with the exponent 0: a value from 1 to 2.
+  halves[HIGH] = (high & 0xfffff) | 0x3ff00000;
+  const fraction = value[0];
   // A fraction of 1 is the upper bound of the doubling below.
   let bound = fraction > 1 ? 1 : 0;
   if (fraction > BOUNDS[3]!) bound = 5;
