@@ -1,7 +1,7 @@
 import compose from 'koa-compose';
 import Koa, { type Context, type Middleware } from 'koa';
 import { type Problem, sendProblem } from './problem.js';
-import { setCommonHeaders } from './request-id.js';
+import { COMMON_HEADERS, setCommonHeaders } from './request-id.js';
 import { respond } from './answer/respond.js';
 
 type Route = (ctx: Context) => Promise<unknown> | undefined;
@@ -28,9 +28,9 @@ export class Application extends Koa {
 
   constructor({ begin, route, fail }: ApplicationOptions) {
     const composed = (middleware: Middleware[]): Route => {
-      if (middleware.length === 0) return restoringHeaders(route, false);
+      if (middleware.length === 0) return route;
       const run = compose(middleware);
-      const end = restoringHeaders(route, true);
+      const end = restoringHeaders(route);
       return (ctx) => run(ctx, async () => end(ctx));
     };
     // Koa has this option; its types do not.
@@ -59,6 +59,8 @@ export class Application extends Koa {
       const answered = run(ctx);
       if (answered) await answered;
     } catch (error) {
+      // Otherwise it has been done before the error came to the middleware.
+      if (this.middleware.length === 0) restoreHeaders(ctx);
       return this.#fail(ctx, error);
     }
     try {
@@ -76,9 +78,9 @@ const headers = Symbol('what middleware had put into the header when the operati
 /**
  * Removes the headers that an operation had set before it threw. Headers of middleware, such as CORS, stay.
  */
-function restoringHeaders(route: Route, behindMiddleware: boolean): Route {
+function restoringHeaders(route: Route): Route {
   return (ctx) => {
-    if (behindMiddleware) ctx[headers] = ctx.res.getHeaders();
+    ctx[headers] = ctx.res.getHeaders();
     const restore = (error: unknown): never => {
       restoreHeaders(ctx);
       throw error;
@@ -95,7 +97,7 @@ function restoreHeaders(ctx: Context): void {
   const { res } = ctx;
   if (res.headersSent) return;
   const before: ReturnType<typeof res.getHeaders> | undefined = ctx[headers];
-  for (const name of res.getHeaderNames()) res.removeHeader(name);
+  for (const name of res.getHeaderNames()) if (!COMMON_HEADERS.has(name)) res.removeHeader(name);
   setCommonHeaders(ctx);
   for (const [name, value] of Object.entries(before ?? {}))
     if (value !== undefined) res.setHeader(name, value);

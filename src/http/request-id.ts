@@ -19,6 +19,9 @@ export function requestIdentity(): (ctx: Context) => void {
   };
 }
 
+/** The names of the headers that every answer has, in lower case. */
+export const COMMON_HEADERS: ReadonlySet<string> = new Set(['x-request-id', 'x-content-type-options']);
+
 /** Sets the headers that every answer has. */
 export function setCommonHeaders({ res, state }: Context): void {
   res.setHeader('X-Request-Id', String(state['requestId']));
