@@ -24,3 +24,15 @@ export async function interleave(measures, rounds) {
   process.stderr.write('\r\x1b[K');
   return Object.fromEntries(contestants.map(({ name, figures }) => [name, figures]));
 }
+
+/**
+ * Splits rounds into batches, for each of which all is started anew: one of two processes of the same program is a few percent
+ * faster for as long as it lives, by the luck of its compiler and memory.
+ * @param {number} rounds
+ * @param {number} most  rounds in a batch
+ */
+export function batches(rounds, most) {
+  return Array.from({ length: Math.ceil(rounds / most) }, (_, index) =>
+    Math.min(most, rounds - index * most),
+  );
+}

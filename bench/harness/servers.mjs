@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import { load } from './load.mjs';
 import { ask, cpuTime, SERVER_CORE, startNode, stop } from './process.mjs';
-import { interleave } from './rounds.mjs';
+import { batches, interleave } from './rounds.mjs';
 
 /**
  * @typedef {{ cpu: number, perSecond: number }} RequestCost  CPU in µs a request
@@ -11,10 +11,7 @@ import { interleave } from './rounds.mjs';
  */
 
 const WARM_UP_SECONDS = 1;
-/**
- * The rounds after which all servers are started anew: one of two processes of the same program is a few
- * percent faster for as long as it lives, by the luck of its compiler and memory.
- */
+/** The rounds after which all servers are started anew. */
 const ROUNDS_OF_A_PROCESS = 5;
 const file = (/** @type {string} */ name) => fileURLToPath(new URL(`../servers/${name}`, import.meta.url));
 
@@ -39,8 +36,8 @@ export async function startServer({ program, args = [], env = {} }) {
 export async function requestCosts(contestants, rounds) {
   /** @type {Record<string, Record<string, RequestCost[]>>} */
   const costs = {};
-  for (let left = rounds; left > 0; left -= ROUNDS_OF_A_PROCESS) {
-    const some = await costsOfProcesses(contestants, Math.min(left, ROUNDS_OF_A_PROCESS));
+  for (const batch of batches(rounds, ROUNDS_OF_A_PROCESS)) {
+    const some = await costsOfProcesses(contestants, batch);
     for (const [job, byName] of Object.entries(some))
       for (const [name, figures] of Object.entries(byName))
         ((costs[job] ??= {})[name] ??= []).push(...figures);
