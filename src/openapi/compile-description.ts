@@ -1,6 +1,5 @@
-import { writeFileSync } from 'node:fs';
 import { dirname, relative, resolve } from 'node:path';
-import { artifactFile, digestOf } from './artifact.js';
+import { digestOf, writeArtifact } from './artifact.js';
 import { Description, byPosition } from './description.js';
 import { type Operation } from './operation.js';
 import { findOperations } from './operations.js';
@@ -44,18 +43,20 @@ export function compileDescription(file: string, copy: string): void {
 /** Writes the code that a check has compiled. Throws ContractError for the first mistake. */
 export function writeCompiled({ description, schemas }: Checked, copy: string): void {
   description.refuseFaults();
-  const { document, text, unknownFormats, bundle, file } = description;
+  const { document, text, unknownFormats, withDefaults, bundle, file } = description;
   const root = resolve(file);
   const sources = bundle.files.map((path) => [
     path === root ? '' : relative(dirname(root), path),
     digestOf(path),
   ]);
-  writeFileSync(
-    artifactFile(copy),
+  const isOwnText = text === bundle.root.text;
+  writeArtifact(
+    copy,
     asciiOf(`${schemas.moduleCode()}
 exports.sources = ${JSON.stringify(Object.fromEntries(sources))};
 exports.unknownFormats = ${JSON.stringify([...unknownFormats])};
-exports.text = ${JSON.stringify(text)};
+exports.withDefaults = ${JSON.stringify([...withDefaults])};
+exports.text = ${isOwnText ? undefined : JSON.stringify(text)};
 exports.document = JSON.parse(${JSON.stringify(JSON.stringify(document))});
 `),
   );

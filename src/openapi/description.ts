@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { relative } from 'node:path';
 import { type Artifact, findArtifact } from './artifact.js';
 import { ContractError } from './contract-error.js';
@@ -14,6 +15,8 @@ export class Description {
   readonly faults: Finding[] = [];
   /** The `format`s that are not known here: they check nothing. */
   readonly unknownFormats: Set<string>;
+  /** JSON pointers of the bodies' schemas that have defaults. */
+  readonly withDefaults: Set<string>;
   /** Findings of parts that are served, but may not be what their author meant. */
   readonly warnings: Finding[] = [];
   #bundle: Bundle | undefined;
@@ -26,6 +29,7 @@ export class Description {
     this.artifact = options.compiled ? findArtifact(file) : undefined;
     this.document = this.artifact?.document ?? this.bundle.document;
     this.unknownFormats = new Set(this.artifact?.unknownFormats);
+    this.withDefaults = new Set(this.artifact?.withDefaults);
     if (!this.artifact) this.faults.push(...this.bundle.faults);
   }
 
@@ -44,7 +48,8 @@ export class Description {
    * several files or an older version.
    */
   get text(): string {
-    return this.artifact?.text ?? textOf(this.bundle);
+    if (this.artifact) return this.artifact.text ?? readFileSync(this.file, 'utf8');
+    return textOf(this.bundle);
   }
 
   /** Returns the place at this JSON pointer. Its value is `undefined` if the document has nothing there. */

@@ -21,16 +21,32 @@ const REQUESTS: readonly unknown[] = [
   { path: { name: '' }, query: 1 },
 ];
 
-/** Loads a description with the built program: what its validators say, and whether a compiler was loaded for it. */
-function loadBuilt(description: string): { loaded: boolean; said: unknown; operations: string[] } {
+/**
+ * Loads a description with the built program: what its validators say, whether a compiler was loaded for it, and whether V8 took the
+ * cache of its code.
+ */
+function loadBuilt(description: string): {
+  loaded: boolean;
+  cached: boolean;
+  said: unknown;
+  operations: string[];
+} {
   const program = `
+    const vm = require('node:vm');
+    const { compileFunction } = vm;
+    let cached = false;
+    vm.compileFunction = (...args) => {
+      const compiled = compileFunction(...args);
+      cached = compiled.cachedDataRejected === false;
+      return compiled;
+    };
     const { loadContract } = require(${JSON.stringify(join(DIST, 'http/routing/contract.js'))});
     const { handlers } = require(${JSON.stringify(join(DIST, 'generated/handlers.js'))});
     const { operations } = loadContract({ description: process.argv[1], handlers });
     const validate = operations.find(({ id }) => id === 'hello').validate;
     const loaded = Object.keys(require.cache).some((file) => /ajv.dist.2020|node_modules.yaml/.test(file));
     const said = ${JSON.stringify(REQUESTS)}.map((request) => validate(request) ?? null);
-    console.log(JSON.stringify({ loaded, said, operations: operations.map(({ id }) => id) }));
+    console.log(JSON.stringify({ loaded, cached, said, operations: operations.map(({ id }) => id) }));
   `;
   const { stdout, stderr } = spawnSync(process.execPath, ['-e', program, description], { encoding: 'utf8' });
   if (stderr !== '') throw new Error(stderr);
@@ -47,7 +63,11 @@ function loadHere() {
 }
 
 test('the description that was built with is served without compiling anything', () => {
-  expect(loadBuilt(join(DIST, 'generated/swagger/swagger.yaml'))).toEqual({ loaded: false, ...loadHere() });
+  expect(loadBuilt(join(DIST, 'generated/swagger/swagger.yaml'))).toEqual({
+    loaded: false,
+    cached: true,
+    ...loadHere(),
+  });
 });
 
 test('one that has been changed since is compiled', () => {
@@ -67,10 +87,29 @@ test('one that has been changed since is compiled', () => {
 test('what the build made is loaded wherever it lies', () => {
   const copy = describeText(readFileSync(GREETINGS, 'utf8'));
   copyFileSync(join(DIST, 'generated/swagger/swagger.yaml.js'), `${copy}.js`);
-  expect(loadBuilt(copy)).toEqual({ loaded: false, ...loadHere() });
+  expect(loadBuilt(copy)).toEqual({ loaded: false, cached: false, ...loadHere() });
 });
 
-/** Returns what the validator of "make" says of bodies, and the text of the description, before and after it is compiled. */
+test('code is not run from the cache of other code that is as long', () => {
+  const text = readFileSync(GREETINGS, 'utf8');
+  const [one, other] = [text, text.replace('maxLength: 64', 'maxLength: 32')].map((each) =>
+    describeText(each),
+  );
+  for (const file of [one, other]) {
+    const program = `require('${DIST}/openapi/compile-description.js').compileDescription('${file}', '${file}')`;
+    expect(spawnSync(process.execPath, ['-e', program], { encoding: 'utf8' }).stderr).toBe('');
+  }
+  expect(readFileSync(`${other}.js`)).toHaveLength(readFileSync(`${one}.js`).length);
+  for (const end of ['', '.js']) copyFileSync(`${other}${end}`, `${one}${end}`);
+  const { cached, said } = loadBuilt(String(one));
+  expect(cached).toBe(false);
+  expect(said).toMatchObject([null, [{ message: expect.stringContaining('32') }], {}, {}]);
+});
+
+/**
+ * Returns what the validator of "make" says of bodies, and the text of the description, before and after it is compiled; of a body that is
+ * valid, the body with its defaults.
+ */
 function saidBeforeAndAfter(schema: object, schemas: object, bodies: readonly unknown[]): unknown {
   const description = describeText(
     JSON.stringify({
@@ -94,8 +133,13 @@ function saidBeforeAndAfter(schema: object, schemas: object, bodies: readonly un
     const { loadContract } = load('/http/routing/contract.js');
     const said = () => {
       const { operations, text } = loadContract({ description: file, handlers: { make() {} } });
-      const validate = operations.find(({ id }) => id === 'make').validate;
-      return { text, said: ${JSON.stringify(bodies)}.map((body) => validate({ body }) ?? null) };
+      const { validate, body } = operations.find(({ id }) => id === 'make');
+      const [{ fill }] = body.contents.values();
+      const filled = (value) => {
+        fill?.(value);
+        return fill ? { filled: value } : null;
+      };
+      return { text, said: ${JSON.stringify(bodies)}.map((body) => validate({ body }) ?? filled(body)) };
     };
     const before = said();
     load('/openapi/compile-description.js').compileDescription(file, file);
@@ -145,4 +189,11 @@ test('names, values and patterns of any script are served from what was compiled
   ];
   const bodies = [good, { größe: 'x', '雪"\\é': 'zé' }, {}];
   expect(saidBeforeAndAfter(schema, {}, bodies)).toEqual([said, said]);
+});
+
+test('defaults of a body, and of what it refers to, are put in where it is served from what was compiled', () => {
+  const size = { type: 'object', properties: { unit: { default: 'mm' } } };
+  const schema = { type: 'object', properties: { height: { $ref: '#/components/schemas/Size' } } };
+  const said = [{ filled: { height: { unit: 'mm' } } }];
+  expect(saidBeforeAndAfter(schema, { Size: size }, [{ height: {} }])).toEqual([said, said]);
 });

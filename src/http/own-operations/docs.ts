@@ -110,12 +110,17 @@ export interface Described {
   readonly document: Readonly<Record<string, unknown>>;
 }
 
-/** Makes the handlers of the description itself. */
+/** Makes the handlers of the description itself. Each content is made when it is first asked for. */
 export function createOpenapi({ document, text }: Described) {
-  const json = new FixedContent('application/json; charset=utf-8', JSON.stringify(document));
-  const yaml = new FixedContent('application/yaml; charset=utf-8', text);
+  const json = once(() => new FixedContent('application/json; charset=utf-8', JSON.stringify(document)));
+  const yaml = once(() => new FixedContent('application/yaml; charset=utf-8', text));
   return {
-    openapiJson: (_request: unknown, ctx: Context) => json.answer(ctx),
-    openapiYaml: (_request: unknown, ctx: Context) => yaml.answer(ctx),
+    openapiJson: (_request: unknown, ctx: Context) => json().answer(ctx),
+    openapiYaml: (_request: unknown, ctx: Context) => yaml().answer(ctx),
   };
+}
+
+function once<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => (made ??= make());
 }

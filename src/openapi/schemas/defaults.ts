@@ -1,4 +1,5 @@
 import type { Place } from '../description.js';
+import { pointerTo } from '../pointer.js';
 import { conjuncts, keywordOf } from './conjuncts.js';
 import { isHidden } from './direction.js';
 import { Reach } from './reach.js';
@@ -18,10 +19,19 @@ export class Defaults {
   }
 
   /**
-   * Returns the function that puts a schema's defaults into a value; `undefined` if the schema has
-   * none, so that no time is lost.
+   * Returns the function that puts the defaults of a body's schema into a body; `undefined` if the schema has
+   * none, so that no time is lost. The build has looked for them, which takes long in large schemas.
    */
-  of(schema: Place): Fill | undefined {
+  ofBody(schema: Place): Fill | undefined {
+    const { artifact, withDefaults } = schema.description;
+    const pointer = pointerTo(schema.path);
+    if (artifact && !withDefaults.has(pointer)) return undefined;
+    const fill = this.#of(schema);
+    if (fill) withDefaults.add(pointer);
+    return fill;
+  }
+
+  #of(schema: Place): Fill | undefined {
     return this.#reach.from(schema) ? this.#fillOf(schema) : undefined;
   }
 
@@ -49,7 +59,7 @@ export class Defaults {
     const fills = properties.flatMap(([name, property]) => this.#ofProperty(name, property));
     const others = schema.own('additionalProperties');
     const known = new Set(properties.map(([name]) => name));
-    const fill = others.value === undefined ? undefined : this.of(others);
+    const fill = others.value === undefined ? undefined : this.#of(others);
     if (fill)
       fills.push((object) => {
         for (const [name, value] of Object.entries(object)) if (!known.has(name)) fill(value);
@@ -62,7 +72,7 @@ export class Defaults {
   #ofProperty(name: string, property: Place): ((object: Record<string, unknown>) => void)[] {
     if (isHidden(property, 'request') || name === '__proto__') return [];
     const fallback = this.#schemas.fallbackOf(property);
-    const fill = this.of(property);
+    const fill = this.#of(property);
     if (fallback === undefined && !fill) return [];
     return [
       (object) => {
@@ -76,9 +86,9 @@ export class Defaults {
     const first = schema
       .own('prefixItems')
       .ownEntries()
-      .map(([, item]) => this.of(item));
+      .map(([, item]) => this.#of(item));
     const items = schema.own('items');
-    const rest = items.value === undefined ? undefined : this.of(items);
+    const rest = items.value === undefined ? undefined : this.#of(items);
     if (!rest && !first.some(Boolean)) return [];
     return [
       (value) => {
@@ -92,7 +102,7 @@ export class Defaults {
   #ofBranches(schema: Place): Fill[] {
     const branches = ['anyOf', 'oneOf'].flatMap((key) => schema.own(key).ownEntries());
     return branches.flatMap(([, branch]) => {
-      const fill = this.of(branch);
+      const fill = this.#of(branch);
       if (!fill) return [];
       const validate = this.#schemas.compile(branch, branch.asSchema('request'));
       return [(value: unknown) => void (validate(value) === undefined && fill(value))];
