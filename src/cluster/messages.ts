@@ -56,6 +56,8 @@ export type PrimaryMessage =
   | { readonly type: 'exposition-failed'; readonly id: number; readonly message: string }
   /** The service is about to stop: readiness becomes 503, and everything is still served. */
   | { readonly type: 'unready' }
+  /** A worker that has loaded its code may go on: another one has shown that the service can start. */
+  | { readonly type: 'begin' }
   /** The worker must finish. With `handOver` it sends its idle connections to other workers. */
   | {
       readonly type: 'drain';
@@ -139,6 +141,7 @@ export function parsePrimaryMessage(value: unknown): PrimaryMessage | undefined 
   const { type } = value;
   switch (type) {
     case 'unready':
+    case 'begin':
     case 'watched':
     case 'adopt':
     case 'goodbye-ack':

@@ -105,7 +105,7 @@ class Primary {
       ...config,
       bootsAtOnce: processorsAllowed(),
       log: this.#log,
-      fork: (generation) => this.#fork(generation),
+      fork: (generation, waits) => this.#fork(generation, waits),
       onReady: (address, port) => this.#announce(address, port),
       onExit: (reason) => this.#keeper.countExit(reason),
       onLinesLost: (lines) => (this.#workersLinesLost += lines),
@@ -185,12 +185,12 @@ class Primary {
     return { bytes: Buffer.from(JSON.stringify(workers)), asOf: monotonicTime() };
   }
 
-  #fork(generation: number) {
+  #fork(generation: number, waits: boolean) {
     cluster.setupPrimary({ cwd: folderFor(this.#program) });
     const { path: folder } = this.#folder;
     // A worker that finds no folder would keep its counts in memory for good.
     this.#folder.make();
-    const assignment = { generation, id: this.#keeper.newId(), folder, primary: process.pid };
+    const assignment = { generation, id: this.#keeper.newId(), folder, primary: process.pid, waits };
     return forkWorker(
       assignment,
       this.#registry,

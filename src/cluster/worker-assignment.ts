@@ -8,6 +8,8 @@ export interface WorkerAssignment {
   readonly id: number;
   /** The primary's pid. */
   readonly primary: number;
+  /** Whether the worker only loads its code, and goes on when it is told to `begin`. */
+  readonly waits: boolean;
 }
 
 const VARIABLE = 'KOA_CLUSTER_WORKER';

@@ -61,6 +61,8 @@ class Worker {
   readonly #gatherer = new RemoteGatherer(send);
   readonly #watch: WorkerWatch;
   readonly #wear: ReturnType<typeof watchWear>;
+  readonly #turn: Promise<void> | undefined;
+  #begin: () => void = () => {};
   #takeKeyPair: (pair: KeyPair) => void = () => {};
   #service: StartedService | undefined;
   #server: Server | undefined;
@@ -68,8 +70,9 @@ class Worker {
   #booted = false;
   #draining = false;
 
-  constructor(config: Config, { folder, id }: WorkerAssignment, log: Logger, linesLost: () => number) {
+  constructor(config: Config, { folder, id, waits }: WorkerAssignment, log: Logger, linesLost: () => number) {
     this.#config = config;
+    if (waits) this.#turn = new Promise((resolve) => (this.#begin = resolve));
     this.#log = log;
     this.#linesLost = linesLost;
     this.#reportPath = reportPath(folder, id);
@@ -110,6 +113,7 @@ class Worker {
       gather: (format) => this.#gatherer.gather(format),
       workers: () => this.#gatherer.gather('workers'),
       accepting: () => this.#ready,
+      turn: this.#turn,
     });
     send({ type: 'foreseen', series: this.#metrics.foreseen });
     this.#server = new Server(this.#service.listener, this.#metrics, config, await this.#keyPair());
@@ -167,6 +171,8 @@ class Worker {
       case 'unready':
         this.#ready = false;
         return;
+      case 'begin':
+        return this.#begin();
       case 'drain': {
         const { graceMs, timeoutMs, handOver } = message;
         return void this.#drain({

@@ -25,6 +25,8 @@ export interface Host {
   readonly workers?: () => Promise<Buffer>;
   /** Tells whether this process accepts work. */
   readonly accepting: () => boolean;
+  /** Resolves when this process may start the resources; `undefined` where it need not wait. */
+  readonly turn?: Promise<void> | undefined;
 }
 
 /** The app, and the listener for a server of any kind. */
@@ -89,7 +91,8 @@ export async function startWith(
   host: Host,
   make: (made: Made) => Served | Promise<Served>,
 ): Promise<StartedService> {
-  const { log } = host;
+  const { log, turn } = host;
+  await turn;
   const draining = new AbortController();
   setMaxListeners(0, draining.signal);
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- only functions of the same service get them

@@ -45,6 +45,23 @@ test('start runs in each worker and not in the primary, and each is stopped on S
   expect(noted('stopped')).toEqual(workers);
 });
 
+test('start of the first worker is over before it begins in another one', async () => {
+  const env = { LIFECYCLE: file, SLOW_START: 'yes', WEB_CONCURRENCY: '2' };
+  const service = await Service.start({ program: join(FIXTURES, 'lifecycle.js'), env });
+  await service.allReady(2);
+  const events = readFileSync(file, 'utf8').trim().split('\n');
+  expect(events.map((line) => line.split(' ')[1])).toEqual(['starts', 'started', 'starts', 'started']);
+});
+
+test('a start that fails is called once, and costs one line and exit code 1', async () => {
+  const env = { LIFECYCLE: file, SLOW_START: 'fails', WEB_CONCURRENCY: '4' };
+  const service = await Service.start({ program: join(FIXTURES, 'lifecycle.js'), env, readyMs: 0 });
+  expect(await service.waitForExit(20_000)).toEqual({ code: 1, signal: null });
+  expect(readFileSync(file, 'utf8')).toMatch(/^\d+ starts\n$/);
+  expect(service.stdout + service.stderr).toBe('"start" of the service failed: no database\n');
+  expect(service.processes()).toEqual([]);
+});
+
 test('a rolling reload stops the workers that it replaces, and no other', async () => {
   const { service, workers } = await start();
   service.signal('SIGHUP');

@@ -128,7 +128,8 @@ test('a process that was loading while the program was built anew does not serve
   edit('dist/main.js', (text) =>
     text.replace('require("./config.js")', `$&; if (require('node:cluster').isWorker) ${rebuild}`),
   );
-  const service = await Service.start({ program, cwd: folder, readyMs: 0 });
+  const env = { WEB_CONCURRENCY: '1' };
+  const service = await Service.start({ program, cwd: folder, readyMs: 0, env });
   expect(await service.waitForExit(60_000)).toEqual({ code: 1, signal: null });
   expect(service.stderr.trim()).toBe(
     'The service was built anew while this process was loading it: start or reload it again.',

@@ -31,8 +31,11 @@ export interface SupervisorOptions extends SupervisorSettings {
   /** The most workers that may boot at a time: more would starve each other. */
   readonly bootsAtOnce: number;
   readonly log: Logger;
-  /** Forks a worker. Its end is reported by an `exit` event, also if it could not start. */
-  readonly fork: (generation: number) => WorkerHandle;
+  /**
+   * Forks a worker. One that `waits` only loads its code until it is told to `begin`. Its end is
+   * reported by an `exit` event, also if it could not start.
+   */
+  readonly fork: (generation: number, waits: boolean) => WorkerHandle;
   /** Called once, when all workers are ready for the first time. */
   readonly onReady: (address: string, port: number) => void;
   readonly onExit: (reason: ExitReason) => void;
@@ -51,6 +54,9 @@ const STOP_GRACE_MS = 1_000;
 
 /** Milliseconds that a draining worker has for its goodbye, after its own deadline. */
 const GOODBYE_MS = 2_000;
+
+/** The most workers that are forked before the service has shown that it can start. */
+const FIRST_FORKS = 2;
 
 /** The most milliseconds between two checks of the workers. */
 const CHECK_MS = 250;
@@ -73,7 +79,10 @@ export class Supervisor {
   #generation = 0;
   #inherited = 0;
   #waitLogged = 0;
-  /** The first worker shows whether the service can start at all; the others follow when it is ready. */
+  /**
+   * The first worker shows whether the service can start at all. The next one loads its code meanwhile and
+   * waits; the others follow when the first is ready.
+   */
   #up = false;
   #announced = false;
   #stopAt = Infinity;
@@ -171,6 +180,7 @@ export class Supervisor {
       worker.state = 'ready';
       worker.readyAt = now;
       this.#up = true;
+      for (const other of this.#workers.values()) other.begin(now);
       this.#announce(message.address, message.port);
     } else if (message.type === 'heartbeat' && message.vitals) {
       worker.vitals = { at: now, values: message.vitals };
@@ -200,6 +210,8 @@ export class Supervisor {
     const worker = this.#workers.get(generation);
     if (!worker || !this.#workers.delete(generation)) return;
     const reason = worker.exitReason(code, signal);
+    // The service has given up: only one exit tells why.
+    if (this.#stopAt === -Infinity) return;
     if (!this.#up && this.#stopAt === Infinity) return this.#giveUp(worker, code, signal);
     const inFlight = worker.process.inFlight();
     const level = reason === 'drained' || reason === 'recycled' ? 'info' : 'warn';
@@ -222,7 +234,7 @@ export class Supervisor {
     this.#reload.failed(generation, this.workers());
   }
 
-  /** Ends the service because its first worker never got ready: more forks would not help. */
+  /** Ends the service because no worker ever got ready: more forks would not help. */
   #giveUp({ bootError }: WorkerRecord, code: number | null, signal: string | null): void {
     this.#stopAt = -Infinity;
     this.#options.onEnd(1, bootError ?? silentBootProblem(code, signal, this.#options.workerTimeoutMs));
@@ -235,7 +247,8 @@ export class Supervisor {
 
   /** Forks missing workers. No other place forks. */
   #fork(now: number): void {
-    const wanted = this.#up ? this.#options.concurrency : 1;
+    const { concurrency } = this.#options;
+    const wanted = this.#up ? concurrency : Math.min(concurrency, FIRST_FORKS);
     const staying = this.workers().filter((worker) => worker.staying).length;
     const missing = Math.min(wanted - staying, this.#options.bootsAtOnce - this.count().starting);
     for (let forks = 0; forks < missing; forks++) {
@@ -246,8 +259,9 @@ export class Supervisor {
       const place = this.#freePlace();
       const restarts = this.#forks.get(place) ?? 0;
       this.#forks.set(place, restarts + 1);
-      const process = this.#options.fork(generation);
-      this.#workers.set(generation, new WorkerRecord(generation, now, process, place, restarts));
+      const waits = !this.#up && this.#workers.size > 0;
+      const process = this.#options.fork(generation, waits);
+      this.#workers.set(generation, new WorkerRecord(generation, now, process, place, restarts, waits));
     }
   }
 

@@ -61,8 +61,18 @@ export class WorkerRecord {
     readonly place: number,
     /** The number of workers that had this place before. */
     readonly restarts: number,
+    /** Whether the worker only loads its code until it is told to begin. */
+    private waits: boolean,
   ) {
     this.lastHeard = forkedAt;
+  }
+
+  /** Lets a worker that waits go on. Its time begins. */
+  begin(now: number): void {
+    if (!this.waits) return;
+    this.waits = false;
+    this.lastHeard = now;
+    this.process.send({ type: 'begin' });
   }
 
   /** Moves the deadlines by a time in which the worker could not have been heard, whatever it did. */
@@ -113,7 +123,7 @@ export class WorkerRecord {
 
   /** Returns the reason for which the worker must be killed now; undefined if there is none. */
   overdue(now: number, workerTimeoutMs: number): ExitReason | undefined {
-    if (this.#ended !== undefined) return undefined;
+    if (this.#ended !== undefined || this.waits) return undefined;
     const silent = now - this.lastHeard > workerTimeoutMs;
     if (this.state === 'starting') return silent ? 'boot_failed' : undefined;
     // A worker keeps its own, earlier deadline for draining: one that misses it has a stuck event loop.

@@ -10,6 +10,8 @@ class Bench {
   now = 1_000;
   readonly told = new Map<number, string[]>();
   readonly killed: number[] = [];
+  /** The workers that were forked to load their code and wait. */
+  readonly waiting: number[] = [];
   readonly exits: string[] = [];
   readonly logged: string[] = [];
   /** Milliseconds that a worker has waited for a processor, and the requests that it leaves in flight. */
@@ -27,7 +29,7 @@ class Bench {
       shutdownDelayMs: 500,
       shutdownTimeoutMs: 10_000,
       log: createLog('info', { write: (line) => void this.logged.push(line) }),
-      fork: (generation) => this.#fork(generation),
+      fork: (generation, waits) => this.#fork(generation, waits),
       onReady: (address, port) => (this.ready = `${address}:${port}`),
       onExit: (reason) => this.exits.push(reason),
       onLinesLost: () => {},
@@ -36,8 +38,9 @@ class Bench {
     this.step();
   }
 
-  #fork(generation: number) {
+  #fork(generation: number, waits: boolean) {
     const told: string[] = [];
+    if (waits) this.waiting.push(generation);
     this.told.set(generation, told);
     return {
       pid: generation,
@@ -101,15 +104,25 @@ const stopping = (bench: Bench): Bench => {
 };
 
 describe('start', () => {
-  test('one worker shows that the service can start, then the others follow', () => {
-    const bench = new Bench(3);
-    expect(bench.forked).toEqual([1]);
-    expect(bench.pass(1_000).forked).toEqual([1]);
-    expect(bench.getsReady(1).forked).toEqual([1, 2, 3]);
+  test('one worker shows that the service can start while the next one loads its code, then the others follow', () => {
+    const bench = new Bench(4);
+    expect(bench.forked).toEqual([1, 2]);
+    expect(bench.waiting).toEqual([2]);
+    expect(bench.pass(1_000).forked).toEqual([1, 2]);
+    expect(bench.told.get(2)).toEqual([]);
+    expect(bench.getsReady(1).forked).toEqual([1, 2, 3, 4]);
+    expect(bench.waiting).toEqual([2]);
+    expect([1, 2, 3, 4].map((generation) => bench.told.get(generation))).toEqual([[], ['begin'], [], []]);
     expect(bench.ready).toBeUndefined();
-    expect(bench.supervisor.count()).toEqual({ starting: 2, ready: 1, draining: 0 });
-    bench.getsReady(2, 3);
+    expect(bench.supervisor.count()).toEqual({ starting: 3, ready: 1, draining: 0 });
+    bench.getsReady(2, 3, 4);
     expect(bench.ready).toBe(':::80');
+  });
+
+  test('the time in which a worker waits for the first one does not count against it', () => {
+    const bench = new Bench(2).pass(TIMEOUT_MS - 300).getsReady(1);
+    expect(bench.pass(TIMEOUT_MS - 300, [1]).killed).toEqual([]);
+    expect(bench.pass(600, [1]).killed).toEqual([2]);
   });
 
   test('no more workers boot at a time than the host has processors for', () => {
@@ -118,6 +131,7 @@ describe('start', () => {
     expect(bench.pass(1_000, []).forked).toEqual([1, 2, 3]);
     expect(bench.getsReady(3).forked).toEqual([1, 2, 3, 4]);
     expect(bench.getsReady(2, 4).forked).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(new Bench(8, 1).forked).toEqual([1]);
   });
 
   test('the time that a booting worker waits for a processor does not count against it', () => {
@@ -127,10 +141,13 @@ describe('start', () => {
     expect(bench.pass(TIMEOUT_MS + 300, []).killed).toEqual([1]);
   });
 
-  test('a first worker that cannot start costs one fork and ends the service with its reason', () => {
+  test('a service that cannot start costs two forks, and ends with the reason of the first', () => {
     const bench = new Bench(3).say(1, { type: 'boot-failed', message: 'Port 80 is taken' }).exitsWith(1, 1);
     expect(bench.end).toEqual({ code: 1, message: 'Port 80 is taken' });
-    expect(bench.pass(60_000).forked).toEqual([1]);
+    expect(bench.killed).toEqual([2]);
+    expect(bench.exitsWith(2, null, 'SIGKILL').pass(60_000).forked).toEqual([1, 2]);
+    expect(bench.told.get(2)).toEqual([]);
+    expect(bench.end).toEqual({ code: 1, message: 'Port 80 is taken' });
     expect(bench.logged).toEqual([]);
   });
 
@@ -319,10 +336,11 @@ describe('stop', () => {
     expect(bench.exitsWith(2, null, 'SIGKILL').end?.code).toBe(0);
   });
 
-  test('while the first worker starts, ends it', () => {
+  test('while the first workers start, ends them', () => {
     const bench = stopping(new Bench(2));
-    expect(bench.killed).toEqual([1]);
-    expect(bench.exitsWith(1, null, 'SIGKILL').end).toEqual({ code: 0, message: undefined });
+    expect(bench.killed).toEqual([1, 2]);
+    bench.exitsWith(2, null, 'SIGKILL').exitsWith(1, null, 'SIGKILL');
+    expect(bench.end).toEqual({ code: 0, message: undefined });
   });
 
   test('nobody is replaced any more', () => {
