@@ -29,7 +29,7 @@ class Bench {
       shutdownDelayMs: 500,
       shutdownTimeoutMs: 10_000,
       log: createLog('info', { write: (line) => void this.logged.push(line) }),
-      fork: (generation, waits) => this.#fork(generation, waits),
+      fork: (generation, isWaiting) => this.#fork(generation, isWaiting),
       onReady: (address, port) => (this.ready = `${address}:${port}`),
       onExit: (reason) => this.exits.push(reason),
       onLinesLost: () => {},
@@ -38,9 +38,9 @@ class Bench {
     this.step();
   }
 
-  #fork(generation: number, waits: boolean) {
+  #fork(generation: number, isWaiting: boolean) {
     const told: string[] = [];
-    if (waits) this.waiting.push(generation);
+    if (isWaiting) this.waiting.push(generation);
     this.told.set(generation, told);
     return {
       pid: generation,
