@@ -133,14 +133,10 @@ class Primary {
     onEndOfNpm(() => {
       if (this.#stoppedAt === undefined) this.#stop('SIGTERM', 'npm, which started the service, has ended. ');
     });
-    const { metricsPort } = this.#config;
-    if (metricsPort !== undefined) this.#registry.takeOver();
     this.#folder.watch(this.#folder.socket(this.#owner), () => void this.#restoreFolder());
     await this.#listenToCommands();
     if (!(await this.#serveMetrics())) return;
     this.#step();
-    // This takes time, in which the workers boot: nobody can scrape before one serves.
-    if (metricsPort === undefined) this.#registry.takeOver();
   }
 
   /** Makes the folder anew after somebody has removed it. Workers renew their ledgers by themselves. */
@@ -283,6 +279,7 @@ class Primary {
     this.#manager.serves(ready);
     // PM2's `wait_ready`, or another parent process, waits for this message.
     process.send?.('ready', undefined, {}, () => {});
+    void this.#registry.takeOver();
   }
 
   #stop(signal: StopSignal, why = ''): void {

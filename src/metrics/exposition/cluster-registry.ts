@@ -10,6 +10,7 @@ import type { Family, RequestCounts } from '../aggregation/families.js';
 import type { Live } from '../aggregation/family-totals.js';
 import type { Gathered } from './gathered.js';
 import { type Exposition, type Format, type Gatherer, SharedGatherer } from './gatherer.js';
+import { Inheritance } from './inheritance.js';
 import type { Keeper } from './keeper.js';
 import { monotonicTime } from './monotonic-time.js';
 import { familiesOf, missingWorkers } from './own-families.js';
@@ -64,6 +65,7 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> i
   readonly #aggregation: Aggregation;
   readonly #inquiry: WorkerInquiry;
   readonly #shared: SharedGatherer;
+  readonly #inheritance: Inheritance | undefined;
   #asked: Asked = { at: -Infinity, answers: new Map(), missing: new Set() };
   #askAgain = false;
   #isToSave = false;
@@ -91,6 +93,7 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> i
       reserved: [...ownSeries(prefix), ...ofPrimary],
       ...(options.onRedefined && { onRedefined: options.onRedefined }),
     });
+    this.#inheritance = options.keeper && new Inheritance(options.keeper, this.#aggregation, options);
     this.#shared = new SharedGatherer({ prefix, buckets, intervalMs }, (detailed) => this.#collect(detailed));
   }
 
@@ -117,7 +120,6 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> i
     this.#askAgain = true;
     for (const worker of this.#workers.values()) worker.openLedger();
     this.#options.keeper?.takeCharge();
-    this.#save();
   }
 
   /** Notes that a worker can't write its ledger: from then on workers are asked at every scrape. */
@@ -148,30 +150,17 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> i
   }
 
   /**
-   * Takes over the counts of an earlier primary's workers. A worker that still runs, for a moment after its
-   * primary was killed, is read until it has ended.
+   * Takes over the counts of earlier primaries and of their workers, and saves them. A scrape does it by
+   * itself; to be called when the service is ready, which therefore does not wait for it.
    */
-  takeOver(): void {
-    const { keeper } = this.#options;
-    if (!keeper) return;
-    this.#aggregation.gone = keeper.gone;
-    for (const id of keeper.leftovers()) {
-      const worker = new WorkerSource(() => false, 0, this.#options, id, 0);
-      const lastWord = keeper.lastWord(id);
-      if (lastWord) this.#aggregation.read(worker, lastWord);
-      // The key is negative, unlike a generation of this primary.
-      this.#workers.set(-id, worker);
-    }
-    this.#changes++;
-    this.#retireOrphans();
-  }
-
-  #retireOrphans(): void {
-    for (const [key, worker] of this.#workers) if (key < 0 && !worker.isRunning) this.removeWorker(key);
+  async takeOver(): Promise<void> {
+    await this.#inheritance?.takeOver();
+    this.#save();
   }
 
   /** The counts of ended workers. */
   get gone(): Counts {
+    this.#inheritance?.begin();
     return this.#aggregation.gone;
   }
 
@@ -179,6 +168,7 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> i
   removeWorker(generation: number): void {
     const worker = this.#workers.get(generation);
     if (!worker) return;
+    this.#inheritance?.begin();
     this.#workers.delete(generation);
     this.#changes++;
     worker.retireTo(this.#aggregation);
@@ -212,6 +202,7 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> i
     const asOf = monotonicTime();
     // Let queued messages (a failed ledger) arrive first.
     await setImmediate();
+    await this.takeOver();
     // The own families come first: a worker that they show as ready is then among those that are asked.
     const own = await familiesOf(this.#options.registry, this.#options.keeper?.since);
     const inLedgers = this.#allInLedgers();
@@ -232,8 +223,10 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> i
   async #readRequests(detailed: boolean): Promise<RequestCounts> {
     await rest();
     const slices = await Slices.begin();
-    this.#retireOrphans();
-    for (const worker of this.#workers.values()) await worker.readLedger(this.#aggregation, slices, detailed);
+    if (await this.#inheritance?.retire()) this.#changes++;
+    const orphans = this.#inheritance?.running ?? [];
+    for (const worker of [...this.#workers.values(), ...orphans])
+      await worker.readLedger(this.#aggregation, slices, detailed);
     const requests = await this.#aggregation.requests(slices, detailed);
     // A count that was once exposed must not fall when this process is killed, and not begin later.
     const counted = requests.counts.filter((count) => count > 0).length;

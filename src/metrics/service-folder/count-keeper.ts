@@ -4,8 +4,8 @@ import type { Counts } from '../aggregation/aggregation.js';
 import type { Keeper } from '../exposition/keeper.js';
 import { ledgerPath } from '../ledger/ledger.js';
 import type { Snapshot } from '../snapshot/snapshot.js';
-import type { ExitReason } from '../supervision-metrics.js';
-import { type Archive, CountArchive, EMPTY, REMEMBERED } from './archive.js';
+import { EXIT_REASONS, type ExitReason } from '../supervision-metrics.js';
+import { type Archive, CountArchive, EMPTY, type Exits, REMEMBERED } from './archive.js';
 import { readReport } from './process-report.js';
 import type { ServiceFolder } from './service-folder.js';
 
@@ -34,10 +34,14 @@ export interface CountKeeperOptions {
 export class CountKeeper implements Keeper {
   readonly #options: CountKeeperOptions;
   readonly #archive: CountArchive;
-  readonly #before: Archive;
-  readonly #exits: Record<ExitReason, number>;
+  /** The counts that earlier primaries have left; see `#before`. */
+  #archived: Archive | undefined;
+  readonly #begun = Date.now();
+  /** The exits since this primary began. */
+  readonly #exits: Record<ExitReason, number> = { ...EMPTY.exits };
   readonly #own = new Set<number>();
-  #folded: readonly number[];
+  /** The ids in the archive; undefined before this primary has written it. */
+  #folded: readonly number[] | undefined;
   /** The workers whose counts are among the gone; their files may be removed when that is saved. */
   #retired: number[] = [];
   /** The workers whose counts an earlier primary has folded, without time to remove their files. */
@@ -50,16 +54,19 @@ export class CountKeeper implements Keeper {
   constructor(options: CountKeeperOptions) {
     this.#options = options;
     this.#archive = new CountArchive(options);
-    this.#before = options.keep ? this.#read() : EMPTY;
-    this.since = this.#before.since ?? Date.now();
-    this.#exits = { ...this.#before.exits };
-    this.#folded = [...this.#before.folded];
     this.#own.add(options.owner);
   }
 
+  /** The counts that earlier primaries have left. They are read late: the service is ready before. */
+  get #before(): Archive {
+    return (this.#archived ??= this.#options.keep ? this.#read() : EMPTY);
+  }
+
   /** The numbers of worker exits of this primary and those before it. */
-  get exits(): Readonly<Record<ExitReason, number>> {
-    return this.#exits;
+  get exits(): Exits {
+    const exits = { ...this.#before.exits };
+    for (const reason of EXIT_REASONS) exits[reason] += this.#exits[reason];
+    return exits;
   }
 
   /** The number of lines of the log that this primary and those before it have lost. */
@@ -81,7 +88,9 @@ export class CountKeeper implements Keeper {
   }
 
   /** The time since which this service and those before it have counted, in ms since 1970. */
-  readonly since: number;
+  get since(): number {
+    return this.#before.since ?? this.#begun;
+  }
 
   get gone(): Counts {
     return this.#before.counts;
@@ -89,10 +98,11 @@ export class CountKeeper implements Keeper {
 
   leftovers(): number[] {
     const { folder, keep } = this.#options;
+    const { folded } = this.#before;
     const leftovers = folder
       .ids()
-      .filter((id) => this.#hasCounts(id) && !this.#own.has(id) && !this.#folded.includes(id));
-    this.#stale.push(...folder.ids().filter((id) => this.#folded.includes(id)));
+      .filter((id) => this.#hasCounts(id) && !this.#own.has(id) && !folded.includes(id));
+    this.#stale.push(...folder.ids().filter((id) => folded.includes(id)));
     if (keep) return leftovers;
     this.#retired.push(...leftovers);
     return [];
@@ -127,12 +137,14 @@ export class CountKeeper implements Keeper {
   }
 
   save(gone: () => Counts): void {
-    const { linesLost } = this;
-    if (!this.#inCharge || (!this.#dirty && linesLost === this.#linesLostSaved)) return;
+    if (!this.#inCharge) return;
+    const { linesLost, since, exits } = this;
+    if (!this.#dirty && linesLost === this.#linesLostSaved) return;
     const { folder, onError } = this.#options;
     try {
-      const folded = [...this.#folded, ...this.#retired].slice(-REMEMBERED);
-      this.#archive.replace({ since: this.since, folded, exits: this.#exits, linesLost, counts: gone() });
+      const counts = gone();
+      const folded = [...(this.#folded ?? this.#before.folded), ...this.#retired].slice(-REMEMBERED);
+      this.#archive.replace({ since, folded, exits, linesLost, counts });
       this.#linesLostSaved = linesLost;
       // The files are removed last: after a sudden end the next primary finds the ids in the archive.
       for (const id of [...this.#retired, ...this.#stale.splice(0)]) folder.remove(id);
