@@ -111,6 +111,7 @@ class Instance {
       this.#log.debug({ err }, 'Leftovers stay'),
     );
     process.send?.('ready');
+    void this.#siblings?.takeOver();
   }
 
   /**

@@ -67,6 +67,8 @@ export class Siblings implements Gatherer {
   readonly #aggregation: Aggregation;
   readonly #siblings = new Map<number, Sibling>();
   readonly #shared: SharedGatherer;
+  /** The instances that had ended before this one came. */
+  #left: readonly number[] = [];
   /** The archive whose counts are in the aggregation. */
   #archived: Archive | undefined;
 
@@ -104,6 +106,22 @@ export class Siblings implements Gatherer {
   }
 
   /**
+   * Takes over the counts of instances that had ended before this one came. A scrape does it by itself; to be
+   * called when this instance is ready, which therefore does not wait for it.
+   */
+  takeOver(): Promise<void> {
+    return this.#fold(this.#left);
+  }
+
+  async #fold(gone: readonly number[]): Promise<void> {
+    try {
+      await this.#archive.fold(gone);
+    } catch (err) {
+      this.#fail(err);
+    }
+  }
+
+  /**
    * Writes the files anew after somebody has removed the folder, which is there
    * again. The ledger renews itself.
    */
@@ -121,21 +139,18 @@ export class Siblings implements Gatherer {
   async #meet(): Promise<void> {
     // The first instance notes when the service began: the next ones have to tell the same start.
     this.#archive.restore(EMPTY);
-    const before = this.#archive.read();
+    const { metricsKeep: keep } = this.#options.config;
+    const before = keep ? EMPTY : this.#archive.read();
     const { ids, gone, answered } = await this.#askAll();
     const isUp = (id: number) => !gone.includes(id) && answered.get(id)?.state !== 'starting';
-    if (this.#options.config.metricsKeep || ids.some(isUp)) this.#archive.fold(gone);
-    else this.#archive.reset(before, gone);
+    if (keep || ids.some(isUp)) this.#left = gone;
+    else await this.#archive.reset(before, gone);
   }
 
   async #collect(detailed: boolean): Promise<Gathered> {
     const asOf = monotonicTime();
     const found = await this.#askAll();
-    try {
-      this.#archive.fold(found.gone);
-    } catch (err) {
-      this.#fail(err);
-    }
+    await this.#fold(found.gone);
     const slices = await Slices.begin();
     const archive = this.#readArchive();
     // All instances foresee the same series, so those of this one are enough.

@@ -154,8 +154,12 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> i
    * itself; to be called when the service is ready, which therefore does not wait for it.
    */
   async takeOver(): Promise<void> {
-    await this.#inheritance?.takeOver();
+    await this.#retireOrphans();
     this.#save();
+  }
+
+  async #retireOrphans(): Promise<void> {
+    if (await this.#inheritance?.retire()) this.#changes++;
   }
 
   /** The counts of ended workers. */
@@ -202,7 +206,7 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> i
     const asOf = monotonicTime();
     // Let queued messages (a failed ledger) arrive first.
     await setImmediate();
-    await this.takeOver();
+    await this.#retireOrphans();
     // The own families come first: a worker that they show as ready is then among those that are asked.
     const own = await familiesOf(this.#options.registry, this.#options.keeper?.since);
     const inLedgers = this.#allInLedgers();
@@ -223,7 +227,6 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> i
   async #readRequests(detailed: boolean): Promise<RequestCounts> {
     await rest();
     const slices = await Slices.begin();
-    if (await this.#inheritance?.retire()) this.#changes++;
     const orphans = this.#inheritance?.running ?? [];
     for (const worker of [...this.#workers.values(), ...orphans])
       await worker.readLedger(this.#aggregation, slices, detailed);

@@ -13,7 +13,6 @@ export class Inheritance {
   readonly #place: { readonly folder: string; readonly buckets: readonly number[] };
   /** The workers of an earlier primary by id; undefined before `begin`. */
   #orphans: Map<number, LedgerSource> | undefined;
-  #takenOver: Promise<boolean> | undefined;
 
   constructor(
     keeper: Keeper,
@@ -38,12 +37,10 @@ export class Inheritance {
     return (this.#orphans = new Map(this.#keeper.leftovers().map((id) => [id, sourceOf(id)])));
   }
 
-  /** Takes everything over, once: several callers wait for the same. */
-  takeOver(): Promise<boolean> {
-    return (this.#takenOver ??= this.retire());
-  }
-
-  /** Retires the orphans that have ended, with a pause after each. Tells whether there were any, ended or not. */
+  /**
+   * Retires the orphans that have ended, with a pause after each. Several calls at a time share the work.
+   * @returns whether there were any orphans, ended or not
+   */
   async retire(): Promise<boolean> {
     const orphans = this.begin();
     const wereThere = orphans.size > 0;

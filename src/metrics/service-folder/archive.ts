@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { Aggregation, type Counts } from '../aggregation/aggregation.js';
 import { LedgerSource } from '../aggregation/ledger-source.js';
 import { EXIT_REASONS, type ExitReason } from '../supervision-metrics.js';
@@ -67,18 +68,29 @@ export class CountArchive {
   }
 
   /**
-   * Takes in the counts of these processes, unless it has them already, and removes
-   * their files. Throws if it fails.
+   * Takes in the counts of these processes, unless it has them already, and removes their files. Pauses after
+   * each process. Rejects if it fails.
    */
-  fold(gone: readonly number[]): void {
+  async fold(gone: readonly number[]): Promise<void> {
     if (gone.length === 0) return;
-    this.#shared.update((value) => {
-      const archive = this.#parse(value);
-      const unknown = gone.filter((id) => !archive.folded.includes(id));
-      return unknown.length > 0 ? this.#format(this.#add(archive, unknown)) : undefined;
-    });
+    while (!(await this.#hasFolded(gone)));
     // The files are removed last: if this process ends before, the next one finds the ids in the archive.
     for (const id of gone) this.#folder.remove(id);
+  }
+
+  /** Tries to take these processes in. Resolves with false when another process has changed the archive meanwhile. */
+  async #hasFolded(gone: readonly number[]): Promise<boolean> {
+    const value = this.#shared.read();
+    const archive = this.#parse(value);
+    const unknown = gone.filter((id) => !archive.folded.includes(id));
+    if (unknown.length === 0) return true;
+    const changed = this.#format(await this.#add(archive, unknown));
+    let isOurs = false;
+    this.#shared.update((now) => {
+      isOurs = now === value;
+      return isOurs ? changed : undefined;
+    });
+    return isOurs;
   }
 
   /** Replaces the archive, if nobody else writes. Throws if it fails. */
@@ -95,16 +107,16 @@ export class CountArchive {
    * Starts from nothing, unless the archive has changed since `seen`; these
    * processes belong to the time before.
    */
-  reset(seen: Archive, gone: readonly number[]): void {
+  async reset(seen: Archive, gone: readonly number[]): Promise<void> {
     this.#shared.update((value) => {
       const archive = this.#parse(value);
       if (JSON.stringify(archive) !== JSON.stringify(seen)) return undefined;
       return this.#format({ ...EMPTY, folded: [...archive.folded, ...gone].slice(-REMEMBERED) });
     });
-    this.fold(gone);
+    await this.fold(gone);
   }
 
-  #add(archive: Archive, gone: readonly number[]): Archive {
+  async #add(archive: Archive, gone: readonly number[]): Promise<Archive> {
     const exits = { ...archive.exits };
     const aggregation = new Aggregation({ buckets: this.#buckets, reserved: [] });
     aggregation.gone = archive.counts;
@@ -115,6 +127,7 @@ export class CountArchive {
       const source = new LedgerSource({ folder, id, buckets: this.#buckets, birth: report?.birth ?? 0 });
       if (report) aggregation.read(source, report.snapshot);
       source.retireTo(aggregation);
+      await setImmediate();
     }
     const folded = [...archive.folded, ...gone].slice(-REMEMBERED);
     return { ...archive, folded, exits, counts: aggregation.gone };

@@ -55,10 +55,19 @@ function counted(archive = archiveOf(folder).read()) {
   return { counter: counter && new ExactSum(counter).value, requests: rows[0]?.counts[0] };
 }
 
+test('loses nothing when several take in ended instances at the same moment', async () => {
+  await leave(1, 5);
+  await leave(2, 7);
+  await leave(3, 9);
+  await Promise.all([[1, 2], [2], [3, 1]].map((gone) => archiveOf(folder).fold(gone)));
+  expect(counted()).toEqual({ counter: 21, requests: 21 });
+  expect(folder.ids()).toEqual([]);
+});
+
 test('takes in all that an instance has counted, and removes its files', async () => {
   await leave(1, 5);
   await leave(2, 7);
-  archiveOf(folder).fold([1, 2]);
+  await archiveOf(folder).fold([1, 2]);
   expect(counted()).toEqual({ counter: 12, requests: 12 });
   expect(folder.ids()).toEqual([]);
   expect(readdirSync(folder.path)).toEqual(['archive-1']);
@@ -71,11 +80,11 @@ test('takes an instance in once, whoever tries again, and however far the one be
   const remove = jest.spyOn(folder, 'remove').mockImplementation(() => {
     throw new Error('killed');
   });
-  expect(() => archive.fold([1])).toThrow('killed');
+  await expect(archive.fold([1])).rejects.toThrow('killed');
   remove.mockRestore();
   expect(folder.ids()).toEqual([1]);
-  archive.fold([1]);
-  archiveOf(folder).fold([1]);
+  await archive.fold([1]);
+  await archiveOf(folder).fold([1]);
   expect(counted()).toEqual({ counter: 5, requests: 5 });
   expect(folder.ids()).toEqual([]);
 });
@@ -86,8 +95,8 @@ test('knows why instances ended: their last word, killed without one, not booted
   await leave(3, 1);
   writeFileSync(folder.socket(4), '');
   const archive = archiveOf(folder);
-  archive.fold([1, 2]);
-  archive.fold([3, 4]);
+  await archive.fold([1, 2]);
+  await archive.fold([3, 4]);
   expect(archive.read().exits).toEqual({
     drained: 1,
     recycled: 0,
@@ -101,23 +110,23 @@ test('knows why instances ended: their last word, killed without one, not booted
 test('begins anew, unless somebody has added to it in the meantime', async () => {
   const archive = archiveOf(folder);
   await leave(1, 5);
-  archive.fold([1]);
+  await archive.fold([1]);
   const seen = archive.read();
   await leave(2, 7);
-  archive.reset(seen, [2]);
+  await archive.reset(seen, [2]);
   expect(counted()).toEqual({ counter: undefined, requests: undefined });
   expect(folder.ids()).toEqual([]);
 
   const stale = archive.read();
   await leave(3, 9);
-  archive.fold([3]);
-  archive.reset(stale, []);
+  await archive.fold([3]);
+  await archive.reset(stale, []);
   expect(counted()).toEqual({ counter: 9, requests: 9 });
 });
 
 test('of processes with other buckets it has the number of requests, and says what begins anew', async () => {
   await leave(1, 5);
-  archiveOf(folder).fold([1]);
+  await archiveOf(folder).fold([1]);
   await leave(2, 7, 'drained', [2, 3]);
   const other = archiveOf(folder, [2, 3]);
   expect(other.read().counts.rows[0]).toMatchObject({
@@ -126,10 +135,10 @@ test('of processes with other buckets it has the number of requests, and says wh
     anew: expect.any(Number),
   });
   expect(losses).toEqual(['METRICS_BUCKETS has changed: the request histograms begin anew']);
-  other.fold([2]);
+  await other.fold([2]);
   expect(other.read().counts.rows[0]).toMatchObject({ counts: [7, 0, 0], withOtherBuckets: 5 });
   await leave(3, 1);
-  other.fold([3]);
+  await other.fold([3]);
   expect(other.read().counts.rows[0]).toMatchObject({ counts: [7, 0, 0], withOtherBuckets: 6 });
   expect(losses).toHaveLength(1);
 });
@@ -145,19 +154,19 @@ const DAMAGED = [
 
 test.each(DAMAGED)('is begun anew where it is damaged, which is said: %s', async (text) => {
   await leave(1, 5);
-  archiveOf(folder).fold([1]);
+  await archiveOf(folder).fold([1]);
   writeFileSync(join(folder.path, 'archive-1'), text);
   const archive = archiveOf(folder);
   expect(archive.read().counts).toEqual({ rows: [], metrics: [] });
   expect(losses).toHaveLength(1);
   await leave(2, 7);
-  archive.fold([2]);
+  await archive.fold([2]);
   expect(counted()).toEqual({ counter: 7, requests: 7 });
 });
 
 test('a row or metric in it that is malformed is left out, the others are there', async () => {
   await leave(1, 5);
-  archiveOf(folder).fold([1]);
+  await archiveOf(folder).fold([1]);
   const path = join(folder.path, 'archive-1');
   const archive = JSON.parse(readFileSync(path, 'utf8'));
   const [row] = archive.counts.rows;
