@@ -105,15 +105,8 @@ export class Siblings implements Gatherer {
     this.#foreseen = series;
   }
 
-  /**
-   * Takes over the counts of instances that had ended before this one came. A scrape does it by itself; to be
-   * called when this instance is ready, which therefore does not wait for it.
-   */
-  takeOver(): Promise<void> {
-    return this.#fold(this.#left);
-  }
-
-  async #fold(gone: readonly number[]): Promise<void> {
+  /** Takes over the counts of ended instances. To be called when this one is ready, which does not wait for it. */
+  async takeOver(gone = this.#left): Promise<void> {
     try {
       await this.#archive.fold(gone);
     } catch (err) {
@@ -150,7 +143,7 @@ export class Siblings implements Gatherer {
   async #collect(detailed: boolean): Promise<Gathered> {
     const asOf = monotonicTime();
     const found = await this.#askAll();
-    await this.#fold(found.gone);
+    await this.takeOver(found.gone);
     const slices = await Slices.begin();
     const archive = this.#readArchive();
     // All instances foresee the same series, so those of this one are enough.

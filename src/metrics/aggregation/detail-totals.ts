@@ -100,7 +100,9 @@ export class DetailTotals {
   readTold(readings: DetailReadings, row: number, requests: number, detail: Detail): void {
     this.begin(row, detail.start);
     for (const [bucket, exemplar] of detail.exemplars) this.#note(row, bucket, exemplar);
-    this.#take(readings, row, requests, denseCells(detail.native));
+    const told = fill(this.#pool.take(), detail.native);
+    this.#take(readings, row, requests, told);
+    this.#pool.give(told);
   }
 
   /** Adds the counts of an ended process to the gone. Its readings must not be used again. */
@@ -129,13 +131,14 @@ export class DetailTotals {
 
   /** Forgets the counts of ended processes, before `addGone` sets them anew. */
   clearGone(): void {
+    for (const cells of this.#gone) if (cells) this.#pool.give(cells);
     this.#gone = [];
   }
 
   addGone(row: number, { start, native, exemplars }: Detail): void {
     this.begin(row, start);
     for (const [bucket, exemplar] of exemplars) this.#note(row, bucket, exemplar);
-    this.#gone[row] = denseCells(native);
+    this.#gone[row] = fill(this.#pool.take(), native);
   }
 
   /** Adds up the detail of rows that are one histogram with this number of requests. */
@@ -199,8 +202,7 @@ function addTo(all: Float64Array, cells: Float64Array | undefined): void {
   if (cells) for (let i = 0; i < NATIVE_CELLS; i++) all[i]! += cells[i]!;
 }
 
-function denseCells(native: Detail['native']): Float64Array {
-  const cells = new Float64Array(NATIVE_CELLS);
+function fill(cells: Float64Array, native: Detail['native']): Float64Array {
   for (const [cell, count] of native) cells[cell] = count;
   return cells;
 }

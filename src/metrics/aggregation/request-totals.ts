@@ -20,6 +20,12 @@ export interface CountedRow {
   readonly anew?: number;
 }
 
+/**
+ * The time since which histograms count that had other buckets before, in ms since 1970. This process has
+ * brought the new ones; when it reads the old counts, requests may have been counted in them already.
+ */
+export const BEGUN = Math.floor(performance.timeOrigin);
+
 /** The highest reading so far of each cell of one process, in the order of the totals' rows. */
 export class RequestReadings {
   cells = new Float64Array(0);
@@ -140,7 +146,7 @@ export class RequestTotals {
   addWithOtherBuckets(row: number, requests: number): void {
     this.#withOtherBuckets[row]! += requests;
     this.#counted[row] = true;
-    this.#details.beginAnew(row, Date.now());
+    this.#details.beginAnew(row, BEGUN);
   }
 
   /**

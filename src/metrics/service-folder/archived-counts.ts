@@ -1,6 +1,6 @@
 import type { Counts } from '../aggregation/aggregation.js';
 import type { CountedMetric } from '../aggregation/family-totals.js';
-import type { CountedRow } from '../aggregation/request-totals.js';
+import { BEGUN, type CountedRow } from '../aggregation/request-totals.js';
 import { isObject, parseMetric, parseRow } from '../snapshot/snapshot-parser.js';
 
 /**
@@ -22,7 +22,7 @@ export function parseCounts(input: unknown, sameBuckets: boolean): Counts {
 function withoutBuckets({ labels, counts, withOtherBuckets, detail }: CountedRow): CountedRow {
   const all = counts.reduce((sum, count) => sum + count, withOtherBuckets);
   const start = detail && { detail: { start: detail.start, native: [], exemplars: [] } };
-  return { labels, counts: [], seconds: [], withOtherBuckets: all, ...start, anew: Date.now() };
+  return { labels, counts: [], seconds: [], withOtherBuckets: all, ...start, anew: BEGUN };
 }
 
 function parseCountedRow(input: unknown): CountedRow[] {
