@@ -197,3 +197,24 @@ test('defaults of a body, and of what it refers to, are put in where it is serve
   const said = [{ filled: { height: { unit: 'mm' } } }];
   expect(saidBeforeAndAfter(schema, { Size: size }, [{ height: {} }])).toEqual([said, said]);
 });
+
+test('equal schemas, and those that refer to each other, are all found', () => {
+  const to = (name: string) => ({ $ref: `#/components/schemas/${name}` });
+  const holder = { type: 'object', properties: { z: to('Z') } };
+  const schemas = {
+    Holder: holder,
+    Z: {
+      properties: { equal: to('Equal'), holder: to('Holder'), alias: to('Alias'), n: { type: 'integer' } },
+    },
+    Equal: holder,
+    Alias: to('Other'),
+    Other: { properties: { alias: to('Alias'), n: { type: 'integer' } } },
+  };
+  const below = ['equal/z', 'holder/z', 'alias', 'alias/alias'];
+  const bodies = below.map((path) =>
+    path.split('/').reduceRight<object>((inner, name) => ({ [name]: inner }), { n: 'no' }),
+  );
+  const said = below.map((path) => [{ path: `/body/z/${path}/n`, message: 'must be integer' }]);
+  const sent = bodies.map((z) => ({ z }));
+  expect(saidBeforeAndAfter(to('Holder'), schemas, sent)).toEqual([said, said]);
+});

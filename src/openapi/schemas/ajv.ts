@@ -17,6 +17,10 @@ export class SchemaCompiler {
   readonly #referred = new Map<string, string>();
   /** The name under which ajv has a schema that was compiled, by the schema. */
   readonly #compiled = new Map<string, string>();
+  /** The name under which ajv has a schema, by the JSON of the schema: equal ones are compiled once. */
+  readonly #names = new Map<string, string>();
+  /** The names that another schema refers to. */
+  readonly #used = new Set<string>();
   /** The names of referred schemas that have not been compiled, each behind those that it refers to. */
   readonly #uncompiled: string[] = [];
 
@@ -46,14 +50,24 @@ export class SchemaCompiler {
   /** Compiles a schema. Throws an error that names the mistake in it. */
   compile(schema: object): ValidateFunction {
     const key = JSON.stringify(schema);
-    const known = this.#compiled.get(key);
-    const name = known ?? `validate${this.#compiled.size}`;
-    if (known === undefined) {
-      this.#ajv.addSchema(this.#namedSchema(schema), name);
-      this.#compiled.set(key, name);
-    }
+    const name =
+      this.#compiled.get(key) ?? this.#add(this.#namedSchema(schema), `validate${this.#compiled.size}`);
+    this.#compiled.set(key, name);
     this.#compileReferred();
     return this.#get(name);
+  }
+
+  /** Gives a schema to ajv, and returns the name under which ajv has it, or one that is the same. */
+  #add(schema: object, name: string): string {
+    const text = JSON.stringify(schema);
+    const [reference, ...others] = Object.entries(schema);
+    const target = reference?.[0] === '$ref' && others.length === 0 ? String(reference[1]) : undefined;
+    const same = target ?? this.#names.get(text);
+    // A schema that refers to itself through others has been referred to under its own name.
+    if (same !== undefined && !this.#used.has(name)) return same;
+    this.#names.set(text, name);
+    this.#ajv.addSchema(schema, name);
+    return name;
   }
 
   /**
@@ -118,13 +132,17 @@ export class SchemaCompiler {
   #nameOf(target: Place, direction: Direction): string {
     const key = `${this.#directed.from(target) ? direction : 'both'}#${target.path.join('\n')}`;
     const known = this.#referred.get(key);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      this.#used.add(known);
+      return known;
+    }
     const name = `${direction}${this.#referred.size}`;
     this.#referred.set(key, name);
     const refer = (place: Place) => this.#nameOf(place, direction);
     const schema = prepared(target, { direction, refer, hidden: new Set() });
-    this.#ajv.addSchema(typeof schema === 'boolean' ? (schema ? {} : { not: {} }) : schema, name);
-    this.#uncompiled.push(name);
-    return name;
+    const added = this.#add(typeof schema === 'boolean' ? (schema ? {} : { not: {} }) : schema, name);
+    this.#referred.set(key, added);
+    if (added === name) this.#uncompiled.push(name);
+    return added;
   }
 }
