@@ -1,7 +1,6 @@
 // Builds dist/ of the project in the current folder from the sources and the API description, whole or not at all: in a folder beside it, which then takes its place.
 // With --if-needed (npm start) nothing is built where dist/ is of these very sources, nor where it came without the compiler.
-import { spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { spawn } from 'node:child_process';
 import {
   cpSync,
   existsSync,
@@ -12,7 +11,8 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
+import { digestOf } from './digest.mjs';
 import { replaceFolder } from './replace-folder.mjs';
 
 const path = (name) => join(process.cwd(), name);
@@ -35,7 +35,7 @@ async function main(ifNeeded) {
       'Cannot build: the TypeScript compiler is not installed. Run "npm ci" (with development dependencies) first.',
     );
   }
-  const digest = digestOfInputs();
+  const digest = digestOf(process.cwd(), INPUTS);
   if (!ifNeeded || !isBuiltOf(digest)) await build(digest);
 }
 
@@ -46,13 +46,17 @@ function isBuiltOf(digest) {
 
 async function build(digest) {
   const { copyDescription, generate, OWN } = await import('./generate.mjs');
-  const { openapi, checked, file } = await generate();
+  const { report } = await import('./openapi.mjs');
+  const { openapi, checked, file } = await generate('checkButSchemas');
   removeLeftovers();
   const next = path(`.dist-${process.pid}`);
   mkdirSync(next);
+  const sources = new Compilation(next);
   try {
-    compile(next);
-    openapi.writeCompiled(checked, copyDescription(file, join(next, 'generated')));
+    const compiled = openapi.withCompiled(checked);
+    report({ faults: compiled.faults, warnings: [] }, { withWarnings: false });
+    openapi.writeCompiled(compiled, copyDescription(file, join(next, 'generated')));
+    await sources.finish();
     // The browser's files of the status page are copied, not compiled.
     if (OWN)
       cpSync(path('src/http/own-operations/status'), join(next, 'http/own-operations/status'), {
@@ -62,6 +66,7 @@ async function build(digest) {
     writeFileSync(join(next, DIGEST), digest);
     replaceFolder(dist, next);
   } finally {
+    await sources.end();
     rmSync(next, { recursive: true, force: true });
   }
 }
@@ -82,28 +87,27 @@ function removeLeftovers() {
   }
 }
 
-function compile(folder) {
-  const args = [compiler, '-p', path('tsconfig.build.json'), '--outDir', folder];
-  const { status } = spawnSync(process.execPath, args, { stdio: 'inherit' });
-  if (status !== 0) throw new Error('The sources do not compile: dist/ stays as it was.');
-}
+/** Compiles the sources into a folder, by another process: the schemas of the description are compiled meanwhile. */
+class Compilation {
+  #child;
+  #status;
 
-function digestOfInputs() {
-  const hash = createHash('sha256');
-  const files = INPUTS.map(path)
-    .filter((file) => existsSync(file))
-    .flatMap(filesBelow)
-    .toSorted((a, b) => (a < b ? -1 : 1));
-  for (const file of files) hash.update(`${relative(process.cwd(), file)}\0`).update(readFileSync(file));
-  return hash.digest('hex');
-}
+  constructor(folder) {
+    const args = [compiler, '-p', path('tsconfig.build.json'), '--outDir', folder];
+    this.#child = spawn(process.execPath, args, { stdio: 'inherit' });
+    this.#status = new Promise((resolve) => this.#child.once('close', resolve));
+  }
 
-/** Lists the files below, without those that `generate` writes, which are made of the others. */
-function filesBelow(file) {
-  if (!statSync(file).isDirectory()) return [file];
-  return readdirSync(file, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && !entry.parentPath.startsWith(path('src/generated')))
-    .map(({ parentPath, name }) => join(parentPath, name));
+  /** Rejects if the sources do not compile. */
+  async finish() {
+    if ((await this.#status) !== 0) throw new Error('The sources do not compile: dist/ stays as it was.');
+  }
+
+  /** Ends it, where it is still at work. */
+  async end() {
+    this.#child.kill('SIGKILL');
+    await this.#status;
+  }
 }
 
 /** A description that can't be served, or a folder that can't be written, is no fault of this program that needs a stack. */

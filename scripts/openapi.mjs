@@ -2,13 +2,24 @@
 // into a folder of its own; without sources it is taken from dist/.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { digestOf } from './digest.mjs';
 
 const path = (name) => fileURLToPath(new URL(`../${name}`, import.meta.url));
 const require = createRequire(import.meta.url);
+
+/** Whatever decides what is compiled. */
+const INPUTS = [
+  'src/openapi',
+  'src/thrown.ts',
+  'tsconfig.json',
+  'tsconfig.build.json',
+  'scripts/tsconfig.openapi.json',
+  'package-lock.json',
+];
 
 /** The modules of the room. */
 export function loadOpenapi() {
@@ -16,17 +27,20 @@ export function loadOpenapi() {
   if (!existsSync(path('src/openapi')) || !existsSync(compiler)) return modulesIn(path('dist/openapi'));
   const own = createHash('sha256').update(path('')).digest('hex').slice(0, 12);
   const folder = path(`node_modules/.cache/openapi-${own}`);
-  const args = [
-    '-p',
-    path('scripts/tsconfig.openapi.json'),
-    '--outDir',
-    folder,
-    '--tsBuildInfoFile',
-    join(folder, '.tsbuildinfo'),
-  ];
-  const { status, stdout } = spawnSync(process.execPath, [compiler, ...args], { encoding: 'utf8' });
-  if (status !== 0) throw new Error(stdout);
+  const digest = digestOf(path(''), INPUTS);
+  const note = join(folder, '.sources');
+  if (!existsSync(note) || readFileSync(note, 'utf8') !== digest) {
+    compile(compiler, folder);
+    writeFileSync(note, digest);
+  }
   return modulesIn(join(folder, 'openapi'));
+}
+
+function compile(compiler, folder) {
+  const args = ['-p', path('scripts/tsconfig.openapi.json'), '--outDir', folder];
+  const info = ['--tsBuildInfoFile', join(folder, '.tsbuildinfo')];
+  const { status, stdout } = spawnSync(process.execPath, [compiler, ...args, ...info], { encoding: 'utf8' });
+  if (status !== 0) throw new Error(stdout);
 }
 
 function modulesIn(folder) {

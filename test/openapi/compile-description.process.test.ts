@@ -198,8 +198,9 @@ test('defaults of a body, and of what it refers to, are put in where it is serve
   expect(saidBeforeAndAfter(schema, { Size: size }, [{ height: {} }])).toEqual([said, said]);
 });
 
+const to = (name: string) => ({ $ref: `#/components/schemas/${name}` });
+
 test('equal schemas, and those that refer to each other, are all found', () => {
-  const to = (name: string) => ({ $ref: `#/components/schemas/${name}` });
   const holder = { type: 'object', properties: { z: to('Z') } };
   const schemas = {
     Holder: holder,

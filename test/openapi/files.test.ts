@@ -298,3 +298,10 @@ test('a version in an example is no version of the description', () => {
   );
   expect(checkDescription(write({ 'api.json': text })).faults).toEqual([]);
 });
+
+test('a schema that only its compilation shows to be wrong is a fault', () => {
+  const schema = "components: { schemas: { A: { type: object, patternProperties: { '(': {} } } } }\n";
+  expect(faults({ 'api.yaml': posted('#/components/schemas/A') + schema })).toEqual([
+    expect.stringMatching(/^api.yaml:\d+:\d+ Invalid regular expression: \/\(\/: Unterminated group$/),
+  ]);
+});

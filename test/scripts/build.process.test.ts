@@ -56,6 +56,14 @@ const FAILURES: [string, () => void, string][] = [
     'swagger.yaml',
   ],
   [
+    'a schema that can not be compiled',
+    () =>
+      edit('swagger/swagger.yaml', (text) =>
+        text.replace('maxLength: 64', `$&, patternProperties: { '(': {} }`),
+      ),
+    'Invalid regular expression: /(/',
+  ],
+  [
     'a description that has no such handler',
     () => edit('swagger/swagger.yaml', (text) => text.replace('operationId: greet', 'operationId: welcome')),
     'greet',

@@ -13,11 +13,16 @@ export class Schemas {
    * schemas share one validator.
    */
   readonly #validators = new Map<string, Validator>();
+  readonly #isPutOff: boolean;
+  /** Compiles the schemas that have been put off. */
+  readonly #putOff: (() => unknown)[] = [];
   #made: SchemaCompiler | undefined;
   #forChecks: Schemas | undefined;
 
-  constructor(description: Description) {
+  /** With `later`, `compile` puts its work off until `compileAll`, or until the validator is called. */
+  constructor(description: Description, { later }: { readonly later: boolean } = { later: false }) {
     this.#description = description;
+    this.#isPutOff = later;
   }
 
   /** Compiles a schema. Throws ContractError at this place if it cannot be compiled. */
@@ -25,11 +30,23 @@ export class Schemas {
     const text = JSON.stringify(schema);
     const known = this.#validators.get(text);
     if (known) return known;
-    const validator = toValidator(
-      this.#description.artifact?.validators[text] ?? this.#compile(place, schema),
-    );
+    const validator = this.#isPutOff
+      ? this.#compiledLater(place, schema)
+      : toValidator(this.#description.artifact?.validators[text] ?? this.#compile(place, schema));
     this.#validators.set(text, validator);
     return validator;
+  }
+
+  /** Compiles the schemas that have been put off. Their mistakes are added to the description's faults. */
+  compileAll(): void {
+    for (const compile of this.#putOff.splice(0)) this.#description.attempt(compile);
+  }
+
+  #compiledLater(place: Place, schema: object): Validator {
+    let validate: Validator | undefined;
+    const compile = () => (validate ??= toValidator(this.#compile(place, schema)));
+    this.#putOff.push(compile);
+    return (value) => compile()(value);
   }
 
   /**
