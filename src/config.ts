@@ -46,6 +46,8 @@ function table(read: Reader) {
     /** The files of a certificate and its private key, in PEM. Unset: plain HTTP. */
     tlsCert: read('TLS_CERT', FILE, undefined),
     tlsKey: read('TLS_KEY', FILE, undefined),
+    /** The file with the certificates of who signs those of clients, in PEM. Unset: no client is asked for one. */
+    tlsClientCa: read('TLS_CLIENT_CA', FILE, undefined),
     /** The number of workers. */
     concurrency: read('WEB_CONCURRENCY', whole(1, 512), availableParallelism()),
     /** A port of its own for `/metrics`. Unset: it is on `PORT`. */
@@ -177,6 +179,7 @@ function contradictions({
   listen,
   tlsCert,
   tlsKey,
+  tlsClientCa,
   metricsPort,
   shutdownDelayMs,
   shutdownTimeoutMs,
@@ -187,6 +190,9 @@ function contradictions({
   }
   if ((tlsCert === undefined) !== (tlsKey === undefined)) {
     problems.push('TLS_CERT, TLS_KEY: expected both or neither, got one of them');
+  }
+  if (tlsClientCa !== undefined && tlsCert === undefined) {
+    problems.push('TLS_CLIENT_CA: expected TLS_CERT and TLS_KEY too, got neither');
   }
   if (shutdownDelayMs >= shutdownTimeoutMs) {
     problems.push(

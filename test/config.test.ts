@@ -114,6 +114,7 @@ test.each([
   ['LISTEN', ['/run/x', 'unix:x', 'unix:/', 'unix:/run/', '8080', `unix:/${'x'.repeat(107)}`]],
   ['TLS_CERT', ['cert.pem', './cert.pem']],
   ['TLS_KEY', ['key.pem']],
+  ['TLS_CLIENT_CA', ['ca.pem', '/ca.pem']],
   ['LISTEN_MODE', ['rw', '888', '66', '7777']],
   ['WEB_CONCURRENCY', ['0', '1.5', 'auto', '100000']],
   ['METRICS_PORT', ['x']],

@@ -1,4 +1,5 @@
 import { LOG_LEVELS, type LogLevel } from '../config.js';
+import type { KeyPair } from '../key-pair.js';
 import type { Foreseen } from '../metrics/foreseen.js';
 import type { Format } from '../metrics/exposition/gatherer.js';
 import type { Vitals } from './control/vitals.js';
@@ -66,7 +67,7 @@ export type PrimaryMessage =
       readonly handOver: boolean;
     }
   /** The service's certificate and key, for a worker that has asked for them. */
-  | { readonly type: 'key-pair'; readonly cert: string; readonly key: string }
+  | ({ readonly type: 'key-pair' } & KeyPair)
   /** An order to send vitals with the next heartbeats, because somebody looks at the workers. */
   | { readonly type: 'watched' }
   | { readonly type: 'log-level'; readonly level: LogLevel }
@@ -161,8 +162,12 @@ export function parsePrimaryMessage(value: unknown): PrimaryMessage | undefined 
       return isWhole(id) && isText(message) ? { type, id, message } : undefined;
     }
     case 'key-pair': {
-      const { cert, key } = value;
-      return typeof cert === 'string' && typeof key === 'string' ? { type, cert, key } : undefined;
+      const { cert, key, ca } = value;
+      return typeof cert === 'string' &&
+        typeof key === 'string' &&
+        (ca === undefined || typeof ca === 'string')
+        ? { type, cert, key, ca }
+        : undefined;
     }
     case 'log-level': {
       const level = LOG_LEVELS.find((name) => name === value['level']);

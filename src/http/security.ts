@@ -1,3 +1,5 @@
+import type { Socket } from 'node:net';
+import type { PeerCertificate, TLSSocket } from 'node:tls';
 import type { Context } from 'koa';
 import type { Alternatives, Requirement, SecurityScheme } from '../openapi/security.js';
 import { type ServiceContext, serviceContext } from './handler.js';
@@ -11,12 +13,14 @@ export interface BasicCredentials {
   readonly password: string;
 }
 
+type AnyCredentials = string | BasicCredentials | PeerCertificate;
+
 /**
  * Returns the principal, who has these credentials and whom handlers get; `undefined` is a 401. A Problem
  * that it throws is the answer, such as a 403; any other error is a 500.
  * @param required the scopes that the operation requires of this scheme
  */
-export type SecurityCheck<Credentials = string | BasicCredentials> = (
+export type SecurityCheck<Credentials = AnyCredentials> = (
   credentials: Credentials,
   ctx: ServiceContext,
   required: { readonly scopes: readonly string[] },
@@ -72,7 +76,7 @@ async function principalsOf(
   return principals;
 }
 
-function credentialsOf(ctx: Context, scheme: SecurityScheme): string | BasicCredentials | undefined {
+function credentialsOf(ctx: Context, scheme: SecurityScheme): AnyCredentials | undefined {
   switch (scheme.in) {
     case 'header':
       return textOf(ctx.req.headers[scheme.field.toLowerCase()]);
@@ -82,9 +86,21 @@ function credentialsOf(ctx: Context, scheme: SecurityScheme): string | BasicCred
     }
     case 'cookie':
       return textOf(ctx.cookies.get(scheme.field, { signed: false }));
+    case 'connection':
+      return certificateOf(ctx.req.socket);
     default:
       return authorizationOf(ctx.req.headers.authorization ?? '', scheme.field);
   }
+}
+
+/**
+ * Returns the certificate of a client that TLS_CLIENT_CA has verified. Node also calls a connection authorized
+ * that resumes a session which was begun without a certificate.
+ */
+function certificateOf(socket: Socket | TLSSocket): PeerCertificate | undefined {
+  if (!('authorized' in socket) || !socket.authorized) return undefined;
+  const certificate = socket.getPeerCertificate();
+  return 'raw' in certificate ? certificate : undefined;
 }
 
 function textOf(value: string | readonly string[] | undefined): string | undefined {
@@ -115,6 +131,7 @@ function basicCredentials(encoded: string): BasicCredentials | undefined {
 function challengeOf({ scheme, scopes }: Requirement): string {
   const { in: location, field, name } = scheme;
   const realm = `realm=${quoted(name === METRICS_SCHEME ? 'metrics' : name)}`;
+  if (location === 'connection') return `ClientCertificate ${realm}`;
   if (location !== 'authorization') return `ApiKey ${realm}, in=${quoted(location)}, name=${quoted(field)}`;
   if (field === 'basic') return `Basic ${realm}, charset="UTF-8"`;
   const scope = field === 'bearer' && scopes.length > 0 ? `, scope=${quoted(scopes.join(' '))}` : '';

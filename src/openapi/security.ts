@@ -3,9 +3,12 @@ import type { Place } from './description.js';
 /** A way to authenticate that the description names. */
 export interface SecurityScheme {
   readonly name: string;
-  /** The place of an apiKey's credential; other schemes use the `Authorization` header. */
-  readonly in: 'header' | 'query' | 'cookie' | 'authorization';
-  /** The name of an apiKey's field; for other schemes, the HTTP authentication scheme in lower case. */
+  /**
+   * The place of an apiKey's credential. A client certificate belongs to the `connection`; other schemes use the
+   * `Authorization` header.
+   */
+  readonly in: 'header' | 'query' | 'cookie' | 'connection' | 'authorization';
+  /** The name of an apiKey's field; for other schemes, the authentication scheme in lower case. */
   readonly field: string;
 }
 
@@ -56,6 +59,8 @@ function schemeOf(name: string, declared: Place, used: Place): SecurityScheme {
     case 'oauth2':
     case 'openIdConnect':
       return { name, in: 'authorization', field: 'bearer' };
+    case 'mutualTLS':
+      return { name, in: 'connection', field: 'clientCertificate' };
     default:
       return declared.fail(`security of type "${type ?? ''}" is not supported`);
   }

@@ -32,10 +32,17 @@ export function createNodeServer(
   keyPair: KeyPair | undefined,
 ): http.Server | https.Server {
   const options = { ...FIXED, ...optionsOf(limits), ServerResponse: Response };
-  const server = keyPair ? secureServer({ ...options, ...keyPair }) : http.createServer(options);
+  const server = keyPair
+    ? secureServer({ ...options, ...keyPair, ...askingFor(keyPair) })
+    : http.createServer(options);
   // Node drops the fields above this number and says nothing; one more than allowed is enough to notice.
   server.maxHeadersCount = MAX_HEADER_FIELDS + 1;
   return server;
+}
+
+/** Asks clients for a certificate. Who has none, or a wrong one, is served all the same what needs none. */
+function askingFor({ ca }: KeyPair): https.ServerOptions {
+  return ca === undefined ? {} : { requestCert: true, rejectUnauthorized: false };
 }
 
 function secureServer(options: https.ServerOptions): https.Server {

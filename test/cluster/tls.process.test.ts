@@ -5,7 +5,7 @@ import { connect as connectPlain } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { connect, type TLSSocket } from 'node:tls';
+import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import { promisify } from 'node:util';
 import { selfSigned } from '../support/certificate';
 import { eventually } from '../support/eventually';
@@ -153,7 +153,91 @@ test('a bad pair leaves everything as it was, also for workers that are replaced
   );
 });
 
+const JSON_ANSWER = { description: 'x', content: { 'application/json': { schema: {} } } };
+
+/** The status and body of an answer, over a connection with these options. */
+async function ask(port: number, path: string, options: ConnectionOptions): Promise<string> {
+  const socket = connect({ port, host: '127.0.0.1', ca: pair.cert, ...options });
+  socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+  const answer = await text(socket);
+  return `${answer.split(' ')[1]} ${answer.split('\r\n\r\n')[1]}`;
+}
+
+const trusting = (cert: string) => {
+  writeFileSync(join(folder, 'ca.pem'), cert);
+  return { TLS_CLIENT_CA: join(folder, 'ca.pem') };
+};
+
+describe('an operation that requires a client certificate', () => {
+  const PROGRAM = `require(${JSON.stringify(join(process.cwd(), 'dist/main.js'))}).run({
+    description: require('node:path').join(__dirname, 'api.json'),
+    handlers: { mine: ({ principal }) => principal, open: () => 'open' },
+    security: { certificate: ({ subject }) => (subject.CN === 'localhost' ? subject.CN : undefined) },
+  });`;
+  const API = {
+    openapi: '3.1.0',
+    info: { title: 'T', version: '1' },
+    components: { securitySchemes: { certificate: { type: 'mutualTLS' } } },
+    paths: {
+      '/mine': {
+        get: { operationId: 'mine', security: [{ certificate: [] }], responses: { 200: JSON_ANSWER } },
+      },
+      '/open': { get: { operationId: 'open', responses: { 200: JSON_ANSWER } } },
+    },
+  };
+
+  /** One worker: sessions can't be resumed by another one. */
+  async function startMutual(env: Record<string, string>): Promise<Service> {
+    writeFileSync(join(folder, 'api.json'), JSON.stringify(API));
+    writeFileSync(join(folder, 'main.js'), PROGRAM);
+    return start({ WEB_CONCURRENCY: '1', ...env }, join(folder, 'main.js'));
+  }
+
+  test('serves who has one that TLS_CLIENT_CA has signed, and nobody else; all others serve everybody', async () => {
+    const client = selfSigned();
+    const { port } = await startMutual(trusting(client.cert));
+    expect(await ask(port, '/mine', client)).toBe('200 "localhost"');
+    for (const other of [{}, selfSigned()]) {
+      expect(await ask(port, '/mine', other)).toMatch(/^401 /);
+      expect(await ask(port, '/open', other)).toBe('200 "open"');
+    }
+  });
+
+  test('refuses a session that was begun without one', async () => {
+    const client = selfSigned();
+    const { port } = await startMutual(trusting(client.cert));
+    const sessions: Buffer[] = [];
+    const first = connect({ port, host: '127.0.0.1', ca: pair.cert }).on('session', (session) => {
+      sessions.push(session);
+    });
+    await eventually('a session', 20_000, () => sessions.length > 0);
+    first.destroy();
+    const resumed = connect({ port, host: '127.0.0.1', ca: pair.cert, session: sessions[0] });
+    let isReused: boolean | undefined;
+    resumed.once('secureConnect', () => (isReused = resumed.isSessionReused()));
+    resumed.write('GET /mine HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+    expect(await text(resumed)).toMatch(/^HTTP\/1.1 401 /);
+    expect(isReused).toBe(true);
+  });
+
+  test('serves nobody without TLS_CLIENT_CA', async () => {
+    const { port } = await startMutual({});
+    expect(await ask(port, '/mine', pair)).toMatch(/^401 /);
+    expect(await ask(port, '/open', pair)).toBe('200 "open"');
+  });
+});
+
 test.each([
+  [
+    'certificates of clients without TLS',
+    { TLS_CERT: '', TLS_KEY: '', TLS_CLIENT_CA: '/ca' },
+    /^TLS_CLIENT_CA: expected TLS_CERT .*\n$/,
+  ],
+  [
+    'a file of clients that is no PEM',
+    { TLS_CLIENT_CA: __filename },
+    /^TLS_CLIENT_CA: expected certificates .*\n$/,
+  ],
   ['a file that is not there', { TLS_CERT: '/none' }, /^TLS_CERT: expected a file .*\/none \(ENOENT\)\n$/],
   ['a key without a certificate', { TLS_CERT: '' }, /^TLS_CERT, TLS_KEY: expected both .*\n$/],
   ['a file that is no PEM', { TLS_CERT: __filename }, /^TLS_CERT, TLS_KEY: expected a certificate .*\n$/],

@@ -1,4 +1,5 @@
 import type { Checked } from '../compile-description.js';
+import type { Place } from '../description.js';
 import { securityOf } from '../security.js';
 
 /**
@@ -10,11 +11,9 @@ export function securityTypes({
   operations,
 }: Pick<Checked, 'description' | 'operations'>): string {
   const schemes = description.root.at('components').at('securitySchemes').entries();
-  const credentials = schemes.map(([name, scheme]) => {
-    const isBasic =
-      scheme.at('type').value === 'http' && scheme.at('scheme').string()?.toLowerCase() === 'basic';
-    return `  readonly ${JSON.stringify(name)}: ${isBasic ? '{ readonly username: string; readonly password: string }' : 'string'};\n`;
-  });
+  const credentials = schemes.map(
+    ([name, scheme]) => `  readonly ${JSON.stringify(name)}: ${credentialsType(scheme)};\n`,
+  );
   const secured = operations
     .map(({ id, place }) => [id, securityOf(place)] as const)
     .filter(([, alternatives]) => alternatives.length > 0)
@@ -34,6 +33,13 @@ ${credentials.join('')}}
 export interface OperationSecurity {
 ${secured.join('')}}
 `;
+}
+
+function credentialsType(scheme: Place): string {
+  const type = scheme.at('type').value;
+  if (type === 'mutualTLS') return "import('node:tls').PeerCertificate";
+  const isBasic = type === 'http' && scheme.at('scheme').string()?.toLowerCase() === 'basic';
+  return isBasic ? '{ readonly username: string; readonly password: string }' : 'string';
 }
 
 /** Returns the names of the schemes that operations declare. Each needs a function of the service. */
