@@ -13,6 +13,8 @@ export type Wanted = Format | 'workers';
 
 /** A message of a worker to the primary. */
 export type WorkerMessage =
+  /** A worker that is to wait has loaded its code. A `begin` that was sent before would be lost. */
+  | { readonly type: 'waiting' }
   /** A worker that boots needs the service's certificate and key. */
   | { readonly type: 'key-pair-wanted' }
   /** The port is 0 for a Unix socket, whose path is the address. */
@@ -94,6 +96,7 @@ export function parseWorkerMessage(value: unknown): WorkerMessage | undefined {
       const { ms } = value;
       return isAmount(ms) ? { type, ms } : undefined;
     }
+    case 'waiting':
     case 'key-pair-wanted':
     case 'ledger-failed':
     case 'hand-over':

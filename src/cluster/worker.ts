@@ -105,6 +105,7 @@ class Worker {
       else if (message) this.#obey(message);
     });
     const config = this.#config;
+    if (this.#turn) send({ type: 'waiting' });
     this.#registerMetrics();
     this.#service = await start({
       config,

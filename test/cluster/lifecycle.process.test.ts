@@ -53,6 +53,13 @@ test('start of the first worker is over before it begins in another one', async 
   expect(events.map((line) => line.split(' ')[1])).toEqual(['starts', 'started', 'starts', 'started']);
 });
 
+test('a worker that loads its code more slowly than the first one starts is ready, too', async () => {
+  const env = { LIFECYCLE: file, SLOW_LOAD: 'yes', WEB_CONCURRENCY: '2' };
+  const service = await Service.start({ program: join(FIXTURES, 'lifecycle.js'), env });
+  await service.allReady(2);
+  expect(noted('started')).toHaveLength(2);
+});
+
 test('a start that fails is called once, and costs one line and exit code 1', async () => {
   const env = { LIFECYCLE: file, SLOW_START: 'fails', WEB_CONCURRENCY: '4' };
   const service = await Service.start({ program: join(FIXTURES, 'lifecycle.js'), env, readyMs: 0 });

@@ -3,6 +3,7 @@ import * as fc from 'fast-check';
 import { parsePrimaryMessage, parseWorkerMessage } from '../../src/cluster/messages';
 
 const fromWorkers = [
+  { type: 'waiting' },
   { type: 'key-pair-wanted' },
   { type: 'ready', address: '::', port: 8080 },
   { type: 'boot-failed', message: 'why' },

@@ -182,6 +182,8 @@ export class Supervisor {
       this.#up = true;
       for (const other of this.#workers.values()) other.begin(now);
       this.#announce(message.address, message.port);
+    } else if (message.type === 'waiting') {
+      worker.hears();
     } else if (message.type === 'heartbeat' && message.vitals) {
       worker.vitals = { at: now, values: message.vitals };
     } else if (message.type === 'boot-failed') {

@@ -47,6 +47,7 @@ export class WorkerRecord {
   /** The last reading, made while somebody looked. */
   vitals: { readonly at: number; readonly values: Vitals } | undefined;
   #waited = 0;
+  #hears = false;
   #drainBy = Infinity;
   #ended: ExitReason | undefined;
 
@@ -72,7 +73,13 @@ export class WorkerRecord {
     if (!this.waits) return;
     this.waits = false;
     this.lastHeard = now;
-    this.process.send({ type: 'begin' });
+    if (this.#hears) this.process.send({ type: 'begin' });
+  }
+
+  /** Takes in that a worker that waits can be told to begin. */
+  hears(): void {
+    this.#hears = true;
+    if (!this.waits) this.process.send({ type: 'begin' });
   }
 
   /** Moves the deadlines by a time in which the worker could not have been heard, whatever it did. */

@@ -109,7 +109,7 @@ describe('start', () => {
     expect(bench.forked).toEqual([1, 2]);
     expect(bench.waiting).toEqual([2]);
     expect(bench.pass(1_000).forked).toEqual([1, 2]);
-    expect(bench.told.get(2)).toEqual([]);
+    expect(bench.say(2, { type: 'waiting' }).step().told.get(2)).toEqual([]);
     expect(bench.getsReady(1).forked).toEqual([1, 2, 3, 4]);
     expect(bench.waiting).toEqual([2]);
     expect([1, 2, 3, 4].map((generation) => bench.told.get(generation))).toEqual([[], ['begin'], [], []]);
@@ -117,6 +117,12 @@ describe('start', () => {
     expect(bench.supervisor.count()).toEqual({ starting: 3, ready: 1, draining: 0 });
     bench.getsReady(2, 3, 4);
     expect(bench.ready).toBe(':::80');
+  });
+
+  test('a worker that still loads its code when the first one is ready is told to begin when it can hear that', () => {
+    const bench = new Bench(2).getsReady(1);
+    expect(bench.pass(100).told.get(2)).toEqual([]);
+    expect(bench.say(2, { type: 'waiting' }).step().told.get(2)).toEqual(['begin']);
   });
 
   test('the time in which a worker waits for the first one does not count against it', () => {
