@@ -51,12 +51,12 @@ async function build(digest) {
   removeLeftovers();
   const next = path(`.dist-${process.pid}`);
   mkdirSync(next);
-  const sources = new Compilation(next);
+  const status = compile(next);
   try {
     const compiled = openapi.withCompiled(checked);
     report({ faults: compiled.faults, warnings: [] }, { withWarnings: false });
     openapi.writeCompiled(compiled, copyDescription(file, join(next, 'generated')));
-    await sources.finish();
+    if ((await status) !== 0) throw new Error('The sources do not compile: dist/ stays as it was.');
     // The browser's files of the status page are copied, not compiled.
     if (OWN)
       cpSync(path('src/http/own-operations/status'), join(next, 'http/own-operations/status'), {
@@ -66,7 +66,8 @@ async function build(digest) {
     writeFileSync(join(next, DIGEST), digest);
     replaceFolder(dist, next);
   } finally {
-    await sources.end();
+    // The compiler's program would go on after its launcher was ended, and write into the folder.
+    await status;
     rmSync(next, { recursive: true, force: true });
   }
 }
@@ -87,27 +88,14 @@ function removeLeftovers() {
   }
 }
 
-/** Compiles the sources into a folder, by another process: the schemas of the description are compiled meanwhile. */
-class Compilation {
-  #child;
-  #status;
-
-  constructor(folder) {
-    const args = [compiler, '-p', path('tsconfig.build.json'), '--outDir', folder];
-    this.#child = spawn(process.execPath, args, { stdio: 'inherit' });
-    this.#status = new Promise((resolve) => this.#child.once('close', resolve));
-  }
-
-  /** Rejects if the sources do not compile. */
-  async finish() {
-    if ((await this.#status) !== 0) throw new Error('The sources do not compile: dist/ stays as it was.');
-  }
-
-  /** Ends it, where it is still at work. */
-  async end() {
-    this.#child.kill('SIGKILL');
-    await this.#status;
-  }
+/**
+ * Compiles the sources into a folder, by another process: the schemas of the description are compiled meanwhile. Resolves with its exit
+ * status when it has ended.
+ */
+function compile(folder) {
+  const args = [compiler, '-p', path('tsconfig.build.json'), '--outDir', folder];
+  const child = spawn(process.execPath, args, { stdio: 'inherit' });
+  return new Promise((resolve) => child.once('close', resolve));
 }
 
 /** A description that can't be served, or a folder that can't be written, is no fault of this program that needs a stack. */
