@@ -279,7 +279,11 @@ class Primary {
     this.#manager.serves(ready);
     // PM2's `wait_ready`, or another parent process, waits for this message.
     process.send?.('ready', undefined, {}, () => {});
-    void this.#registry.takeOver();
+    this.#registry
+      .takeOver()
+      .catch((err: unknown) =>
+        this.#log.warn({ err }, 'Counts are not taken over yet: the next scrape does it'),
+      );
   }
 
   #stop(signal: StopSignal, why = ''): void {

@@ -36,19 +36,21 @@ function jsonArray(value: readonly unknown[]): readonly unknown[] {
 }
 
 function jsonObject(value: object): unknown {
-  const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype !== Object.prototype && prototype !== null)
-    return isBoxedPrimitive(value) ? value.valueOf() : jsonCopy(value);
+  if (!isPlain(value)) return isBoxedPrimitive(value) ? value.valueOf() : jsonCopy(value);
   let index = 0;
   // No list of keys is made for an object that stays as it is, as nearly all do.
   for (const key in value) {
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `Reflect.get` takes ten times as long
-    const field = (value as Record<string, unknown>)[key];
+    const field = value[key];
     const json = jsonValue(field, key);
     if (json !== field || json === undefined) return jsonCopy(value, index, json);
     index += 1;
   }
   return value;
+}
+
+function isPlain(value: object): value is Readonly<Record<string, unknown>> {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
 }
 
 /**
