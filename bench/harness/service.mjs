@@ -11,6 +11,8 @@ import { median } from './statistics.mjs';
 const path = (/** @type {string} */ name) => fileURLToPath(new URL(name, import.meta.url));
 const READY_MS = 60_000;
 const POLL_MS = 10;
+/** Seconds of load on one core until V8 has compiled what a worker runs. */
+const WARM_UP = 3;
 
 /**
  * Starts the whole service, primary and workers, and waits until all workers are ready.
@@ -77,7 +79,7 @@ export async function serviceCosts(workerCounts, rounds) {
     for (const workers of workerCounts) {
       const service = await startService(workers);
       services.push(service);
-      await load({ port: service.port, requests: [{ path: '/' }], seconds: 3 });
+      await load({ port: service.port, requests: [{ path: '/' }], seconds: workers * WARM_UP });
       measures[workers] = async () => (await treeCost(service)).cpu;
     }
     return await interleave(measures, rounds);
