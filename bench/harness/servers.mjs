@@ -10,7 +10,8 @@ import { batches, interleave } from './rounds.mjs';
  * @typedef {{ program: string, args?: string[], env?: Record<string, string | undefined>, jobs: Record<string, Job> }} Contestant
  */
 
-const WARM_UP_SECONDS = 1;
+/** Until V8 has compiled what a server runs, beside which it works on the same core. */
+const WARM_UP_SECONDS = 3;
 /** The rounds after which all servers are started anew. */
 const ROUNDS_OF_A_PROCESS = 5;
 const file = (/** @type {string} */ name) => fileURLToPath(new URL(`../servers/${name}`, import.meta.url));
