@@ -27,7 +27,7 @@ export type Resources = Provided extends { start: (...tools: never) => infer Sta
 type PrincipalOf<Scheme> = Provided extends { security: infer Checks }
   ? Scheme extends keyof Checks
     ? Checks[Scheme] extends (...args: never) => infer Principal
-      ? Exclude<Awaited<Principal>, undefined>
+      ? Exclude<Awaited<Principal>, undefined | null | false>
       : unknown
     : unknown
   : unknown;
@@ -78,8 +78,12 @@ type Request<Id extends keyof Operations> = Omit<Operations[Id], 'response'> & {
   readonly principal: Id extends keyof OperationSecurity ? PrincipalOfAll<OperationSecurity[Id]> : undefined;
 };
 
+/** An answer that is already encoded: bytes, or what gives them piece by piece. */
+type Encoded =
+  Uint8Array | ArrayBuffer | Readable | ReadableStream | Blob | Response | AsyncIterable<string | Uint8Array>;
+
 /** A body that the description declares for a success, as a value or already encoded. */
-type Reply<Operation> = Operation extends { response: infer Body } ? Body | Readable | Buffer : never;
+type Reply<Operation> = Operation extends { response: infer Body } ? Body | Encoded : never;
 
 /**
  * Handles one operation of the API description. Its result is the body. The status is the first

@@ -16,8 +16,8 @@ export interface BasicCredentials {
 type AnyCredentials = string | BasicCredentials | PeerCertificate;
 
 /**
- * Returns the principal, who has these credentials and whom handlers get; `undefined` is a 401. A Problem
- * that it throws is the answer, such as a 403; any other error is a 500.
+ * Returns the principal, who has these credentials and whom handlers get; `undefined`, `null` and `false` are
+ * a 401. A Problem that it throws is the answer, such as a 403; any other error is a 500.
  * @param required the scopes that the operation requires of this scheme
  */
 export type SecurityCheck<Credentials = AnyCredentials> = (
@@ -70,7 +70,7 @@ async function principalsOf(
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `routesOf` has checked that there is one
     const check = checks[scheme.name] as SecurityCheck;
     const principal = await check(credentials, serviceContext(ctx), { scopes });
-    if (principal === undefined) return undefined;
+    if (principal === undefined || principal === null || principal === false) return undefined;
     principals[scheme.name] = principal;
   }
   return principals;

@@ -1,3 +1,4 @@
+import { rawExchange } from '../support/exchange';
 import { ServiceUnderTest, json, operation } from './service-under-test';
 
 const parameter = (where: string, name: string, schema: object, more: object = {}) => ({
@@ -39,6 +40,9 @@ beforeAll(async () => {
           ],
         }),
       },
+      '/list/[a|b]/{n}': {
+        get: operation('list', { parameters: [parameter('path', 'n', integer, { required: true })] }),
+      },
       '/required': {
         get: operation('required', {
           parameters: [
@@ -51,7 +55,7 @@ beforeAll(async () => {
       },
     },
     components: { schemas: { Id: integer } },
-    handlers: { path: echo, query: echo, required: echo },
+    handlers: { path: echo, query: echo, list: echo, required: echo },
   });
 });
 
@@ -141,6 +145,18 @@ test('a path parameter is converted, and one of the operation goes before one of
     { in: 'path', path: '/id', message: 'must be >= 1' },
     { in: 'path', path: '/flag', message: 'must be boolean' },
   ]);
+});
+
+test.each([
+  ['/path/7/true/a|b', { text: 'a|b' }],
+  ['/list/[a|b]/1', { n: 1 }],
+  ['/list/[a%7Cb%5D/1', { n: 1 }],
+])('%s is read as if it were encoded', async (target, path) => {
+  // Node's `fetch` would encode some.
+  const { answers } = await rawExchange(service.port, `GET ${target} HTTP/1.1\r\nHost: a\r\n\r\n`, {
+    answers: 1,
+  });
+  expect(JSON.parse(String(answers[0]?.body))).toMatchObject({ path });
 });
 
 test('headers and cookies are read', async () => {

@@ -24,6 +24,7 @@ const check = (credentials: unknown, _ctx: Context, required: unknown) => {
   const text = typeof credentials === 'string' ? credentials : JSON.stringify(credentials);
   if (text.includes('forbidden')) throw new Problem(403, 'Not for you.');
   if (text.includes('broken')) throw new Error('the database is away');
+  if (text === 'null' || text === 'false') return JSON.parse(text) as unknown;
   return text.includes('good') ? { name: text } : undefined;
 };
 const security = Object.fromEntries(Object.keys(components.securitySchemes).map((name) => [name, check]));
@@ -83,6 +84,8 @@ describe('credentials reach the function of their scheme, and its principal the 
 test.each<[string, Record<string, string>, number]>([
   ['no credentials', {}, 401],
   ['refused ones', { 'X-Key': 'bad' }, 401],
+  ['nobody, as a database says it', { 'X-Key': 'null' }, 401],
+  ['nobody, as a test of a password says it', { 'X-Key': 'false' }, 401],
   ['those of another scheme', { Authorization: 'Bearer good' }, 401],
   ['an empty key', { 'X-Key': '' }, 401],
   ['a principal that may not', { 'X-Key': 'forbidden' }, 403],

@@ -52,6 +52,22 @@ export function isStream(body: unknown): boolean {
   );
 }
 
+/**
+ * Returns a handler's result as a body that Koa knows: bytes as a Buffer, and what an asynchronous iterable, such
+ * as a generator, gives as a stream. Koa would write both as JSON.
+ */
+export function asBody(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || isPlainData(value)) return value;
+  if (value instanceof ArrayBuffer) return Buffer.from(value);
+  if (ArrayBuffer.isView(value))
+    return Buffer.isBuffer(value) ? value : Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+  return isStream(value) || !isAsyncIterable(value) ? value : Readable.from(value);
+}
+
+function isAsyncIterable(value: object): value is AsyncIterable<unknown> {
+  return Symbol.asyncIterator in value;
+}
+
 function streamOf(body: unknown): Stream | undefined {
   if (typeof body !== 'object' || body === null || isPlainData(body)) return undefined;
   if (body instanceof Stream) return body;

@@ -10,6 +10,7 @@ import { andRemoveUploads, withoutFiles } from '../body/multipart-body.js';
 import { parameterReaders } from '../parameters/parameter-readers.js';
 import { Problem } from '../problem.js';
 import { replier } from '../answer/reply.js';
+import { asBody } from '../answer/respond.js';
 import { type ResponseCheck, responseCheck } from '../answer/response-check.js';
 
 type Handle = (request: object, ctx: Context) => unknown;
@@ -93,7 +94,8 @@ type Check = (request: Request) => ReturnType<Validator>;
 function answering(operation: Operation, handle: Handle, check: ResponseCheck | undefined): Answer {
   const reply = replier(operation);
   const { status } = operation.success;
-  const answer = (ctx: Context, value: unknown): undefined => {
+  const answer = (ctx: Context, result: unknown): undefined => {
+    const value = asBody(result);
     reply(ctx, value);
     check?.answer(ctx, value);
     return undefined;

@@ -1,6 +1,9 @@
 import { PassThrough, Readable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Context, Middleware } from 'koa';
 import { Problem } from '../../../src/http/problem';
+import { eventually } from '../../support/eventually';
+import { rawExchange } from '../../support/exchange';
 import { ServiceUnderTest, json, operation } from '../service-under-test';
 
 afterEach(() => ServiceUnderTest.closeAll());
@@ -32,6 +35,30 @@ const operations = {
     }),
   },
 };
+
+async function* letters() {
+  yield 'a';
+  await Promise.resolve();
+  yield new Uint8Array([98]);
+}
+
+// oxlint-disable-next-line require-yield
+async function* failing() {
+  await Promise.resolve();
+  throw new Error('no first piece');
+}
+
+/** @param ended is called when nobody wants more pieces */
+async function* endless(ended: () => void) {
+  try {
+    for (;;) {
+      yield 'a';
+      await delay(5);
+    }
+  } finally {
+    ended();
+  }
+}
 
 describe.each([
   ['without middleware', []],
@@ -81,6 +108,31 @@ describe.each([
       ['an empty stream', '/bytes', () => Readable.from([]), 200, 'application/octet-stream', ''],
       ['a web stream', '/bytes', () => new Blob(['ab']).stream(), 200, 'application/octet-stream', 'ab'],
       ['a Blob', '/bytes', () => new Blob(['ab']), 200, 'application/octet-stream', 'ab'],
+      [
+        'a Response',
+        '/bytes',
+        () => new Response(new Uint8Array([97, 98])),
+        200,
+        'application/octet-stream',
+        'ab',
+      ],
+      [
+        'a part of a typed array',
+        '/bytes',
+        () => new Uint8Array([97, 98, 99]).subarray(1),
+        200,
+        'application/octet-stream',
+        'bc',
+      ],
+      [
+        'an ArrayBuffer',
+        '/bytes',
+        () => new Uint8Array([97, 98]).buffer,
+        200,
+        'application/octet-stream',
+        'ab',
+      ],
+      ['a generator', '/bytes', () => letters(), 200, 'application/octet-stream', 'ab'],
       ['a body set on ctx', '/', (_request, ctx) => void (ctx.body = { a: 1 }), 200, JSON_TYPE, '{"a":1}'],
       ['nothing', '/empty', () => undefined, 204, undefined, ''],
       ['the status that is described', '/made', () => ({}), 201, JSON_TYPE, '{}'],
@@ -103,6 +155,19 @@ describe.each([
       expect(headers.get('content-length')).toBe('10');
     });
   });
+});
+
+test('a generator that fails before its first piece is a 500, and one whose client leaves is ended', async () => {
+  const ended = jest.fn<void, []>();
+  const service = await ServiceUnderTest.start({
+    paths: { '/': operations['/bytes'] },
+    handlers: {
+      bytes: (_request: unknown, ctx: Context) => (ctx.get('X-Fail') === '' ? endless(ended) : failing()),
+    },
+  });
+  expect((await service.request('/', { headers: { 'X-Fail': 'yes' } })).status).toBe(500);
+  await rawExchange(service.port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n', { deadlineMs: 300 });
+  await eventually('the generator is ended', 5000, () => ended.mock.calls.length === 1);
 });
 
 describe.each(['report', 'off'])('with VALIDATE_RESPONSES=%s', (validate) => {
