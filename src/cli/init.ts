@@ -1,5 +1,5 @@
 import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import type { CommandInput } from './command.js';
 import { CommandError } from './command-error.js';
 import { fromThePackage } from './package-imports.js';
@@ -41,6 +41,11 @@ interface Manifest {
   readonly scarfSettings: object;
 }
 
+/** npm's list of what it has installed in a folder. */
+interface InstalledPackages {
+  readonly packages: Readonly<Record<string, { readonly resolved?: string }>>;
+}
+
 /** Makes a new project, a copy of this package's own service. */
 export function init({ words, out }: CommandInput): Promise<void> {
   const [name, ...rest] = words;
@@ -67,7 +72,7 @@ function makeProject(folder: string, name: string): void {
   cpSync(join(PACKAGE, 'template'), folder, { recursive: true });
   for (const file of filesBelow(folder)) adapt(file, folder, name);
   writeFileSync(join(folder, '.gitignore'), 'node_modules/\ndist/\n.dist-*/\nsrc/generated/\n');
-  writeFileSync(join(folder, 'package.json'), `${JSON.stringify(manifestOf(name), null, 2)}\n`);
+  writeFileSync(join(folder, 'package.json'), `${JSON.stringify(manifestOf(folder, name), null, 2)}\n`);
 }
 
 function copy(entry: string, folder: string): void {
@@ -93,7 +98,7 @@ function adapt(file: string, folder: string, name: string): void {
   if (adapted !== text) writeFileSync(file, adapted);
 }
 
-function manifestOf(name: string): object {
+function manifestOf(folder: string, name: string): object {
   const own: Manifest = JSON.parse(readFileSync(join(PACKAGE, 'package.json'), 'utf8'));
   return {
     name,
@@ -113,9 +118,22 @@ function manifestOf(name: string): object {
       test: 'jest',
       typecheck: 'koa-cluster-metrics generate && tsc --noEmit',
     },
-    dependencies: { [own.name]: `^${own.version}` },
+    dependencies: { [own.name]: fileOfPackage(folder, own.name) ?? `^${own.version}` },
     devDependencies: Object.fromEntries(TOOLS.map((tool) => [tool, own.devDependencies[tool]])),
     overrides: own.overrides,
     scarfSettings: own.scarfSettings,
   };
+}
+
+/**
+ * Returns the file that npm has installed this package from, for a project in this folder; `undefined` where it
+ * came from a registry, which has it for the project too.
+ */
+function fileOfPackage(folder: string, name: string): string | undefined {
+  const installed = resolve(PACKAGE, '..');
+  const list = join(installed, '.package-lock.json');
+  if (!existsSync(list)) return undefined;
+  const { packages }: InstalledPackages = JSON.parse(readFileSync(list, 'utf8'));
+  const [, file] = /^file:(.+)$/.exec(packages[`node_modules/${name}`]?.resolved ?? '') ?? [];
+  return file === undefined ? undefined : `file:${relative(folder, resolve(installed, '..', file))}`;
 }

@@ -163,7 +163,7 @@ test('a project that init makes is installed, tested, built and served', async (
   const command = join(at, 'node_modules/.bin/koa-cluster-metrics');
   await run(command, ['init', 'my-api'], { cwd: at });
   const path = join(at, 'my-api');
-  await npm(path, 'install', tarball);
+  await npm(path, 'install');
   await npm(path, 'test');
   await npm(path, 'run', 'typecheck');
   await npm(path, 'run', 'build');
