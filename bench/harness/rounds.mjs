@@ -25,14 +25,16 @@ export async function interleave(measures, rounds) {
   return Object.fromEntries(contestants.map(({ name, figures }) => [name, figures]));
 }
 
+/** The rounds after which all processes are started anew. */
+const ROUNDS_OF_A_PROCESS = 2;
+
 /**
- * Splits rounds into batches, for each of which all is started anew: one of two processes of the same program is a few percent
+ * Splits rounds into batches, for each of which all is started anew: one of two processes of the same program is up to a third
  * faster for as long as it lives, by the luck of its compiler and memory.
  * @param {number} rounds
- * @param {number} most  rounds in a batch
  */
-export function batches(rounds, most) {
-  return Array.from({ length: Math.ceil(rounds / most) }, (_, index) =>
-    Math.min(most, rounds - index * most),
+export function batches(rounds) {
+  return Array.from({ length: Math.ceil(rounds / ROUNDS_OF_A_PROCESS) }, (_, index) =>
+    Math.min(ROUNDS_OF_A_PROCESS, rounds - index * ROUNDS_OF_A_PROCESS),
   );
 }

@@ -12,8 +12,6 @@ import { batches, interleave } from './rounds.mjs';
 
 /** Until V8 has compiled what a server runs, beside which it works on the same core. */
 const WARM_UP_SECONDS = 3;
-/** The rounds after which all servers are started anew. */
-const ROUNDS_OF_A_PROCESS = 5;
 const file = (/** @type {string} */ name) => fileURLToPath(new URL(`../servers/${name}`, import.meta.url));
 
 /**
@@ -37,7 +35,7 @@ export async function startServer({ program, args = [], env = {} }) {
 export async function requestCosts(contestants, rounds) {
   /** @type {Record<string, Record<string, RequestCost[]>>} */
   const costs = {};
-  for (const batch of batches(rounds, ROUNDS_OF_A_PROCESS)) {
+  for (const batch of batches(rounds)) {
     const some = await costsOfProcesses(contestants, batch);
     for (const [job, byName] of Object.entries(some))
       for (const [name, figures] of Object.entries(byName))

@@ -16,9 +16,6 @@ const COUNTED = 'the same app with prom-client middleware';
 const NOTE = `\`GET /\` of one app of Koa and @koa/router: alone in a process, with the metrics middleware that everyone writes, and as \`serve(app)\` runs it with one
 worker, where the CPU is that of primary and worker together.`;
 
-/** The rounds after which all servers are started anew. */
-const ROUNDS_OF_A_PROCESS = 2;
-
 /**
  * Measures the cost that serve(app) adds to an app.
  * @param {number} rounds
@@ -27,7 +24,7 @@ export async function run(rounds) {
   if (!existsSync('/proc/self/schedstat')) return { title, text: 'Needs Linux.', bars: [] };
   /** @type {Record<string, { cpu: number }[]>} */
   const costs = {};
-  for (const batch of batches(rounds, ROUNDS_OF_A_PROCESS))
+  for (const batch of batches(rounds))
     for (const [name, figures] of Object.entries(await costsOfProcesses(batch)))
       (costs[name] ??= []).push(...figures);
   const cpu = (/** @type {string} */ name) => (costs[name] ?? []).map((cost) => cost.cpu);

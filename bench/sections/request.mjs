@@ -17,8 +17,8 @@ const KOA_METRICS = 'Koa + router + prom-client middleware';
 const FASTIFY_METRICS = 'Fastify + fastify-metrics';
 const NOTE = `\`GET /hello/{name}\`: each answers the same JSON over keep-alive connections, as one process; the frameworks and their metrics are set
 up as their own documentation does it. Ours is the process that a worker is, its counts in a ledger, in the mode of \`npm start\`. Without
-instrumentation it has Node's own responses, no metrics middleware and no default metrics, and all the rest. Every five rounds all are
-started anew: two processes of one program differ by a few percent.`;
+instrumentation it has Node's own responses, no metrics middleware and no default metrics, and all the rest. Every two rounds all are
+started anew: two processes of one program can differ by a third.`;
 /** The environment of \`npm start\`. */
 const NPM_START = { NODE_ENV: undefined };
 const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
