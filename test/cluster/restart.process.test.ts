@@ -61,6 +61,7 @@ test('twenty restarts, whatever ends the service: no counter falls, and all that
     const asked = client.answered;
     await eventually('requests', 10_000, () => client.answered > asked + 20 + 50 * Math.random());
     const now = await service.scrape();
+    expect(service.stdout).not.toContain('counts begin at 0');
     expect(fallen(before, now)).toEqual([]);
     before = now;
     const families = await scrapeProtobuf(service.port);

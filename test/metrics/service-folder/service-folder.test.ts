@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import {
   chmodSync,
   existsSync,
@@ -10,6 +11,7 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { claim } from '../../../src/metrics/service-folder/ownership';
@@ -135,6 +137,29 @@ test('of many that claim a folder at once one has it, and after its end another'
   rmSync(folder.socket(winner));
   writeFileSync(folder.socket(winner), '');
   expect((await Promise.all([claim(folder, 30), claim(folder, 31)])).filter(Boolean)).toHaveLength(1);
+});
+
+test('an owner that ends while it is asked leaves its folder', async () => {
+  const folder = open('a');
+  expect(await claim(folder, 1)).toBe(true);
+  rmSync(folder.socket(1));
+  // The system closes the connections of a killed process without a word.
+  const dying = createServer((socket) => {
+    socket.destroy();
+    dying.close();
+  }).listen(folder.socket(1));
+  await once(dying, 'listening');
+  expect(await claim(folder, 2)).toBe(true);
+});
+
+test('an owner that is silent keeps its folder', async () => {
+  const folder = open('a');
+  expect(await claim(folder, 1)).toBe(true);
+  rmSync(folder.socket(1));
+  const silent = createServer().listen(folder.socket(1));
+  await once(silent, 'listening');
+  expect(await claim(folder, 2)).toBe(false);
+  silent.close();
 });
 
 function age(path: string, ms: number): void {
