@@ -14,6 +14,8 @@ process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
 
 /** The program that makes the load: wrk costs a tenth of the CPU, autocannon comes with npm. */
 export const LOAD_TOOL = hasWrk ? 'wrk' : 'autocannon';
+/** Seconds of load until V8 has compiled what a process runs, which it does on the same core. */
+export const WARM_UP_SECONDS = 3;
 /** Keep-alive connections of every load. */
 export const CONNECTIONS = 32;
 

@@ -1,6 +1,6 @@
 // @ts-check
 import { fileURLToPath } from 'node:url';
-import { load } from './load.mjs';
+import { load, WARM_UP_SECONDS } from './load.mjs';
 import { ask, cpuTime, SERVER_CORE, startNode, stop } from './process.mjs';
 import { batches, interleave } from './rounds.mjs';
 
@@ -10,8 +10,6 @@ import { batches, interleave } from './rounds.mjs';
  * @typedef {{ program: string, args?: string[], env?: Record<string, string | undefined>, jobs: Record<string, Job> }} Contestant
  */
 
-/** Until V8 has compiled what a server runs, beside which it works on the same core. */
-const WARM_UP_SECONDS = 3;
 const file = (/** @type {string} */ name) => fileURLToPath(new URL(`../servers/${name}`, import.meta.url));
 
 /**
@@ -64,7 +62,7 @@ async function costsOfProcesses(contestants, rounds) {
       const measures = servers.map(
         (server) => /** @type {const} */ ([server.name, () => requestCost(server, name)]),
       );
-      // V8 drops code that has not run for a while, and a server that was started early has waited for the others.
+      // A server that was started early has waited for the others, and its first requests cost more than the later ones.
       for (const [, measure] of measures) await measure();
       costs[name] = await interleave(Object.fromEntries(measures), rounds);
     }

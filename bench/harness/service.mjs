@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import { readFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { load } from './load.mjs';
+import { load, WARM_UP_SECONDS } from './load.mjs';
 import { childrenOf, SERVER_CORE, startProgram, stop, treeTime } from './process.mjs';
 import { interleave } from './rounds.mjs';
 import { median } from './statistics.mjs';
@@ -11,8 +11,6 @@ import { median } from './statistics.mjs';
 const path = (/** @type {string} */ name) => fileURLToPath(new URL(name, import.meta.url));
 const READY_MS = 60_000;
 const POLL_MS = 10;
-/** Seconds of load on one core until V8 has compiled what a worker runs. */
-const WARM_UP = 3;
 
 /**
  * Starts the whole service, primary and workers, and waits until all workers are ready.
@@ -79,7 +77,7 @@ export async function serviceCosts(workerCounts, rounds) {
     for (const workers of workerCounts) {
       const service = await startService(workers);
       services.push(service);
-      await load({ port: service.port, requests: [{ path: '/' }], seconds: workers * WARM_UP });
+      await load({ port: service.port, requests: [{ path: '/' }], seconds: workers * WARM_UP_SECONDS });
       measures[workers] = async () => (await treeCost(service)).cpu;
     }
     return await interleave(measures, rounds);

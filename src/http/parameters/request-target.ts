@@ -4,7 +4,7 @@ import { Problem } from '../problem.js';
 export function pathOf(target: string): string {
   const origin = originForm(target);
   const query = origin.indexOf('?');
-  return encoded(query < 0 ? origin : origin.slice(0, query));
+  return query < 0 ? origin : origin.slice(0, query);
 }
 
 /** Returns the query of a request target, still encoded; empty if it has none. */
@@ -12,14 +12,6 @@ export function queryOf(target: string): string {
   const origin = originForm(target);
   const query = origin.indexOf('?');
   return query < 0 ? '' : origin.slice(query + 1).replace(/#.*/s, '');
-}
-
-/** Characters that belong into no path (RFC 3986 section 3.3), and that clients send all the same. */
-const UNENCODED = /["<>[\]\\^`{|}]/g;
-
-/** Encodes what a client has left unencoded: a browser leaves a few of these characters, curl all. */
-function encoded(path: string): string {
-  return path.search(UNENCODED) < 0 ? path : path.replace(UNENCODED, encodeURIComponent);
 }
 
 /**

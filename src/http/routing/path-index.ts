@@ -29,7 +29,7 @@ export class PathIndex<T> {
    * to `segments`, still encoded.
    */
   find(path: string, segments: string[]): T | undefined {
-    return this.#static.get(path) ?? descend(this.#root, path, 1, segments);
+    return this.#static.get(path) ?? descend(this.#root, wellFormed(path), 1, segments);
   }
 }
 
@@ -87,6 +87,14 @@ function followWith<T>(
 
 function follow<T>(to: Node<T>, path: string, slash: number, segments: string[]): T | undefined {
   return slash < 0 ? to.value : descend(to, path, slash + 1, segments);
+}
+
+/** Characters that belong into no path (RFC 3986 section 3.3), and that clients send all the same. */
+const UNENCODED = /["<>[\]\\^`{|}]/g;
+
+/** Encodes what a client has left unencoded: a browser leaves a few of these characters, curl all. */
+function wellFormed(path: string): string {
+  return path.search(UNENCODED) < 0 ? path : path.replace(UNENCODED, encodeURIComponent);
 }
 
 /**

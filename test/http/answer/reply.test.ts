@@ -1,9 +1,10 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { PassThrough, Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Context, Middleware } from 'koa';
 import { Problem } from '../../../src/http/problem';
 import { eventually } from '../../support/eventually';
-import { rawExchange } from '../../support/exchange';
 import { ServiceUnderTest, json, operation } from '../service-under-test';
 
 afterEach(() => ServiceUnderTest.closeAll());
@@ -166,7 +167,10 @@ test('a generator that fails before its first piece is a 500, and one whose clie
     },
   });
   expect((await service.request('/', { headers: { 'X-Fail': 'yes' } })).status).toBe(500);
-  await rawExchange(service.port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n', { deadlineMs: 300 });
+  const client = connect(service.port, '127.0.0.1');
+  client.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+  await once(client, 'data');
+  client.destroy();
   await eventually('the generator is ended', 5000, () => ended.mock.calls.length === 1);
 });
 
