@@ -29,7 +29,9 @@ export class PathIndex<T> {
    * to `segments`, still encoded.
    */
   find(path: string, segments: string[]): T | undefined {
-    return this.#static.get(path) ?? descend(this.#root, wellFormed(path), 1, segments);
+    const fixed = this.#static.get(path);
+    if (fixed !== undefined) return fixed;
+    return descend(this.#root, UNENCODED.test(path) ? percentEncoded(path) : path, 1, segments);
   }
 }
 
@@ -40,7 +42,7 @@ function node<T>(): Node<T> {
 function child<T>(parent: Node<T>, segment: string): Node<T> {
   if (/^\{[^{}]+\}$/.test(segment)) return (parent.parameter ??= node());
   if (segment.includes('{')) return patternChild(parent, patternOf(segment));
-  const literal = encodeURI(segment).replaceAll('%25', '%');
+  const literal = percentEncoded(segment);
   const known = parent.literals.get(literal) ?? node<T>();
   parent.literals.set(literal, known);
   return known;
@@ -89,12 +91,12 @@ function follow<T>(to: Node<T>, path: string, slash: number, segments: string[])
   return slash < 0 ? to.value : descend(to, path, slash + 1, segments);
 }
 
-/** Characters that belong into no path (RFC 3986 section 3.3), and that clients send all the same. */
-const UNENCODED = /["<>[\]\\^`{|}]/g;
+/** Characters that belong into no path (RFC 3986 section 3.3); browsers leave some of them unencoded, curl all. */
+const UNENCODED = /["<>[\]\\^`{|}]/;
 
-/** Encodes what a client has left unencoded: a browser leaves a few of these characters, curl all. */
-function wellFormed(path: string): string {
-  return path.search(UNENCODED) < 0 ? path : path.replace(UNENCODED, encodeURIComponent);
+/** Encodes what is not encoded yet. */
+function percentEncoded(text: string): string {
+  return encodeURI(text).replaceAll('%25', '%');
 }
 
 /**
