@@ -1,4 +1,4 @@
-import { pipeline, Readable, Stream } from 'node:stream';
+import { finished, Readable, Stream } from 'node:stream';
 import type { Context } from 'koa';
 import { isPlainData } from './reply.js';
 
@@ -76,6 +76,7 @@ function streamOf(body: unknown): Stream | undefined {
   return body instanceof Response ? (streamOf(body.body) ?? Readable.from([])) : undefined;
 }
 
+/** Sends a stream. Node's `pipeline` would add a sixth to the cost of 1 MB. */
 async function send(ctx: Context, stream: Stream): Promise<void> {
   const { res } = ctx;
   // Streams of the oldest kind can't be awaited or destroyed.
@@ -87,8 +88,12 @@ async function send(ctx: Context, stream: Stream): Promise<void> {
     }
   }
   if (ctx.req.method === 'HEAD') return void res.end();
+  const failed = (error?: Error | null) => error && ctx.onerror(error);
+  res.on('error', failed);
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it takes streams of the oldest kind, too
-  pipeline(stream as Readable, res, (error) => error && ctx.onerror(error));
+  const source = stream as Readable;
+  finished(source, { writable: false }, failed);
+  source.pipe(res);
 }
 
 /**
@@ -101,7 +106,11 @@ function begun(stream: Readable): Promise<void> {
       const code = 'ERR_STREAM_PREMATURE_CLOSE';
       reject(stream.errored ?? Object.assign(new Error('The stream was closed'), { code }));
     };
-    stream.once('error', reject).once('readable', resolve).once('end', resolve).once('close', closed);
+    const begins = () => {
+      stream.off('close', closed);
+      resolve();
+    };
+    stream.once('error', reject).once('readable', begins).once('end', begins).once('close', closed);
     if (stream.destroyed) closed();
   });
 }

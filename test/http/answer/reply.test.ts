@@ -254,6 +254,27 @@ describe.each([
   });
 });
 
+test('a stream whose answer was ended by somebody else is an error in the log, and ends nothing', async () => {
+  const service = await ServiceUnderTest.start({
+    paths: { '/bytes': operations['/bytes'] },
+    handlers: {
+      bytes: (_request: unknown, ctx: Context) => {
+        const stream = new PassThrough();
+        stream.write('a');
+        ctx.res.once('pipe', () => {
+          ctx.res.end();
+          stream.end('b');
+        });
+        return stream;
+      },
+    },
+  });
+  await service.request('/bytes');
+  await eventually('the failure is logged', 5000, () => service.log.length > 0);
+  expect(service.log).toMatchObject([{ level: 50, err: { code: 'ERR_STREAM_WRITE_AFTER_END' } }]);
+  expect((await service.request('/nothing')).status).toBe(404);
+});
+
 test('a 500 and a problem keep the headers that middleware set, before and after', async () => {
   const service = await ServiceUnderTest.start({
     paths: { '/bug': { get: operation('bug') }, '/problem': { get: operation('problem') } },

@@ -5,7 +5,7 @@ import { eventually } from '../../support/eventually';
 import { rawExchange } from '../../support/exchange';
 import { ServiceUnderTest, json, operation } from '../service-under-test';
 
-const LIMIT = 1000;
+const LIMIT = 4000;
 const seen: unknown[] = [];
 const echo = ({ body }: { body: unknown }) => {
   seen.push(body);
@@ -114,7 +114,11 @@ describe('a body', () => {
     [Buffer.from([0x22, 0xff, 0x22]), 'is not UTF-8'],
     [Buffer.from([0x22, 0xed, 0xa0, 0x80, 0x22]), 'is not UTF-8'],
     ['['.repeat(101) + ']'.repeat(101), 'is nested more than 100 levels deep'],
-    ['['.repeat(500), 'is nested more than 100 levels deep'],
+    ['['.repeat(500), 'is not JSON'],
+    ['['.repeat(1001), 'is nested more than 100 levels deep'],
+    [`[${'{},'.repeat(1000)}${'['.repeat(100)}${']'.repeat(101)}`, 'is nested more than 100 levels deep'],
+    [`[1e30,${'['.repeat(100)}${']'.repeat(100)}]`, 'is nested more than 100 levels deep'],
+    [`{"a":1e30,"b":${'['.repeat(100)}${']'.repeat(100)}}`, 'is nested more than 100 levels deep'],
     ['{"a":'.repeat(150) + '1' + '}'.repeat(150), 'is nested more than 100 levels deep'],
   ])('%s is refused: %s', async (body, message) => {
     const answer = await service.post('/any', body);
@@ -141,6 +145,10 @@ describe('a body', () => {
       { constructor: 1, prototype: { a: 1 }, toString: 2 },
     ],
     [`{"a":"${'[{\\"'.repeat(80)}"}`, { a: '[{"'.repeat(80) }],
+    [
+      `{"a":1e30,"b":[${'{},'.repeat(1000)}[]]}`,
+      { a: 1e30, b: [...Array.from({ length: 1000 }, () => ({})), []] },
+    ],
     ['['.repeat(100) + ']'.repeat(100), JSON.parse('['.repeat(100) + ']'.repeat(100))],
   ])('%s gets through', async (body, value) => {
     expect((await service.post('/any', body)).status).toBe(200);
