@@ -23,7 +23,7 @@ import { ControlSocket } from './control/control-socket.js';
 import { LiveSettings } from './control/live-settings.js';
 import { ServiceManager } from './control/service-manager.js';
 import { lookAtWorkers, type ServiceIdentity, type ServiceStatus } from './control/service-status.js';
-import type { Wanted } from './messages.js';
+import type { Wanted, WorkerMessage } from './messages.js';
 import { Supervisor, type SupervisorEvent } from './supervision/supervisor.js';
 import { type MetricsPort, serveMetrics } from './metrics-port.js';
 import { readyLine, url } from './service-url.js';
@@ -244,17 +244,19 @@ class Primary {
 
   #enqueue(event: SupervisorEvent): void {
     if (event.type === 'exit') this.#control.workerGone(event.generation);
-    else if (event.type === 'message' && event.message.type === 'key-pair-wanted')
-      this.#giveKeyPair(event.generation);
+    else if (event.type === 'message') this.#answer(event.generation, event.message);
     this.#supervisor.enqueue(event);
     if (this.#stepping) return;
     this.#stepping = true;
     setImmediate(() => this.#step());
   }
 
-  #giveKeyPair(generation: number): void {
-    const { keyPair } = this.#settings;
-    if (keyPair) this.#supervisor.find(generation)?.process.send({ type: 'key-pair', ...keyPair });
+  #answer(generation: number, { type }: WorkerMessage): void {
+    const worker = this.#supervisor.find(generation)?.process;
+    const { keyPair, logLevel: level } = this.#settings;
+    if (type === 'key-pair-wanted' && keyPair) worker?.send({ type: 'key-pair', ...keyPair });
+    // A worker that still loaded its code when the level was set has not heard of it.
+    if (type === 'ready' && level !== undefined) worker?.send({ type: 'log-level', level });
   }
 
   #step(): void {

@@ -7,7 +7,7 @@ import { trustProxies } from './forwarded.js';
 import { measurementOf, measuring } from './measure.js';
 import { provideLog } from './request-log.js';
 import { Overload } from './overload.js';
-import { failure, type Problem } from './problem.js';
+import { answerError, type Problem } from './problem.js';
 import { requestIdentity } from './request-id.js';
 import { type RouterDeps, createRouter } from './routing/router.js';
 
@@ -35,7 +35,7 @@ export function createApp(deps: AppDeps): Koa {
       return essential ? undefined : enter?.();
     },
     route: router.route,
-    fail: failure(),
+    fail: answerError,
   });
   Object.assign(app.context, deps.provided);
   provideLog(app, deps.log);

@@ -40,39 +40,38 @@ export class Problem extends Error {
 /** Node's error codes for a connection whose other side has gone. */
 const GONE = new Set<unknown>(['ECONNRESET', 'EPIPE', 'ECONNABORTED', 'ERR_STREAM_PREMATURE_CLOSE']);
 
+const failed = Symbol('whether the request has failed');
+
 const INTERNAL = 'The service failed. Its log has more under this request id.';
 
 /**
- * Makes a function that answers a thrown error as `application/problem+json`. An error without a status is a
- * bug: the client gets a bare 500, and the log has the cause. The function never throws.
+ * Answers a thrown error as `application/problem+json`. An error without a status is a bug: the client gets a
+ * bare 500, and the log has the cause. Never throws.
  */
-export function failure(): (ctx: Context, thrown: unknown) => void {
-  const failed = new WeakSet<Context>();
-  return (ctx, thrown) => {
-    // Koa can report one stream more than once.
-    if (failed.has(ctx)) return;
-    failed.add(ctx);
-    const { res } = ctx;
-    const open = ctx.writable && !res.destroyed;
-    if (!open && GONE.has(fieldOf(thrown, 'code'))) {
-      logOf(ctx).debug({ err: thrown }, 'The client left before its answer was complete');
-      return;
-    }
-    const problem = asProblem(thrown);
-    if (!problem || (problem.status >= 500 && !isUnwritten(problem))) report(ctx, thrown);
-    // Half an answer can't be taken back. The connection is cut, or the client would take it for a whole one;
-    // in the next tick, since Node hands the half to the socket at the end of this one.
-    if (res.headersSent) return process.nextTick(() => res.destroy());
-    if (!open) return;
-    const answer = problem ?? new Problem(500, INTERNAL, { headers: headersOf(thrown) });
-    try {
-      sendProblem(res, answer);
-    } catch (error) {
-      report(ctx, error);
-      for (const name of Object.keys(answer.headers)) res.removeHeader(name);
-      sendProblem(res, new Problem(500, INTERNAL));
-    }
-  };
+export function answerError(ctx: Context, thrown: unknown): void {
+  // Koa can report one stream more than once.
+  if (ctx[failed]) return;
+  ctx[failed] = true;
+  const { res } = ctx;
+  const open = ctx.writable && !res.destroyed;
+  if (!open && GONE.has(fieldOf(thrown, 'code'))) {
+    logOf(ctx).debug({ err: thrown }, 'The client left before its answer was complete');
+    return;
+  }
+  const problem = asProblem(thrown);
+  if (!problem || (problem.status >= 500 && !isUnwritten(problem))) report(ctx, thrown);
+  // Half an answer can't be taken back. The connection is cut, or the client would take it for a whole one;
+  // in the next tick, since Node hands the half to the socket at the end of this one.
+  if (res.headersSent) return process.nextTick(() => res.destroy());
+  if (!open) return;
+  const answer = problem ?? new Problem(500, INTERNAL, { headers: headersOf(thrown) });
+  try {
+    sendProblem(res, answer);
+  } catch (error) {
+    report(ctx, error);
+    for (const name of Object.keys(answer.headers)) res.removeHeader(name);
+    sendProblem(res, new Problem(500, INTERNAL));
+  }
 }
 
 /** Tells whether a problem only says that an operation is not written yet: nothing has failed. */

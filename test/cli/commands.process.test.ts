@@ -150,6 +150,21 @@ test('log-level changes what is logged, by the workers that come later, too', as
   await eventually('the primary logs it', 10_000, () => service.stdout.includes('A worker ended'));
 });
 
+test('log-level reaches a worker that is still loading its code', async () => {
+  const service = await start({ env: { LOG_LEVEL: 'error', ACCESS_LOG: 'on', CONCURRENCY: '1' } });
+  const [killed = 0] = service.workers();
+  process.kill(killed, 'SIGKILL');
+  await eventually('the next worker exists', 10_000, () =>
+    service.workers().some((worker) => worker !== killed),
+  );
+  expect((await command(service, ['log-level', 'info'])).code).toBe(0);
+  await service.allReady(1);
+  await eventually('the worker logs what it answers', 5_000, async () => {
+    await service.get('/hello/Ada');
+    return service.stdout.includes('Request answered');
+  });
+});
+
 test('profile gives a CPU profile of a worker, by its number or its pid', async () => {
   const service = await start();
   const [pid] = service.workers();

@@ -42,6 +42,11 @@ export class LiveSettings {
     return this.#current.keyPair;
   }
 
+  /** The log level that was set since the settings were read; undefined if none was. */
+  get logLevel(): LogLevel | undefined {
+    return this.#logLevel;
+  }
+
   /** Sets the log level until the settings are read again. */
   setLogLevel(level: LogLevel): void {
     this.#logLevel = level;
