@@ -109,13 +109,16 @@ const CHEAP = new Set([
   ...LIMITS,
 ]);
 
-/** Runs slow keywords only on a value within the limits: a pattern can take seconds for a text of 100 kB. */
+/**
+ * Runs slow keywords only on a value within the limits: a pattern can take seconds for a text of 100 kB. A limit
+ * is the least there is, and replaces the schema's own; `propertyNames` can ask for more than a length, and stays.
+ */
 function guarded(schema: Place, whole: Schema): Schema {
   const limits = limitsOf(schema);
   const costly = Object.keys(whole).filter((key) => !CHEAP.has(key));
   if (costly.length === 0 || Object.keys(limits).length === 0) return whole;
   const rest = Object.fromEntries(
-    Object.entries(whole).filter(([key]) => !(key in limits) && key !== 'type'),
+    Object.entries(whole).filter(([key]) => (key === 'propertyNames' || !(key in limits)) && key !== 'type'),
   );
   const type = 'type' in whole ? { type: whole['type'] } : {};
   // oxlint-disable-next-line unicorn/no-thenable -- a keyword of JSON Schema
