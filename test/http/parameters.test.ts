@@ -187,3 +187,51 @@ test('what is required and missing is told, each where it is missing', async () 
     ],
   });
 });
+
+describe('parameters beside each other', () => {
+  let mixed: ServiceUnderTest;
+  const seen: unknown[] = [];
+
+  beforeAll(async () => {
+    const numbers = { type: 'object', additionalProperties: { type: 'integer' } };
+    const named = { type: 'object', properties: { x: { type: 'string' } }, additionalProperties: false };
+    const security = Object.fromEntries([['key', () => 'somebody']]);
+    const document = { schema: { type: ['object', 'null'] } };
+    mixed = await ServiceUnderTest.start({
+      paths: {
+        '/': {
+          get: operation('mixed', {
+            security: [{ key: [] }],
+            parameters: [
+              parameter('query', 'numbers', numbers),
+              parameter('query', 'named', named),
+              parameter('query', 'deep', { type: 'object' }, { style: 'deepObject', explode: true }),
+              parameter('query', 'tags', { type: 'array', items: { type: 'string' }, default: ['a'] }),
+              { in: 'query', name: 'nothing', required: true, content: { 'application/json': document } },
+              parameter('header', 'constructor', { type: 'string' }),
+            ],
+          }),
+        },
+      },
+      components: { securitySchemes: { key: { type: 'apiKey', in: 'query', name: 'api_key' } } },
+      security,
+      handlers: {
+        mixed: ({ query: { tags, ...others }, header }: { query: { tags: string[] }; header: object }) => {
+          seen.push({ tags: [...tags], ...others }, header);
+          tags.push('changed by the handler');
+          return {};
+        },
+      },
+    });
+  });
+
+  test('each has its own fields, a default is made anew, null is a value, and nothing is inherited', async () => {
+    const path = '/?R=1&api_key=k&deep[a]=b&x=2&tags=t&nothing=null';
+    expect((await mixed.request(path)).status).toBe(200);
+    expect((await mixed.request('/?api_key=k&nothing=null')).status).toBe(200);
+    expect((await mixed.request('/?api_key=k&nothing=null')).status).toBe(200);
+    const given = { numbers: { R: 1 }, named: { x: '2' }, deep: { a: 'b' }, tags: ['t'], nothing: null };
+    const usual = { tags: ['a'], nothing: null };
+    expect(seen).toEqual([given, {}, usual, {}, usual, {}]);
+  });
+});

@@ -7,7 +7,9 @@ export function formReader({
   fields: declared,
 }: Pick<BodyContent, 'fields'>): (fields: Fields) => Record<string, unknown> {
   const names = new Set(declared.map(({ name }) => name));
-  const readers = declared.map((field) => [field.name, fieldReader(field, names)] as const);
+  const readers = declared.map(
+    (field) => [field.name, fieldReader(field, (name) => names.has(name))] as const,
+  );
   const nested = declared.filter(({ style }) => style === 'deepObject').map(({ name }) => `${name}[`);
   return (fields) => {
     const found = readers.map(([name, read]) => [name, read(fields)] as const);

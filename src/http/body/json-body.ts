@@ -28,18 +28,18 @@ export function parseJson(text: string): unknown {
     throw malformed(`is not JSON: ${messageOf(error)}`);
   }
   if (isSuspect(value)) {
-    refuseLongIntegers(text, value);
+    refuseChangedNumbers(text, value);
     refusePrototypes(value);
   }
   return value;
 }
 
 /**
- * Tells whether a value has an integer that a double may not hold, or a key `__proto__`. Throws a 400 where it is
+ * Tells whether a value has a number that a double may not hold, or a key `__proto__`. Throws a 400 where it is
  * nested too deeply.
  */
 function isSuspect(value: Json, level = 0): boolean {
-  if (typeof value === 'number') return Number.isInteger(value) && !Number.isSafeInteger(value);
+  if (typeof value === 'number') return Math.abs(value) > Number.MAX_SAFE_INTEGER;
   if (typeof value !== 'object' || value === null) return false;
   if (level === DEEPEST) throw tooDeep();
   let found = false;
@@ -54,12 +54,14 @@ function isSuspect(value: Json, level = 0): boolean {
   return found;
 }
 
-/** Refuses integers that `JSON.parse` has changed to another number without an error. */
-function refuseLongIntegers(text: string, value: unknown): void {
+/** Refuses numbers that `JSON.parse` has changed to another number, or to Infinity, without an error. */
+function refuseChangedNumbers(text: string, value: unknown): void {
   for (const token of numbersIn(text)) {
-    if (!/^-?\d{16,}(?:\.0+)?$/.test(token) || Number.isSafeInteger(Number(token))) continue;
-    const message = `has the integer ${token.slice(0, 40)}, which is too large to be kept as it is`;
-    throw malformed(message, pathTo(Number(token), value));
+    const number = Number(token);
+    const isInteger = /^-?\d{16,}(?:\.0+)?$/.test(token);
+    if (isInteger ? Number.isSafeInteger(number) : Number.isFinite(number)) continue;
+    const message = `has the ${isInteger ? 'integer' : 'number'} ${token.slice(0, 40)}, which is too large to be kept as it is`;
+    throw malformed(message, pathTo(number, value));
   }
 }
 

@@ -22,9 +22,7 @@ export function parameterReaders(
   const of = (location: Location) => parameters.filter((parameter) => parameter.in === location);
   return {
     path: reader(of('path').map(pathValue), (ctx): Values => ctx['params']), // the router has set them
-    query: strictQuery
-      ? strictReader(of('query'), queryKeys)
-      : reader(fieldValues(of('query')), queryOfRequest),
+    query: strictQuery ? strictReader(of('query'), queryKeys) : queryReader(of('query'), queryKeys),
     header: reader(of('header').map(headerValue), (ctx) => ctx.req.headers),
     cookie: reader(fieldValues(of('cookie')), (ctx) => cookieFields(ctx.req.headers.cookie ?? '')),
   };
@@ -34,13 +32,18 @@ function queryOfRequest(ctx: Context): Fields {
   return queryFields(queryOf(ctx.req.url ?? ''));
 }
 
+function queryReader(parameters: readonly Parameter[], keys: readonly string[]): ParameterReader {
+  return reader(fieldValues(parameters, keys), queryOfRequest);
+}
+
 /** Makes a reader that throws a 400 for an undeclared parameter. */
 function strictReader(parameters: readonly Parameter[], keys: readonly string[]): ParameterReader {
-  const isDeclared = declaredNames(parameters);
-  const declared = (name: string) => isDeclared(name) || keys.includes(name);
-  const read = reader(fieldValues(parameters), queryOfRequest);
+  if (parameters.some((parameter) => isExploded(parameter) && parameter.shape.others !== undefined))
+    return queryReader(parameters, keys);
+  const isDeclared = declaredNames(parameters, keys);
+  const read = queryReader(parameters, keys);
   return (ctx) => {
-    const unknown = [...queryOfRequest(ctx).names].filter((name) => !declared(name));
+    const unknown = [...queryOfRequest(ctx).names].filter((name) => !isDeclared(name));
     if (unknown.length > 0)
       throw new Problem(400, 'The request does not match the API description.', {
         errors: unknown.map((name) => ({ in: 'query', path: `/${name}`, message: 'is not declared' })),
@@ -49,19 +52,26 @@ function strictReader(parameters: readonly Parameter[], keys: readonly string[])
   };
 }
 
-/** Makes a function that tells whether a field is one of these parameters, or a part of one. */
-function declaredNames(parameters: readonly Parameter[]): (name: string) => boolean {
-  const objects = parameters.filter(
-    ({ shape, content }) => shape.types.has('object') && content === undefined,
-  );
-  const nested = objects.filter(({ style }) => style === 'deepObject').map(({ name }) => `${name}[`);
-  const exploded = objects.filter(({ style, explode }) => style === 'form' && explode);
-  if (exploded.some(({ shape }) => shape.others !== undefined)) return () => true;
+/** Makes a function that tells whether a field is one of these parameters or keys, or a part of one. */
+function declaredNames(parameters: readonly Parameter[], keys: readonly string[]): (name: string) => boolean {
+  const nested = parameters
+    .filter((parameter) => isObject(parameter) && parameter.style === 'deepObject')
+    .map(({ name }) => `${name}[`);
   const names = new Set([
+    ...keys,
     ...parameters.map(({ name }) => name),
-    ...exploded.flatMap(({ shape }) => [...shape.properties.keys()]),
+    ...parameters.filter(isExploded).flatMap(({ shape }) => [...shape.properties.keys()]),
   ]);
   return (name) => names.has(name) || nested.some((start) => name.startsWith(start));
+}
+
+function isObject({ shape, content }: Parameter): boolean {
+  return shape.types.has('object') && content === undefined;
+}
+
+/** Tells whether each property of an object is a field of its own. */
+function isExploded(parameter: Parameter): boolean {
+  return isObject(parameter) && parameter.style === 'form' && parameter.explode;
 }
 
 /** Takes the value of one parameter out of the fields of its location. */
@@ -77,11 +87,17 @@ function reader<Found>(declared: readonly Value<Found>[], find: (ctx: Context) =
     const found = find(ctx);
     const values: Record<string, unknown> = {};
     for (const parameter of declared) {
-      const value = parameter.read(found) ?? parameter.fallback;
-      if (value !== undefined) values[parameter.name] = value;
+      const value = parameter.read(found);
+      const given = value === undefined ? own(parameter.fallback) : value;
+      if (given !== undefined) values[parameter.name] = given;
     }
     return values;
   };
+}
+
+/** Copies a default that a handler could change. */
+function own(fallback: unknown): unknown {
+  return typeof fallback === 'object' ? structuredClone(fallback) : fallback;
 }
 
 /** Reads a path parameter, whose text the router has found, still encoded. */
@@ -99,17 +115,17 @@ function headerValue(parameter: Parameter): Value<Context['req']['headers']> {
     name,
     fallback,
     read: (headers) => {
-      const text = headers[key]?.toString();
+      const text = Object.hasOwn(headers, key) ? headers[key]?.toString() : undefined;
       return text === undefined ? undefined : read(text);
     },
   };
 }
 
-function fieldValues(parameters: readonly Parameter[]): Value<Fields>[] {
-  const names = new Set(parameters.map(({ name }) => name));
+function fieldValues(parameters: readonly Parameter[], keys: readonly string[] = []): Value<Fields>[] {
+  const isDeclared = declaredNames(parameters, keys);
   return parameters.map((parameter) => {
     const { name, fallback, allowEmptyValue } = parameter;
-    const read = fieldReader(parameter, names);
+    const read = fieldReader(parameter, isDeclared);
     if (!allowEmptyValue) return { name, fallback, read };
     return { name, fallback, read: (fields) => (fields.isEmpty(name) ? '' : read(fields)) };
   });

@@ -59,10 +59,13 @@ function valueOf(text: string, { name, style, explode, shape }: Serialized, deco
   return convert(decode(text), shape);
 }
 
-/** Makes the reader of a parameter or of a property of a form; `declared` are the names of all of them. */
+/**
+ * Makes the reader of a parameter or of a property of a form.
+ * @param isDeclared tells whether a field belongs to one of all of them
+ */
 export function fieldReader(
   parameter: Serialized,
-  declared: ReadonlySet<string>,
+  isDeclared: (name: string) => boolean,
 ): (fields: Fields) => unknown {
   const { name, style, explode, shape, content } = parameter;
   if (content !== undefined)
@@ -71,7 +74,7 @@ export function fieldReader(
   if (!shape.types.has('object')) return named;
   if (style === 'deepObject') return (fields) => bracketed(name, shape, fields) ?? named(fields);
   if (style !== 'form' || !explode) return named;
-  return (fields) => (fields.get(name) ? named(fields) : explodedObject(shape, fields, declared));
+  return (fields) => (fields.get(name) ? named(fields) : explodedObject(shape, fields, isDeclared));
 }
 
 function first(fields: Fields, name: string, read: (text: string) => unknown): unknown {
@@ -105,10 +108,10 @@ function namedReader({ name, style, explode, shape }: Serialized): (fields: Fiel
  * Makes an object of fields, one for each property. A field that another
  * parameter declares is not part of it.
  */
-function explodedObject(shape: Shape, fields: Fields, declared: ReadonlySet<string>): unknown {
+function explodedObject(shape: Shape, fields: Fields, isDeclared: (name: string) => boolean): unknown {
   const found: [string, unknown][] = [];
   for (const name of fields.names) {
-    const property = shape.properties.get(name) ?? (declared.has(name) ? undefined : shape.others);
+    const property = shape.properties.get(name) ?? (isDeclared(name) ? undefined : shape.others);
     const texts = fields.get(name) ?? [];
     if (!property) continue;
     const isList = texts.length > 1 || property.types.has('array');
