@@ -89,7 +89,8 @@ function bytesOf({ buffer, byteOffset, byteLength }: Float64Array): Uint8Array {
   return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
-function writeAll(fd: number, bytes: Uint8Array, position: number): void {
+/** Writes all bytes at `position`, or throws: a nearly full storage takes a part of them without an error. */
+export function writeAll(fd: number, bytes: Uint8Array, position: number): void {
   const written = writeSync(fd, bytes, 0, bytes.length, position);
   if (written !== bytes.length) throw new Error(`only ${written} of ${bytes.length} bytes could be written`);
 }

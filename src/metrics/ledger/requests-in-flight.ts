@@ -1,6 +1,7 @@
-import { closeSync, constants, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, constants, openSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ProgressNotes } from '../request-metrics.js';
+import { writeAll } from './ledger-file.js';
 import { mapFile } from './ledger-mapping.js';
 
 /** A request that had arrived and was not answered. */
@@ -27,6 +28,7 @@ const SLOT_BYTES = 176;
 const TEXT = 16;
 const MAX_METHOD = 32;
 const NAMES = SLOTS * SLOT_BYTES;
+const NO_NAME = 0xffff_ffff;
 
 /**
  * Notes the requests in flight of a worker, in memory that outlives it: a full heap, for one, ends a worker
@@ -39,25 +41,29 @@ export class RequestsInFlight implements ProgressNotes {
   readonly #words: Uint32Array;
   readonly #free = Array.from({ length: SLOTS }, (_, slot) => SLOTS - 1 - slot);
   readonly #endpoints = new Map<string, number>();
+  #names = 0;
   #end = NAMES;
 
   /**
-   * Makes the file; undefined if it cannot be mapped: writing it would cost each
-   * request as much as its answer.
+   * Makes the file; undefined if the storage has no room for it, or it cannot be mapped: writing it would
+   * cost each request as much as its answer.
    */
   static open(folder: string, generation: number): RequestsInFlight | undefined {
     const { O_CREAT, O_EXCL, O_RDWR, O_NOFOLLOW } = constants;
     const path = requestsInFlightPath(folder, generation);
+    let fd: number | undefined;
     try {
-      const fd = openSync(path, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW, 0o600);
-      writeSync(fd, Buffer.alloc(NAMES), 0, NAMES, 0);
+      fd = openSync(path, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW, 0o600);
+      // A store to a page that was not written would end the process with SIGBUS.
+      writeAll(fd, Buffer.alloc(NAMES), 0);
       const memory = mapFile(fd, path)?.cells(0, NAMES / 8);
       if (memory) return new RequestsInFlight(fd, memory);
-      closeSync(fd);
-      rmSync(path, { force: true });
     } catch {
       // The ledger in the same folder reports what is wrong with it.
     }
+    if (fd === undefined) return undefined;
+    closeSync(fd);
+    rmSync(path, { force: true });
     return undefined;
   }
 
@@ -119,13 +125,16 @@ export class RequestsInFlight implements ProgressNotes {
   }
 
   #name(endpoint: string): number {
-    const number = this.#endpoints.size;
-    this.#endpoints.set(endpoint, number);
+    let number = NO_NAME;
     try {
-      this.#end += writeSync(this.#fd, `${JSON.stringify(endpoint)}\n`, this.#end);
+      const line = Buffer.from(`${JSON.stringify(endpoint)}\n`);
+      writeAll(this.#fd, line, this.#end);
+      this.#end += line.length;
+      number = this.#names++;
     } catch {
       // The storage is full: the name will be missing when the file is read.
     }
+    this.#endpoints.set(endpoint, number);
     return number;
   }
 }

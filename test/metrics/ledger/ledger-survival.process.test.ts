@@ -110,3 +110,20 @@ function run(program: string, ...args: string[]): Run {
   const printed: unknown = JSON.parse(execFileSync(program, args, { encoding: 'utf8' }));
   return { outcome: printed as Outcome, content: ledger() }; // what the fixture prints
 }
+
+/** Opens the requests in flight and fills all slots; prints whether there are any, and the files. */
+const fillSlots = `
+  const { RequestsInFlight } = require('./dist/metrics/ledger/requests-in-flight.js');
+  const [, folder] = process.argv;
+  const requests = RequestsInFlight.open(folder, 1);
+  for (let i = 0; i < 128; i += 1) requests?.enter(performance.now(), '/', 'GET');
+  console.log(requests !== undefined, require('node:fs').readdirSync(folder));
+`;
+
+test('a storage that has room for only a part of the requests in flight gets none, and nobody is killed', () => {
+  const command = `trap '' XFSZ; ulimit -f 16; exec "$0" -e "$1" "$2"`;
+  const printed = execFileSync('sh', ['-c', command, process.execPath, fillSlots, folder], {
+    encoding: 'utf8',
+  });
+  expect(printed).toBe('false []\n');
+});
