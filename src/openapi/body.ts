@@ -1,7 +1,7 @@
 import type { Place } from './description.js';
 import { essenceOf, isJson } from './media-type.js';
 import type { Serialized } from './parameters.js';
-import { conjuncts, keywordOf } from './schemas/conjuncts.js';
+import { choices, conjuncts, keywordOf } from './schemas/conjuncts.js';
 import type { Defaults, Fill } from './schemas/defaults.js';
 import { type Shape, shapeOf } from './schemas/shape.js';
 import type { Validator } from './schemas/validation.js';
@@ -123,21 +123,23 @@ function fieldOf(name: string, shape: Shape, encoding: Place, kind: 'form' | 'mu
 }
 
 function propertiesOf(schema: Place): Map<string, Place> {
-  const parts = [...conjuncts(schema).values()];
-  const branches = parts.flatMap((part) => ['anyOf', 'oneOf'].flatMap((key) => part.own(key).ownEntries()));
-  const all = [...parts, ...branches.flatMap(([, branch]) => [...conjuncts(branch).values()])];
-  return new Map(all.flatMap((part) => part.own('properties').ownEntries()));
+  const parts = [...choices(schema).values()].flatMap((choice) => [...conjuncts(choice).values()]);
+  return new Map(parts.flatMap((part) => part.own('properties').ownEntries()));
 }
 
 /**
- * Tells whether a part is a file: its schema, or that of its items, is binary, or its encoding
- * names neither text nor JSON.
+ * Tells whether a part is a file: its schema or that of its items is binary, or has a branch that is, or its
+ * encoding names neither text nor JSON.
  */
 function isFile(property: Place, encoding: Place): boolean {
-  const items = keywordOf(property, 'items');
-  const said = [property, ...(items ? [items] : [])];
+  const said = [...choices(property).values()];
+  const items = said.map((one) => keywordOf(one, 'items')).filter((found) => found !== undefined);
+  const ofItems = items.flatMap((one) => [...choices(one).values()]);
   const type = encoding.at('contentType').string();
-  return said.some(isBinary) || (type !== undefined && !isJson(essenceOf(type)) && !type.startsWith('text/'));
+  return (
+    [...said, ...ofItems].some(isBinary) ||
+    (type !== undefined && !isJson(essenceOf(type)) && !type.startsWith('text/'))
+  );
 }
 
 /** Tells whether a schema describes bytes, in the words of OpenAPI 3.0 or of 3.1 (section 4.8.14.3). */

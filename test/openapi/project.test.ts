@@ -108,6 +108,17 @@ describe('types of an operation', () => {
       },
       'body?: (Omit<{ f: string; }, "f"> & { f: UploadedFile; });',
     ],
+    [
+      'multipart/form-data',
+      {
+        type: 'object',
+        properties: {
+          f: { anyOf: [{ type: 'array', items: { type: 'string', format: 'binary' } }, { type: 'null' }] },
+        },
+        additionalProperties: false,
+      },
+      'body?: (Omit<{ f?: (string[] | null); }, "f"> & { f?: UploadedFile[]; });',
+    ],
     ['image/*', {}, 'body?: Readable;'],
     ['text/plain', { type: 'string' }, 'body?: string;'],
   ])('of a body of type %s', (type, schema, expected) => {

@@ -14,6 +14,16 @@ export function conjuncts(schema: Place, found = new Map<unknown, Place>()): Map
   return found;
 }
 
+/** Returns a schema and the branches of its choices, however deep. */
+export function choices(schema: Place, found = new Map<unknown, Place>()): Map<unknown, Place> {
+  if (found.has(schema.value)) return found;
+  found.set(schema.value, schema);
+  for (const one of conjuncts(schema).values())
+    for (const key of ['anyOf', 'oneOf'])
+      for (const [, branch] of one.own(key).ownEntries()) choices(branch, found);
+  return found;
+}
+
 /**
  * Returns the value of a keyword in a schema or its conjuncts. A keyword beside a reference
  * goes before one in the target.
