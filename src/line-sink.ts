@@ -27,7 +27,7 @@ export class LineSink {
 
   constructor(standard: 1 | 2) {
     this.#fd = neverWaiting(standard);
-    process.on('exit', () => this.#lastTry());
+    process.on('exit', () => this.giveUp());
   }
 
   /** Writes a line, which ends in a line feed. Never throws. */
@@ -75,11 +75,16 @@ export class LineSink {
     }
   }
 
-  #lastTry(): void {
+  /** Tries for 200 ms to write the lines that wait, and gives up the others, which are lost. */
+  giveUp(): void {
     const end = performance.now() + LAST_TRY_MS;
     const pause = new Int32Array(new SharedArrayBuffer(4));
     for (this.#flush(); this.#waiting.length > 0 && performance.now() < end; this.#flush())
       Atomics.wait(pause, 0, 0, 5);
+    this.lost += this.#waiting.length;
+    this.#brokenOff ||= this.#waiting.length > 0 && this.#midLine;
+    this.#waiting = [];
+    this.#waitingBytes = 0;
   }
 }
 

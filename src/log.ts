@@ -10,6 +10,11 @@ export interface Log {
   readonly log: Logger;
   /** Returns the number of lines that could not be written so far. */
   readonly linesLost: () => number;
+  /**
+   * Gives up the lines that still wait for a slow reader, so that `linesLost` counts them. To be called before the last
+   * word about them.
+   */
+  readonly giveUp: () => void;
 }
 
 /**
@@ -22,7 +27,7 @@ export function openLog(level: Level | 'silent'): Log {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
   const sink = new LineSink(STDOUT);
   const log = createLog(level, isatty(STDOUT) ? forPeople(sink) : sink);
-  return { log, linesLost: () => sink.lost };
+  return { log, linesLost: () => sink.lost, giveUp: () => sink.giveUp() };
 }
 
 /**
@@ -36,7 +41,7 @@ export function openLogOn(stream: NodeJS.WritableStream, level: Level | 'silent'
   };
   // PM2's own function wants all three.
   const write = (line: string) => void stream.write(line, 'utf8', written);
-  return { log: createLog(level, { write }), linesLost: () => lost };
+  return { log: createLog(level, { write }), linesLost: () => lost, giveUp: () => {} };
 }
 
 /** Makes a logger whose lines, one JSON object each, go to a stream. */

@@ -54,6 +54,7 @@ class Primary {
   /** The configuration at the start; `#settings` has the changes of reloads. */
   readonly #config: Config;
   readonly #log: Logger;
+  readonly #giveUpLines: () => void;
   readonly #settings: LiveSettings;
   readonly #folder: ServiceFolder;
   readonly #owner: number;
@@ -72,10 +73,11 @@ class Primary {
   #timer: NodeJS.Timeout | undefined;
   #stoppedAt: number | undefined;
 
-  constructor(settings: Settings, { log, linesLost }: Log, program: Program, claimed: ClaimedFolder) {
+  constructor(settings: Settings, { log, linesLost, giveUp }: Log, program: Program, claimed: ClaimedFolder) {
     const { config } = settings;
     this.#config = config;
     this.#log = log;
+    this.#giveUpLines = giveUp;
     this.#manager = new ServiceManager(process.env, log);
     this.#settings = new LiveSettings(settings, log, (changed) => this.#supervisor.configure(changed));
     this.#program = program;
@@ -235,10 +237,12 @@ class Primary {
   async #replaceWorkers(): Promise<string | undefined> {
     const bad = this.#settings.readAgain();
     if (bad !== undefined) return bad;
+    const { current: tried } = this.#settings;
     const problem = await new Promise<string | undefined>((resolve) =>
       this.#enqueue({ type: 'reload', done: resolve }),
     );
-    if (problem !== undefined) this.#settings.takeBack();
+    if (problem === undefined) this.#settings.prove(tried);
+    else this.#settings.takeBack();
     return problem;
   }
 
@@ -314,6 +318,7 @@ class Primary {
   }
 
   #exit(code: number): never {
+    this.#giveUpLines();
     try {
       this.#keeper.leave(() => this.#registry.gone);
     } catch (err) {

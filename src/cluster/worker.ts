@@ -5,7 +5,7 @@ import type { KeyPair } from '../key-pair.js';
 import type { Start, StartedService } from '../http/start-service.js';
 import { isConnectionHandle } from '../server/connection-handle.js';
 import { type DrainOptions, Server } from '../server/http-server.js';
-import { openLog, type Logger } from '../log.js';
+import { type Log, openLog } from '../log.js';
 import { keepDurableCounters } from '../metrics/durable-counter.js';
 import { Ledger } from '../metrics/ledger/ledger.js';
 import { RequestsInFlight } from '../metrics/ledger/requests-in-flight.js';
@@ -41,8 +41,9 @@ const SNAPSHOT_MS = 600_000;
 
 /** Runs a worker: boots, listens, tells the primary that it is ready, answers, drains, says goodbye. */
 export async function runWorker(start: Start, config: Config, assignment: WorkerAssignment): Promise<void> {
-  const { log, linesLost } = openLog(config.logLevel);
-  const worker = new Worker(config, assignment, log.child({ worker: assignment.generation }), linesLost);
+  const opened = openLog(config.logLevel);
+  const log = opened.log.child({ worker: assignment.generation });
+  const worker = new Worker(config, assignment, { ...opened, log });
   try {
     await worker.boot(start);
   } catch (err) {
@@ -52,8 +53,8 @@ export async function runWorker(start: Start, config: Config, assignment: Worker
 
 class Worker {
   readonly #config: Config;
-  readonly #log: Logger;
-  readonly #linesLost: () => number;
+  readonly #log: Log['log'];
+  readonly #lines: Pick<Log, 'linesLost' | 'giveUp'>;
   #linesLostSaid = 0;
   readonly #ledger: Ledger;
   readonly #reportPath: string;
@@ -70,11 +71,11 @@ class Worker {
   #booted = false;
   #draining = false;
 
-  constructor(config: Config, { folder, id, waits }: WorkerAssignment, log: Logger, linesLost: () => number) {
+  constructor(config: Config, { folder, id, waits }: WorkerAssignment, opened: Log) {
     this.#config = config;
     if (waits) this.#turn = new Promise((resolve) => (this.#begin = resolve));
-    this.#log = log;
-    this.#linesLost = linesLost;
+    this.#log = opened.log;
+    this.#lines = opened;
     this.#reportPath = reportPath(folder, id);
     const buckets = config.metricsBuckets;
     this.#ledger = Ledger.open({
@@ -84,7 +85,7 @@ class Worker {
       onError: (err: NodeJS.ErrnoException) => {
         send({ type: 'ledger-failed' });
         // The primary has already warned if there is no folder.
-        log[err.code === 'ENOENT' ? 'debug' : 'warn'](
+        opened.log[err.code === 'ENOENT' ? 'debug' : 'warn'](
           { err },
           'Request counts stay in memory: a killed worker would lose them',
         );
@@ -212,7 +213,7 @@ class Worker {
   };
 
   #sayLinesLost(): void {
-    const lines = this.#linesLost() - this.#linesLostSaid;
+    const lines = this.#lines.linesLost() - this.#linesLostSaid;
     if (lines > 0) send({ type: 'lines-lost', lines });
     this.#linesLostSaid += lines;
   }
@@ -238,6 +239,7 @@ class Worker {
     const patience = setTimeout(() => process.exit(0), GOODBYE_MS);
     const snapshot = await this.#snapshot();
     patience.refresh();
+    this.#lines.giveUp();
     this.#sayLinesLost();
     send({ type: 'goodbye', snapshot });
   }

@@ -64,20 +64,26 @@ test('a bad file leaves everything as it was', async () => {
   expect(service.stdout).not.toContain('Reloading');
 });
 
-test('a reload whose workers do not start leaves the settings as they were', async () => {
-  const service = await start('WEB_CONCURRENCY=1\n');
-  await service.allReady(1);
-  writeFileSync(file, 'WEB_CONCURRENCY=2\nFAULT_BOOT=exit\n');
-  service.signal('SIGHUP');
-  await eventually('it has stopped', 30_000, () => service.stdout.includes('Reload stopped'));
-  const [worker = 0] = service.workers();
-  process.kill(worker, 'SIGKILL');
-  await eventually('a replacement, with the old settings', 30_000, async () => {
-    const ready = (await service.get('/readyz').catch(() => undefined))?.status === 200;
-    return ready && !service.workers().includes(worker);
-  });
-  expect(service.workers()).toHaveLength(1);
-});
+test.each([1, 2])(
+  '%s reloads whose workers do not start leave the settings as they were',
+  async (reloads) => {
+    const service = await start('WEB_CONCURRENCY=1\n');
+    await service.allReady(1);
+    writeFileSync(file, 'WEB_CONCURRENCY=2\nFAULT_BOOT=exit\n');
+    for (let reload = 0; reload < reloads; reload += 1) {
+      service.signal('SIGHUP');
+      await eventually('it begins', 10_000, () => service.stdout.includes('Reloading'));
+    }
+    await eventually('it has stopped', 30_000, () => service.stdout.includes('Reload stopped'));
+    const [worker = 0] = service.workers();
+    process.kill(worker, 'SIGKILL');
+    await eventually('a replacement, with the old settings', 30_000, async () => {
+      const ready = (await service.get('/readyz').catch(() => undefined))?.status === 200;
+      return ready && !service.workers().includes(worker);
+    });
+    expect(service.workers()).toHaveLength(1);
+  },
+);
 
 test('fewer workers are what is left of more', async () => {
   const service = await start('WEB_CONCURRENCY=2\n');

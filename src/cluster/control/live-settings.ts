@@ -4,19 +4,20 @@ import type { Logger } from '../../log.js';
 import { readSettingsAgain, type Settings } from '../../settings.js';
 
 /**
- * The settings of a running service. A reload reads `ENV_FILE` again, and takes the change back if it fails.
+ * The settings of a running service. A reload reads `ENV_FILE` again. If it fails, the settings are again those of
+ * the last reload that did not.
  */
 export class LiveSettings {
   readonly #log: Logger;
   readonly #onChange: (config: Config) => void;
   #current: Settings;
-  #before: Settings;
+  #proven: Settings;
   #logLevel: LogLevel | undefined;
 
   /** @param onChange called with the configuration when it has changed */
   constructor(settings: Settings, log: Logger, onChange: (config: Config) => void) {
     this.#current = settings;
-    this.#before = settings;
+    this.#proven = settings;
     this.#log = log;
     this.#onChange = onChange;
   }
@@ -59,7 +60,6 @@ export class LiveSettings {
       const { settings, ignored } = readSettingsAgain(process.env, this.#current);
       if (ignored.length > 0)
         this.#log.warn({ variables: ignored }, `${ignored.join(', ')}: left as before, this needs a restart`);
-      this.#before = this.#current;
       this.#logLevel = undefined;
       this.#apply(settings);
       return undefined;
@@ -70,9 +70,19 @@ export class LiveSettings {
     }
   }
 
-  /** Restores the settings from before the last `readAgain`. */
+  /** The settings that the next workers get: a reload proves them, or is followed by `takeBack`. */
+  get current(): Settings {
+    return this.#current;
+  }
+
+  /** Takes in that workers have started with these settings. */
+  prove(settings: Settings): void {
+    this.#proven = settings;
+  }
+
+  /** Restores the settings that were proven last. */
   takeBack(): void {
-    this.#apply(this.#before);
+    this.#apply(this.#proven);
   }
 
   #apply(settings: Settings): void {
