@@ -1,4 +1,5 @@
 import type { Place } from './description.js';
+import { textsOf } from './path-text.js';
 
 /**
  * A path template that can be served: its parameters are whole segments, or parts
@@ -21,13 +22,16 @@ export function namesIn(path: string): string[] {
   return [...path.matchAll(/\{([^{}]+)\}/g)].map(([, name]) => name ?? '');
 }
 
-/** Two templates that differ in nothing but names match the same paths (OpenAPI 3.1 section 4.8.8.1). */
+/**
+ * Two templates that differ in nothing but names, or in what is encoded, match the same paths (OpenAPI 3.1 section
+ * 4.8.8.1).
+ */
 export function checkEqualPaths(
   routes: readonly { readonly route: string; readonly path: string; readonly place: Place }[],
 ): void {
   const known = new Map<string, string>();
   for (const { route, path, place } of routes) {
-    const plain = route.replaceAll(/\{[^{}]+\}/g, '{}');
+    const plain = textsOf(route).join('{}');
     const other = known.get(plain);
     if (other !== undefined && other !== path)
       place.description.attempt(() => place.fail(`matches the same paths as ${other}`));

@@ -78,6 +78,12 @@ describe('refuses to start when', () => {
       ['a', 'b'],
       /#\/paths\/~1a~1\{y\}\): matches the same paths as \/a\/\{x\}/,
     ],
+    [
+      'two paths match the same by other encodings',
+      { '/~a': { get: operation('a') }, '/%7ea': { get: operation('b') } },
+      ['a', 'b'],
+      /#\/paths\/~1%7ea\): matches the same paths as \/~a/,
+    ],
     ['a path has no slash', { a: { get: operation('a') } }, ['a'], /must start with "\/"/],
     ['a path has a query', { '/a?b': { get: operation('a') } }, ['a'], /can not have a query/],
     [

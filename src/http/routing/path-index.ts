@@ -1,3 +1,4 @@
+import { octetsOf, percentEncoded, textsOf } from '../../openapi/path-text.js';
 import { type SegmentPattern, matchSegment, patternOf } from './segment-pattern.js';
 
 interface Node<T> {
@@ -42,7 +43,7 @@ function node<T>(): Node<T> {
 function child<T>(parent: Node<T>, segment: string): Node<T> {
   if (/^\{[^{}]+\}$/.test(segment)) return (parent.parameter ??= node());
   if (segment.includes('{')) return patternChild(parent, patternOf(segment));
-  const literal = percentEncoded(segment);
+  const [literal = ''] = textsOf(segment);
   const known = parent.literals.get(literal) ?? node<T>();
   parent.literals.set(literal, known);
   return known;
@@ -62,11 +63,12 @@ function patternChild<T>({ patterns }: Node<T>, pattern: SegmentPattern): Node<T
 function descend<T>(from: Node<T>, path: string, start: number, segments: string[]): T | undefined {
   const slash = path.indexOf('/', start);
   const segment = slash < 0 ? path.slice(start) : path.slice(start, slash);
-  const literal = from.literals.get(segment.includes('%') ? normalized(segment) : segment);
+  const octets = octetsOf(segment);
+  const literal = from.literals.get(octets);
   const found = literal && follow(literal, path, slash, segments);
   if (found !== undefined || segment === '') return found;
   for (const { pattern, node: next } of from.patterns) {
-    const values = matchSegment(pattern, segment);
+    const values = matchSegment(pattern, segment, octets);
     const value = values && followWith(values, next, path, slash, segments);
     if (value !== undefined) return value;
   }
@@ -93,15 +95,3 @@ function follow<T>(to: Node<T>, path: string, slash: number, segments: string[])
 
 /** Characters that belong into no path (RFC 3986 section 3.3); browsers leave some of them unencoded, curl all. */
 const UNENCODED = /["<>[\]\\^`{|}]/;
-
-/** Encodes what is not encoded yet. */
-function percentEncoded(text: string): string {
-  return encodeURI(text).replaceAll('%25', '%');
-}
-
-/**
- * Writes the digits of encoded characters in upper case: both cases mean the same (RFC 3986 section 6.2.2.1).
- */
-function normalized(segment: string): string {
-  return segment.replaceAll(/%[0-9a-f]{2}/gi, (encoded) => encoded.toUpperCase());
-}

@@ -1,4 +1,6 @@
-/** A segment such as `{id}.json`: the texts before, between and behind its parameters, percent-encoded. */
+import { placesIn, textsOf } from '../../openapi/path-text.js';
+
+/** A segment such as `{id}.json`: the texts before, between and behind its parameters, as octets. */
 export interface SegmentPattern {
   readonly texts: readonly string[];
   /** The number of characters in all texts. */
@@ -7,27 +9,32 @@ export interface SegmentPattern {
 
 /** Makes the pattern of a template's segment that is more than one whole parameter. */
 export function patternOf(segment: string): SegmentPattern {
-  const texts = segment.split(/\{[^{}]+\}/).map(encodeURI);
+  const texts = textsOf(segment);
   return { texts, length: texts.join('').length };
 }
 
 /**
- * Returns the values of a pattern's parameters in a segment; `undefined` if it does not match. Each parameter
- * takes as little as it can, and at least a character; the last one takes the rest. The time grows with the
- * segment, and not with its square.
+ * Returns the values of a pattern's parameters in a segment, still encoded; `undefined` if it does not match its
+ * octets. Each parameter takes as little as it can, and at least a character; the last one takes the rest. The
+ * time grows with the segment, and not with its square.
  */
-export function matchSegment({ texts }: SegmentPattern, segment: string): string[] | undefined {
+export function matchSegment(
+  { texts }: SegmentPattern,
+  segment: string,
+  octets: string,
+): string[] | undefined {
   const [first = '', ...others] = texts;
   const last = others.pop() ?? '';
-  if (!segment.startsWith(first) || !segment.endsWith(last)) return undefined;
-  const end = segment.length - last.length;
+  if (!octets.startsWith(first) || !octets.endsWith(last)) return undefined;
+  const end = octets.length - last.length;
+  const place = placesIn(segment, octets);
   const values: string[] = [];
   let at = first.length;
   for (const text of others) {
-    const next = segment.indexOf(text, at + 1);
+    const next = octets.indexOf(text, at + 1);
     if (next < 0 || next + text.length >= end) return undefined;
-    values.push(segment.slice(at, next));
+    values.push(segment.slice(place(at), place(next)));
     at = next + text.length;
   }
-  return at < end ? [...values, segment.slice(at, end)] : undefined;
+  return at < end ? [...values, segment.slice(place(at), place(end))] : undefined;
 }

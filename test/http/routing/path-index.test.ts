@@ -34,6 +34,51 @@ test.each<[string, string[], string, string | undefined, string[]]>([
   expect(find(indexOf(...templates), path)).toEqual([template, segments]);
 });
 
+test.each<[string, string, string, string[]]>([
+  ['hex digits of a template in lower case', '/caf%c3%a9/{x}', '/caf%C3%A9/1', ['1']],
+  ['hex digits of a template and of a request in lower case', '/caf%c3%a9/{x}', '/caf%c3%a9/1', ['1']],
+  ['a template without parameters', '/caf%c3%a9', '/caf%C3%A9', []],
+  ['characters beyond ASCII', '/größe', '/gr%c3%B6%C3%9fe', []],
+  ['hex digits beside a parameter in lower case', '/größe-{x}', '/gr%c3%b6%c3%9fe-5', ['5']],
+  ['hex digits beside a parameter in upper case', '/größe-{x}', '/gr%C3%B6%C3%9Fe-5', ['5']],
+  ['an encoded character beside a parameter', '/a%20b-{x}', '/a%20b-5', ['5']],
+  ['a letter that needs no encoding', '/hello', '/%68ello', []],
+  ['a tilde that needs no encoding', '/~user', '/%7Euser', []],
+  ['a tilde that the template encodes', '/%7euser/{x}', '/~user/%7E', ['%7E']],
+  ['a letter beside a parameter that needs no encoding', '/v{x}.json', '/%76%31%2Ejso%6e', ['%31']],
+  ['octets of a character, and no half of one', '/{x}3{y}', '/a%C3%A93%33', ['a%C3%A9', '%33']],
+  ['a parameter as it came', '/{x}-b', '/%c3%A9%2fa%2Db%-b', ['%c3%A9%2fa%2Db%']],
+  ['a percent sign', '/100%25/{x}', '/100%25/1', ['1']],
+  ['what looks encoded when it is decoded: a text like any other', '/{x}.b', '/%%34%31.b', ['%%34%31']],
+])('reads percent-encoding as RFC 3986 does: %s', (_, template, path, segments) => {
+  expect(find(indexOf(template), path)).toEqual([template, segments]);
+});
+
+test.each([
+  ['an encoded slash is no slash', '/a/b', '/a%2Fb'],
+  ['an encoded slash is none beside a parameter', '/a/b{x}', '/a%2Fb1'],
+  ['a slash is no encoded slash', '/a%2Fb', '/a/b'],
+  ['an encoded dot segment leads nowhere', '/a/b', '/a/c/%2E%2E/b'],
+  ['an encoded dot leads nowhere', '/a/b', '/a/%2e/b'],
+  ['an encoded semicolon is no semicolon', '/a;b', '/a%3Bb'],
+  ['what is encoded twice is decoded once', '/hello', '/%2568ello'],
+  ['what looks encoded when it is decoded is not', '/%C3', '/%%433'],
+  ['a percent sign without digits is no encoded one', '/100%25', '/100%'],
+])('keeps apart what RFC 3986 does: %s', (_, template, path) => {
+  expect(find(indexOf(template), path)).toEqual([undefined, []]);
+});
+
+test.each(['%', '%7', '%7e', '%C3', '%%', '%zz'])('is not slow with a path full of %s', (text) => {
+  const index = indexOf('/~{x}', '/{x}~{y}~', '/{x}/b');
+  const path = `/~${text.repeat(10_000 / text.length)}`;
+  const took = Array.from({ length: 50 }, () => {
+    const before = performance.now();
+    index.find(path, []);
+    return performance.now() - before;
+  });
+  expect(Math.min(...took)).toBeLessThan(5);
+});
+
 /** Sorts the more special first: a literal before a parameter, from the left. */
 const special = (template: string) =>
   template

@@ -57,6 +57,7 @@ test.each([
   ['characters that mean something elsewhere', '/a.b+c(d)*:e', { name: 'special' }],
   ['an encoded slash: a character of the parameter', '/users/a%2Fb/parts', { name: 'part', id: 'a/b' }],
   ['an encoded percent: decoded once', '/users/%252F/parts', { name: 'part', id: '%2F' }],
+  ['a literal whose letters are encoded', '/%75ser%73', { name: 'list' }],
   ['UTF-8', '/users/%E2%82%AC/parts', { name: 'part', id: '€' }],
   ['a dot segment: a value like any other', '/users/../parts', { name: 'part', id: '..' }],
   [
@@ -87,7 +88,8 @@ test.each([
   ['a double slash', '//users'],
   ['an empty parameter', '/users//parts'],
   ['another case', '/Users'],
-  ['an encoded literal', '/%75sers'],
+  ['a literal whose slash is encoded', '/users%2Fme'],
+  ['a dot segment, encoded or not', '/nowhere/%2e%2E/users'],
   ['a part of a path', '/users/1/part'],
   ['more than a path', '/users/1/parts/2/3'],
   ['an invalid percent-encoding in no parameter', '/%zz'],
