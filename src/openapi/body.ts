@@ -70,7 +70,7 @@ function bodyContent(
     fields,
     files,
     validate: validator(content, isValidated ? schema.asSchema('request') : undefined),
-    fill: isValidated ? defaults.ofBody(schema) : undefined,
+    fill: isValidated ? defaults.of(schema) : undefined,
   };
 }
 

@@ -62,7 +62,7 @@ interface OperationOptions {
 export function compileOperation(options: OperationOptions): Operation | undefined {
   const { id, path, method, routes, place, item, schemas, defaults } = options;
   const { description } = place;
-  const parameters = description.attempt(() => parametersOf(place, item, path, schemas)) ?? [];
+  const parameters = description.attempt(() => parametersOf(place, item, path, schemas, defaults)) ?? [];
   const validator = (at: Place, body?: object) => {
     if (parameters.length === 0 && !body) return undefined;
     return schemas.compile(
@@ -121,9 +121,15 @@ function queryKeys(place: Place): string[] {
 }
 
 /** Returns the parameters of an operation, with those of its path that it does not declare itself. */
-function parametersOf(place: Place, item: Place, path: string, schemas: Schemas): Parameter[] {
-  const own = declaredParameters(place.at('parameters'), schemas);
-  const shared = declaredParameters(item.at('parameters'), schemas).filter(
+function parametersOf(
+  place: Place,
+  item: Place,
+  path: string,
+  schemas: Schemas,
+  defaults: Defaults,
+): Parameter[] {
+  const own = declaredParameters(place.at('parameters'), schemas, defaults);
+  const shared = declaredParameters(item.at('parameters'), schemas, defaults).filter(
     (one) => !own.some((other) => isSame(one, other)),
   );
   const parameters = [...shared, ...own];
@@ -136,11 +142,13 @@ function parametersOf(place: Place, item: Place, path: string, schemas: Schemas)
   return parameters;
 }
 
-function declaredParameters(list: Place, schemas: Schemas): Parameter[] {
+function declaredParameters(list: Place, schemas: Schemas, defaults: Defaults): Parameter[] {
   const parameters = list
     .entries()
     .filter(([, place]) => !isIgnored(place))
-    .flatMap(([, place]) => list.description.attempt(() => declaredParameter(place, schemas)) ?? []);
+    .flatMap(
+      ([, place]) => list.description.attempt(() => declaredParameter(place, schemas, defaults)) ?? [],
+    );
   for (const [index, one] of parameters.entries()) {
     if (parameters.slice(0, index).some((other) => isSame(one, other)))
       one.place.fail(`"${one.name}" is declared twice`);

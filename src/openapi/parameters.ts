@@ -1,4 +1,5 @@
 import type { Place } from './description.js';
+import type { Defaults, Fill } from './schemas/defaults.js';
 import { type Shape, shapeOf } from './schemas/shape.js';
 import type { Schemas } from './schemas/schemas.js';
 
@@ -31,6 +32,8 @@ export interface Parameter extends Serialized {
   readonly allowEmptyValue: boolean;
   /** The value of a parameter that the request does not have. */
   readonly fallback: unknown;
+  /** Puts defaults into a value that is valid. */
+  readonly fill: Fill | undefined;
 }
 
 /** The styles that each location allows. The first one is the default. */
@@ -42,7 +45,7 @@ const STYLES: Readonly<Record<Location, readonly [Style, ...Style[]]>> = {
 };
 
 /** Reads a declared parameter. Throws ContractError, with the parameter's name, where it can't be served. */
-export function declaredParameter(place: Place, schemas: Schemas): Parameter {
+export function declaredParameter(place: Place, schemas: Schemas, defaults: Defaults): Parameter {
   const name = place.at('name').string() ?? place.fail('has no name');
   const location = LOCATIONS.find((known) => known === place.at('in').value);
   if (!location) return place.own('in').fail(`must be one of ${LOCATIONS.join(', ')}; no other is supported`);
@@ -60,6 +63,7 @@ export function declaredParameter(place: Place, schemas: Schemas): Parameter {
     content,
     allowEmptyValue: location === 'query' && place.at('allowEmptyValue').boolean(),
     fallback: schemas.fallbackOf(schema),
+    fill: schema.value === undefined ? undefined : defaults.of(schema),
   };
 }
 

@@ -41,6 +41,14 @@ const QUERY: Readonly<Record<string, Style>> = {
   strings: [{ type: 'array', items: { type: 'string' } }, { explode: false }],
   beside: [{ $ref: '#/components/schemas/Size', maximum: 5, default: 3 }, {}],
   flag: [{ type: 'boolean' }, { allowEmptyValue: true }],
+  deepDefault: [
+    { type: 'object', properties: { a: { type: 'integer' }, size: { type: 'integer', default: 10 } } },
+    { style: 'deepObject', explode: true },
+  ],
+  fieldsDefault: [
+    { ...colour, properties: { ...colour.properties, size: { type: 'integer', default: 10 } } },
+    {},
+  ],
 };
 
 const PATH: Readonly<Record<string, Style>> = {
@@ -148,6 +156,8 @@ describe('a query is read as its style says', () => {
     ['either?p=a&p=b', ['a', 'b']],
     ['strings?p=a%2Cb,c', ['a,b', 'c']],
     ['beside', 3],
+    ['deepDefault?p[a]=1', { a: 1, size: 10 }],
+    ['fieldsDefault?R=1', { R: 1, size: 10 }],
     ['flag?p', ''],
     ['flag?p=true', true],
   ])('%s', async (path, p) => {

@@ -57,6 +57,7 @@ function server(
 ): (ctx: Context, body: unknown) => Promise<void> | undefined {
   const { path, query, header, cookie } = parameterReaders(operation, strictQuery);
   const validate = validatorOf(operation, content);
+  const filled = operation.parameters.filter(({ fill }) => fill !== undefined);
   return (ctx, body) => {
     const principal: unknown = ctx['principal'];
     const request = {
@@ -69,6 +70,7 @@ function server(
     };
     const complaints = validate?.(request);
     if (complaints) throw invalid(complaints);
+    for (const { in: location, name, fill } of filled) fill?.(request[location][name]);
     content?.fill?.(body);
     return answer(request, ctx);
   };

@@ -19,10 +19,10 @@ export class Defaults {
   }
 
   /**
-   * Returns the function that puts the defaults of a body's schema into a body; `undefined` if the schema has
-   * none, so that no time is lost. The build has looked for them, which takes long in large schemas.
+   * Returns the function that puts the defaults of a schema into a body or a parameter; `undefined` if the schema
+   * has none, so that no time is lost. The build has looked for them, which takes long in large schemas.
    */
-  ofBody(schema: Place): Fill | undefined {
+  of(schema: Place): Fill | undefined {
     const { artifact, withDefaults } = schema.description;
     const pointer = pointerTo(schema.path);
     if (artifact && !withDefaults.has(pointer)) return undefined;
