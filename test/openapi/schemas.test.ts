@@ -4,17 +4,36 @@ import { describeApi, operation } from '../http/service-under-test';
 
 const content = (schema: object) => ({ content: { 'application/json': { schema } } });
 
+const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` });
+
 const told = (complaints: readonly Complaint[] | undefined) =>
   complaints?.map(({ path, message }) => `${path} ${message}`.trim()) ?? [];
 
+/** Loads the operation of `GET /{id}` or `POST /`. */
+function loaded(more: object, schemas: object, path = '/') {
+  const paths = { [path]: { [path === '/' ? 'post' : 'get']: operation('a', more) } };
+  const [found] = loadContract({
+    description: describeApi(paths, { schemas }),
+    handlers: { a: () => ({}) },
+  }).operations;
+  if (!found) throw new Error('there is no operation');
+  return found;
+}
+
 /** Returns the complaints about a body of this schema. */
 function aboutBody(schema: object, body: unknown, schemas: object = {}): string[] {
-  const paths = { '/': { post: operation('a', { requestBody: content(schema) }) } };
-  const description = describeApi(paths, { schemas });
-  const [found] = loadContract({ description, handlers: { a: () => ({}) } }).operations;
-  const [read] = found?.body?.contents.values() ?? [];
-  return told(read?.validate?.({ path: {}, query: {}, header: {}, cookie: {}, body }));
+  const [read] = loaded({ requestBody: content(schema) }, schemas).body?.contents.values() ?? [];
+  return told(read?.validate?.({ ...nothing, body }));
 }
+
+/** Returns the complaints about an answer of this schema. */
+function aboutAnswer(schema: object, answer: unknown, schemas: object = {}): string[] {
+  const { responses } = loaded({ responses: { 200: { description: '', ...content(schema) } } }, schemas);
+  const [validate] = responses.get('200')?.contents.values() ?? [];
+  return told(validate?.(answer));
+}
+
+const nothing = { path: {}, query: {}, header: {}, cookie: {} };
 
 describe('what stands beside a limit is checked too', () => {
   test.each<[string, object, unknown, unknown]>([
@@ -58,5 +77,50 @@ describe('what stands beside a limit is checked too', () => {
       '/body must NOT have more than 4 characters',
       '/body property name must be valid',
     ]);
+  });
+});
+
+describe('readOnly and writeOnly', () => {
+  const Id = { type: 'integer', readOnly: true };
+  const Secret = { type: 'string', writeOnly: true };
+  const Base = {
+    type: 'object',
+    required: ['id', 'secret'],
+    properties: { id: { type: 'integer' }, secret: { type: 'string' } },
+  };
+  const schemas = { Id, Secret, Base };
+
+  test.each<[string, object]>([
+    ['itself', { properties: { id: Id, secret: Secret } }],
+    ['by reference', { properties: { id: ref('Id'), secret: ref('Secret') } }],
+    ['in a part', { properties: { id: { allOf: [ref('Id')] }, secret: { allOf: [ref('Secret')] } } }],
+    ['by a pattern of its name', { patternProperties: { '^id$': Id, '^secret$': ref('Secret') } }],
+    ['in a branch', { anyOf: [{ properties: { id: Id, secret: Secret } }, false] }],
+  ])('hide a property that says it %s', (_, schema) => {
+    expect(aboutBody(schema, { id: 1 }, schemas)).toEqual([expect.stringMatching(/id is read-only/)]);
+    expect(aboutBody(schema, { secret: 'a' }, schemas)).toEqual([]);
+    expect(aboutAnswer(schema, { secret: 'a' }, schemas)).toEqual([
+      expect.stringMatching(/secret is write-only/),
+    ]);
+    expect(aboutAnswer(schema, { id: 1 }, schemas)).toEqual([]);
+  });
+
+  test.each<[string, (one: object) => object, (value: unknown) => unknown]>([
+    ['the whole', (one) => one, (value) => value],
+    ['an item', (one) => ({ type: 'array', items: one }), (value) => [value]],
+    ['a value of a map', (one) => ({ additionalProperties: one }), (value) => ({ a: value })],
+    ['a branch', (one) => ({ anyOf: [one, { type: 'null' }] }), (value) => value],
+  ])('hide no value that is no property, but %s', (_, around, value) => {
+    expect(aboutBody(around(ref('Id')), value(1), schemas)).toEqual([]);
+    expect(aboutBody(around(ref('Id')), value('a'), schemas)).not.toEqual([]);
+    expect(aboutAnswer(around(ref('Secret')), value('a'), schemas)).toEqual([]);
+    expect(aboutAnswer(around(ref('Secret')), value(1), schemas)).not.toEqual([]);
+  });
+
+  test('hide no parameter', () => {
+    const parameters = [{ name: 'id', in: 'path', required: true, schema: ref('Id') }];
+    const { validate } = loaded({ parameters }, schemas, '/{id}');
+    expect(told(validate?.({ ...nothing, path: { id: 5 } }))).toEqual([]);
+    expect(told(validate?.({ ...nothing, path: { id: 'a' } }))).toEqual(['/path/id must be integer']);
   });
 });

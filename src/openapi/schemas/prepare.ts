@@ -1,7 +1,7 @@
 import type { Place } from '../description.js';
 import { type Kind, entryOf, fieldOf } from '../source/grammar.js';
 import { conjuncts } from './conjuncts.js';
-import { type Direction, HIDES, hiddenProperties } from './direction.js';
+import { type Direction, HIDES, hiddenProperties, isHidden } from './direction.js';
 import { isKnownFormat } from './formats.js';
 
 type Schema = Readonly<Record<string, unknown>>;
@@ -39,13 +39,12 @@ export function prepared(schema: Place, context: Context): Schema | boolean {
     if (key === '$ref') result[key] = refer(schema.target ?? schema);
     else if (ASSERTIONS.has(key) && !(isBytes && OF_TEXT.has(key))) result[key] = place.value;
     else if (field !== undefined && isSchemaField(field, key))
-      result[key] = subschemas(field, place, { ...context, hidden: IN_PLACE.has(key) ? hidden : NONE });
+      result[key] = subschemas(key, field, place, { ...context, hidden: IN_PLACE.has(key) ? hidden : NONE });
   }
   return guarded(schema, {
     ...withoutEmpty(result),
     ...requiredOf(schema, hidden),
     ...formatOf(schema),
-    ...(schema.own(HIDES[direction]).value === true && { absent: HIDES[direction] }),
   });
 }
 
@@ -64,9 +63,16 @@ function isSchemaField(field: string, key: string): boolean {
   );
 }
 
-function subschemas(field: string, place: Place, context: Context): unknown {
+/** Keywords that declare properties. Elsewhere `readOnly` and `writeOnly` hide nothing: an item must be sent. */
+const DECLARING = new Set(['properties', 'patternProperties']);
+
+function subschemas(key: string, field: string, place: Place, context: Context): unknown {
   if (entryOf(field) === undefined) return prepared(place, context);
-  const entries = place.ownEntries().map(([key, child]) => [key, prepared(child, context)] as const);
+  const { direction } = context;
+  const entries = place.ownEntries().map(([name, child]) => {
+    const isAbsent = DECLARING.has(key) && isHidden(child, direction);
+    return [name, isAbsent ? { absent: HIDES[direction] } : prepared(child, context)] as const;
+  });
   return field.startsWith('[') ? entries.map(([, schema]) => schema) : Object.fromEntries(entries);
 }
 
