@@ -26,8 +26,6 @@ export const PREFIX = matching('letters, digits, _ and :, not starting with a di
 /** A token that an Authorization header can carry. */
 export const TOKEN = matching('visible ASCII characters without spaces', /^[\x21-\x7e]+$/, true);
 
-export const FOLDER = matching('an absolute path of a folder', /^(?:\/|[A-Za-z]:[\\/])[^\0]*$/);
-
 export const FILE = matching('an absolute path of a file', /^(?:\/|[A-Za-z]:[\\/])[^\0]*$/);
 
 export const SERVICE = matching('at most 100 letters, digits, _, . and -', /^[\w.-]{1,100}$/);
@@ -38,11 +36,25 @@ export const HOST: Kind<string> = {
     isIP(text) > 0 || /^(?!-)[A-Za-z\d-]+(?:\.[A-Za-z\d-]+)*\.?$/.test(text) ? text : undefined,
 };
 
-/** The system has room for 107 bytes of path. */
+/** The bytes of a socket's path for which the system has room (unix(7)). Node cuts a longer one off silently. */
+const SOCKET_PATH_BYTES = process.platform === 'linux' ? 107 : 103;
+
 export const UNIX_SOCKET: Kind<string> = {
-  expected: 'unix: and an absolute path of at most 107 bytes',
+  expected: `unix: and an absolute path of at most ${SOCKET_PATH_BYTES} bytes`,
   parse: (text) =>
-    /^unix:\/[^\0]*[^/\0]$/.test(text) && Buffer.byteLength(text) <= 112 ? text.slice(5) : undefined,
+    /^unix:\/[^\0]*[^/\0]$/.test(text) && Buffer.byteLength(text) <= 5 + SOCKET_PATH_BYTES
+      ? text.slice(5)
+      : undefined,
+};
+
+/** The longest path of a socket below `LEDGER_DIR`. */
+const LONGEST_SOCKET = '/koa-cluster-metrics-0123456789ab-9/4294967295.sock';
+const LEDGER_DIR_BYTES = SOCKET_PATH_BYTES - LONGEST_SOCKET.length;
+
+export const LEDGER_FOLDER: Kind<string> = {
+  expected: `an absolute path of a folder, of at most ${LEDGER_DIR_BYTES} bytes`,
+  parse: (text) =>
+    FILE.parse(text) !== undefined && Buffer.byteLength(text) <= LEDGER_DIR_BYTES ? text : undefined,
 };
 
 export const FILE_MODE: Kind<number> = {

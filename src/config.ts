@@ -6,10 +6,10 @@ import {
   DURATION,
   FILE,
   FILE_MODE,
-  FOLDER,
   HOPS,
   HOST,
   type Kind,
+  LEDGER_FOLDER,
   oneOf,
   PREFIX,
   SERVICE,
@@ -118,7 +118,7 @@ function table(read: Reader) {
      */
     serviceName: read('SERVICE_NAME', SERVICE, undefined),
     /** The folder for the workers' counts: in memory where there is such a folder. */
-    ledgerDir: read('LEDGER_DIR', FOLDER, writable('/dev/shm') ? '/dev/shm' : tmpdir()),
+    ledgerDir: read('LEDGER_DIR', LEDGER_FOLDER, writable('/dev/shm') ? '/dev/shm' : tmpdir()),
   };
 }
 
@@ -183,8 +183,14 @@ function contradictions({
   metricsPort,
   shutdownDelayMs,
   shutdownTimeoutMs,
+  ledgerDir,
 }: Config): string[] {
   const problems: string[] = [];
+  if (LEDGER_FOLDER.parse(ledgerDir) === undefined) {
+    problems.push(
+      `LEDGER_DIR, or TMPDIR where it is unset: expected ${LEDGER_FOLDER.expected}, got ${quoted(ledgerDir)}`,
+    );
+  }
   if (listen === undefined && metricsPort === port && port !== 0) {
     problems.push(`METRICS_PORT: expected a port other than PORT, got ${metricsPort} for both`);
   }

@@ -1,4 +1,5 @@
-import { availableParallelism } from 'node:os';
+import fs from 'node:fs';
+import os, { availableParallelism } from 'node:os';
 import { ConfigError, readConfig } from '../src/config.js';
 
 function problemsOf(env: Record<string, string>): readonly string[] {
@@ -140,7 +141,7 @@ test.each([
   ['MAX_HEADER_SIZE', ['0', 'big']],
   ['VALIDATE_RESPONSES', ['false']],
   ['PUSHGATEWAY_URL', ['localhost:9091', 'ftp://x', '/x']],
-  ['LEDGER_DIR', ['here', './x']],
+  ['LEDGER_DIR', ['here', './x', `/${'d'.repeat(56)}`]],
 ])('a bad %s is refused by name', (name, values) => {
   for (const value of values) {
     expect({ value, problems: problemsOf({ [name]: value }) }).toEqual({
@@ -156,6 +157,21 @@ test('every bad variable is reported at once, with what was got', () => {
     'BODY_LIMIT: expected a size such as 100kb (units b, kb, mb, gb; at most 1gb), got "huge"',
     'DOCS: expected on or off, got "maybe"',
   ]);
+});
+
+test('a folder of counts is refused whose sockets would have too long paths, also if it is the default', () => {
+  const longest = `/${'d'.repeat(55)}`;
+  expect(problemsOf({ LEDGER_DIR: longest })).toEqual([]);
+  expect(problemsOf({ LEDGER_DIR: `/${'ü'.repeat(28)}` })).toHaveLength(1);
+  const folders = jest.spyOn(fs, 'accessSync').mockImplementation(() => {
+    throw new Error('/dev/shm is not there');
+  });
+  const temporary = jest.spyOn(os, 'tmpdir').mockReturnValue(`${longest}d`);
+  expect(problemsOf({})).toEqual([
+    `LEDGER_DIR, or TMPDIR where it is unset: expected an absolute path of a folder, of at most 56 bytes, got "${longest}d"`,
+  ]);
+  temporary.mockRestore();
+  folders.mockRestore();
 });
 
 test('the metrics port cannot be the service port', () => {

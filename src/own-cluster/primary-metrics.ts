@@ -32,7 +32,7 @@ export class PrimaryMetrics {
     announceFolder(folder);
     process.once('exit', () => place.removeAll());
     // Without this another service would take the folder for a leftover after a day.
-    place.watch(folder, () =>
+    place.watch(undefined, () =>
       process.emitWarning('Somebody has removed the folder of counts: it is made anew'),
     );
     this.#registry = new ClusterRegistry({

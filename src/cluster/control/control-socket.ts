@@ -73,10 +73,14 @@ export class ControlSocket {
     return new Promise((resolve, reject) => {
       this.#server.once('error', reject);
       this.#server.listen(this.#path, () => {
-        chmodSync(this.#path, 0o600);
         // An open command must not keep the primary alive.
         this.#server.unref();
-        resolve();
+        try {
+          chmodSync(this.#path, 0o600);
+          resolve();
+        } catch (err) {
+          reject(err);
+        }
       });
     });
   }

@@ -117,10 +117,12 @@ export class ServiceFolder {
    * Touches the folder, to show that the service runs, and checks every second whether somebody has
    * removed it (a cleaner of temporary files; logind, which empties /dev/shm when a user logs out).
    * The folder is made anew then.
-   * @param sign what is gone when the folder was removed: this process's socket in it, or the folder itself
+   * @param socket what is gone when the folder was removed: this process's socket in it, or, where there is
+   *   none or it cannot be made, the folder itself
    * @param onRemoved called when the folder exists again
    */
-  watch(sign: string, onRemoved: () => void): void {
+  watch(socket: string | undefined, onRemoved: () => void): void {
+    const sign = socket !== undefined && existsSync(socket) ? socket : this.path;
     let touched = -Infinity;
     const touch = () => {
       try {

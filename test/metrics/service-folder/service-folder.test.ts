@@ -14,6 +14,7 @@ import {
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import { LEDGER_FOLDER } from '../../../src/config-values';
 import { claim } from '../../../src/metrics/service-folder/ownership';
 import { KEPT_MS, removeLeftovers, serviceFolders } from '../../../src/metrics/service-folder/leftovers';
 import { answerAt } from '../../../src/metrics/service-folder/process-socket';
@@ -104,11 +105,12 @@ test('knows the processes that have left something, and removes all of one', () 
   expect(readdirSync(folder.path).toSorted()).toEqual(['2.json', 'archive-1', 'owner-1']);
 });
 
-test('the path of a socket fits into an address, also below a long folder of temporary files', () => {
-  const macOs = '/var/folders/zz/zyxvpxvq6csfxvn_n0000000000000/T';
-  // sun_path has 104 bytes on macOS, with the zero at the end (unix(4)).
-  const longest = join(macOs, `${basename(open('a').path)}-9`, '4294967295.sock');
-  expect(longest.length).toBeLessThan(104);
+test('the path of a socket fits into an address below the longest folder that is allowed', () => {
+  const below = join('/', `${basename(open('a').path)}-9`, '4294967295.sock').length;
+  // sun_path has 108 bytes on Linux, 104 on macOS, with the zero at the end (unix(7), unix(4)).
+  const lengths = [103 - below, 108 - below, '/var/folders/zz/zyxvpxvq6csfxvn_n0000000000000/T'.length];
+  const allowed = lengths.map((bytes) => LEDGER_FOLDER.parse('/'.padEnd(bytes, 'd')) !== undefined);
+  expect(allowed).toEqual([true, false, true]);
 });
 
 test('a folder that was removed is made anew, and its process told', async () => {
@@ -124,6 +126,19 @@ test('a folder that was removed is made anew, and its process told', async () =>
   expect(told).toBe(1);
   expect(statSync(folder.path).mode & 0o777).toBe(0o700);
   for (const socket of sockets) socket.close();
+});
+
+test('a process that has no socket in its folder is told of no removal until there was one', () => {
+  jest.useFakeTimers();
+  const folder = open('a');
+  let told = 0;
+  folder.watch(folder.socket(1), () => (told += 1));
+  jest.advanceTimersByTime(10_000);
+  expect(told).toBe(0);
+  rmSync(folder.path, { recursive: true });
+  jest.advanceTimersByTime(10_000);
+  expect(told).toBe(1);
+  jest.useRealTimers();
 });
 
 test('of many that claim a folder at once one has it, and after its end another', async () => {
