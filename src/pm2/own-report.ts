@@ -35,6 +35,7 @@ export class OwnReport {
   readonly write: () => Promise<string> = oneAtATime(() => this.#report());
   readonly #options: OwnReportOptions;
   readonly #birth = Date.now();
+  #made = 0;
   #exit: ExitReason | undefined;
 
   constructor(options: OwnReportOptions) {
@@ -66,6 +67,7 @@ export class OwnReport {
       state: this.state,
       slot,
       birth: this.#birth,
+      number: this.#made++,
       instance,
       ...(this.#exit && { exit: this.#exit }),
     };

@@ -19,7 +19,12 @@ import { ownSeries, SERVICE_METRICS } from '../metrics/metric-catalogue.js';
 import { registerWorkerExits, registerWorkers } from '../metrics/supervision-metrics.js';
 import { type Archive, CountArchive, EMPTY } from '../metrics/service-folder/archive.js';
 import { askProcess, GONE } from '../metrics/service-folder/process-socket.js';
-import { readReport, type Report, ReportReader } from '../metrics/service-folder/process-report.js';
+import {
+  laterReport,
+  readReport,
+  type Report,
+  ReportReader,
+} from '../metrics/service-folder/process-report.js';
 import { errorOf } from '../thrown.js';
 import { OwnReport, type OwnReportOptions } from './own-report.js';
 
@@ -51,6 +56,8 @@ interface Sibling {
   readonly reader: ReportReader;
   /** The source of its counts, made when its first report or ledger is read. */
   source?: LedgerSource;
+  /** Its last report that was read. The file can be older: a full disk keeps it as it was. */
+  last?: Report;
 }
 
 /**
@@ -88,7 +95,12 @@ export class Siblings implements Gatherer {
     this.#options = options;
     this.own = new OwnReport(options);
     const { metricsPrefix: prefix, metricsBuckets: buckets } = options.config;
-    this.#archive = new CountArchive({ folder: options.folder, buckets, onLoss: options.onLoss });
+    this.#archive = new CountArchive({
+      folder: options.folder,
+      buckets,
+      onLoss: options.onLoss,
+      lastReport: (id) => this.#siblings.get(id)?.last,
+    });
     const { workers, workerExits } = SERVICE_METRICS;
     const reserved = [...ownSeries(prefix), prefix + workers.name, prefix + workerExits.name];
     this.#aggregation = new Aggregation({ buckets, reserved, onRedefined: options.onRedefined });
@@ -180,12 +192,15 @@ export class Siblings implements Gatherer {
 
   async #read(id: number, { answered }: Found, slices: Slices, detailed: boolean): Promise<void> {
     const sibling = this.#sibling(id);
-    const report = answered.get(id) ?? readReport(this.#options.folder.report(id), sibling.reader);
+    const read = answered.get(id) ?? readReport(this.#options.folder.report(id), sibling.reader);
+    const report = laterReport(sibling.last, read);
     const source = (sibling.source ??= this.#source(id, report));
     await source.readLedger(this.#aggregation, slices, detailed);
     // An instance writes no report before it is ready: values that were shown now would be missing if it
     // did not answer the next scrape.
-    if (report && report.state !== 'starting') this.#aggregation.read(source, report.snapshot);
+    if (!report || report.state === 'starting') return;
+    sibling.last = report;
+    this.#aggregation.read(source, report.snapshot);
   }
 
   #sibling(id: number): Sibling {

@@ -1,10 +1,16 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import type { Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Counter, Gauge, Registry } from 'prom-client';
+import { OwnReport } from '../../src/pm2/own-report';
 import { Siblings } from '../../src/pm2/siblings';
-import { reportText, writeReport } from '../../src/metrics/service-folder/process-report';
+import {
+  readReport,
+  ReportReader,
+  reportText,
+  writeReport,
+} from '../../src/metrics/service-folder/process-report';
 import { answerAt } from '../../src/metrics/service-folder/process-socket';
 import { ServiceFolder } from '../../src/metrics/service-folder/service-folder';
 import { snapshotText } from '../../src/metrics/snapshot/take-snapshot';
@@ -29,8 +35,8 @@ afterEach(() => {
 });
 
 /** Makes the report of an instance of this slot that has done so many jobs, and has as much load. */
-async function report(slot: number, amount: number): Promise<string> {
-  return reportText({ state: 'ready', slot, birth: slot }, await snapshot(amount));
+async function report(slot: number, amount: number, number = 0): Promise<string> {
+  return reportText({ state: 'ready', slot, birth: slot, number }, await snapshot(amount));
 }
 
 function snapshot(amount: number): Promise<string> {
@@ -57,7 +63,7 @@ async function first(metricsPerWorker = false): Promise<() => Promise<ReadonlyMa
     onRedefined: () => {},
     onRemoved: () => {},
     onLoss: () => {},
-    timeoutMs: 100,
+    timeoutMs: 500,
   });
   await siblings.own.announce('ready');
   return async () => parseExposition((await siblings.gather()).bytes.toString());
@@ -107,4 +113,45 @@ test('keeps the counters of one that is gone, and not its gauges', async () => {
   expect(figures(await scrape())).toEqual([11, 11, 0]);
   await new Promise((resolve) => gone.close(resolve));
   for (let again = 1; again <= 2; again++) expect(figures(await scrape())).toEqual([11, 1, 0]);
+});
+
+test('a report that a full disk keeps as it was does not bring counters back, nor count them twice', async () => {
+  const scrape = await first();
+  const jobs = async () => total(await scrape(), 'jobs');
+  let answer = () => report(2, 40);
+  const server = await another(7, () => answer());
+  writeReport(folder.report(7), await report(2, 40));
+  expect(await jobs()).toBe(41);
+  answer = () => report(2, 100, 1);
+  expect(await jobs()).toBe(101);
+  answer = () => new Promise(() => {});
+  expect(await jobs()).toBe(101);
+  answer = () => report(2, 101, 2);
+  expect(await jobs()).toBe(102);
+  await new Promise((resolve) => server.close(resolve));
+  for (let again = 1; again <= 2; again++) {
+    const families = await scrape();
+    expect(figures(families)).toEqual([102, 1, 0]);
+    expect(total(families, 'p_worker_exits_total', { reason: 'killed' })).toBe(1);
+  }
+});
+
+test('an instance numbers its reports, also those that it cannot write', async () => {
+  const errors: Error[] = [];
+  const own = new OwnReport({
+    folder,
+    slot: 1,
+    listen: '80',
+    restarts: 0,
+    buckets: [],
+    answered: () => [],
+    snapshot: () => snapshot(1),
+    onError: (err) => errors.push(err),
+  });
+  await own.announce('ready');
+  mkdirSync(`${folder.report(own.id)}.new`);
+  const reader = new ReportReader();
+  expect([await own.write(), await own.write()].map((text) => reader.read(text)?.number)).toEqual([1, 2]);
+  expect(readReport(folder.report(own.id))?.number).toBe(0);
+  expect(errors).toHaveLength(2);
 });

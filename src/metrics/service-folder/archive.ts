@@ -3,7 +3,7 @@ import { Aggregation, type Counts } from '../aggregation/aggregation.js';
 import { LedgerSource } from '../aggregation/ledger-source.js';
 import { EXIT_REASONS, type ExitReason } from '../supervision-metrics.js';
 import { parseCounts } from './archived-counts.js';
-import { readReport } from './process-report.js';
+import { laterReport, readReport, type Report } from './process-report.js';
 import type { ServiceFolder } from './service-folder.js';
 import { SharedValue } from './shared-value.js';
 
@@ -40,6 +40,8 @@ export interface CountArchiveOptions {
   readonly buckets: readonly number[];
   /** Called with a message about counts that have to begin anew. */
   readonly onLoss: (message: string) => void;
+  /** Returns the last report of a process that was read from it, which can be later than its file. */
+  readonly lastReport?: (id: number) => Report | undefined;
 }
 
 /**
@@ -50,13 +52,15 @@ export class CountArchive {
   readonly #folder: ServiceFolder;
   readonly #buckets: readonly number[];
   readonly #onLoss: (message: string) => void;
+  readonly #lastReport: (id: number) => Report | undefined;
   readonly #shared: SharedValue;
   #last: { readonly value: unknown; readonly archive: Archive } = { value: undefined, archive: EMPTY };
 
-  constructor({ folder, buckets, onLoss }: CountArchiveOptions) {
+  constructor({ folder, buckets, onLoss, lastReport = () => undefined }: CountArchiveOptions) {
     this.#folder = folder;
     this.#buckets = buckets;
     this.#onLoss = onLoss;
+    this.#lastReport = lastReport;
     this.#shared = new SharedValue(folder.path, 'archive', (path) =>
       onLoss(`${path} is damaged: the counts in it are lost`),
     );
@@ -121,7 +125,7 @@ export class CountArchive {
     const aggregation = new Aggregation({ buckets: this.#buckets, reserved: [] });
     aggregation.gone = archive.counts;
     for (const id of gone) {
-      const report = readReport(this.#folder.report(id));
+      const report = laterReport(this.#lastReport(id), readReport(this.#folder.report(id)));
       exits[report?.exit ?? (report ? 'killed' : 'boot_failed')] += 1;
       const { path: folder } = this.#folder;
       const source = new LedgerSource({ folder, id, buckets: this.#buckets, birth: report?.birth ?? 0 });

@@ -11,6 +11,8 @@ export interface About {
   readonly slot: number;
   /** The start of the process, in milliseconds since 1970. */
   readonly birth: number;
+  /** The number of reports that it had made before; absent if it makes no others. */
+  readonly number?: number;
   /** The reason of its end, in its last report. */
   readonly exit?: ExitReason;
   /** An instance of a cluster that is not ours says more: there is no primary that could. */
@@ -77,15 +79,21 @@ export function readReport(path: string, reader = new ReportReader()): Report | 
   }
 }
 
+/** Returns the later of two reports of one process; of two that have no numbers, the one that was read now. */
+export function laterReport(known: Report | undefined, read: Report | undefined): Report | undefined {
+  return read && (read.number ?? 0) >= (known?.number ?? 0) ? read : known;
+}
+
 function parseAbout(text: string): About | undefined {
   try {
-    const { state, slot, birth, exit, instance }: Record<string, unknown> = JSON.parse(text);
+    const { state, slot, birth, number, exit, instance }: Record<string, unknown> = JSON.parse(text);
     if (!isOneOf(WORKER_STATES, state) || typeof slot !== 'number' || typeof birth !== 'number')
       return undefined;
     return {
       state,
       slot,
       birth,
+      ...(typeof number === 'number' && { number }),
       ...(isOneOf(EXIT_REASONS, exit) && { exit }),
       ...(isInstance(instance) && { instance }),
     };
