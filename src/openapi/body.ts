@@ -1,5 +1,5 @@
 import type { Place } from './description.js';
-import { essenceOf, isJson } from './media-type.js';
+import { essenceOf, fullTypeOf, isJson } from './media-type.js';
 import type { Serialized } from './parameters.js';
 import { choices, conjuncts, keywordOf } from './schemas/conjuncts.js';
 import type { Defaults, Fill } from './schemas/defaults.js';
@@ -24,7 +24,7 @@ export interface BodyContent {
 /** The body that an operation declares. */
 export interface DeclaredBody {
   readonly required: boolean;
-  /** Contents by media type or range, in lower case and without parameters. */
+  /** Contents by media type or range, with its parameters. */
   readonly contents: ReadonlyMap<string, BodyContent>;
 }
 
@@ -49,7 +49,7 @@ export function declaredBody(
   return {
     required: declared.at('required').boolean(),
     contents: new Map(
-      contents.map(([type, content]) => [essenceOf(type), bodyContent(type, content, defaults, validator)]),
+      contents.map(([type, content]) => [fullTypeOf(type), bodyContent(type, content, defaults, validator)]),
     ),
   };
 }

@@ -1,15 +1,12 @@
 import type { Place } from './description.js';
-import { essenceOf, isJson } from './media-type.js';
+import { essenceOf, fullTypeOf, isJson } from './media-type.js';
 import type { Schemas } from './schemas/schemas.js';
 import { shapeOf } from './schemas/shape.js';
 import type { Validator } from './schemas/validation.js';
 
 /** An answer that an operation declares. */
 export interface DeclaredResponse {
-  /**
-   * Validators by media type or range, in lower case and without parameters. Empty where
-   * the response has no content.
-   */
+  /** Validators by media type or range, with its parameters. Empty where the response has no content. */
   readonly contents: ReadonlyMap<string, Validator>;
   /** Names of the headers that a response must have. */
   readonly headers: readonly string[];
@@ -39,7 +36,7 @@ function declaredResponse(place: Place, schemas: Schemas): DeclaredResponse {
     .entries()
     .map(
       ([type, content]) =>
-        [essenceOf(type), contentValidator(essenceOf(type), content.own('schema'), schemas)] as const,
+        [fullTypeOf(type), contentValidator(essenceOf(type), content.own('schema'), schemas)] as const,
     );
   const headers = place
     .at('headers')
@@ -66,7 +63,7 @@ function contentValidator(essence: string, schema: Place, schemas: Schemas): Val
 /** Status and media type of an operation's successful answer. */
 export interface Success {
   readonly status: number;
-  /** The first media type or range; `undefined` if the answer has no content. */
+  /** The first media type or range, with its parameters; `undefined` if the answer has no content. */
   readonly type: string | undefined;
 }
 
@@ -79,5 +76,5 @@ export function successOf(responses: Place): Success {
   const found = (pattern: RegExp) => statuses.find(([status]) => pattern.test(status));
   const [key, place] = found(/^2\d\d$/) ?? found(/^2XX$/i) ?? found(/^default$/) ?? found(/^3\d\d$/) ?? [];
   const [type] = place?.at('content').entries()[0] ?? [];
-  return { status: Number(key) || 200, type: type === undefined ? undefined : essenceOf(type) };
+  return { status: Number(key) || 200, type: type === undefined ? undefined : fullTypeOf(type) };
 }

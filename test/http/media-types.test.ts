@@ -1,4 +1,5 @@
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
+import type { Context } from 'koa';
 import { ServiceUnderTest, json, operation } from './service-under-test';
 
 const seen: unknown[] = [];
@@ -120,5 +121,82 @@ describe('a content coding', () => {
   ])('%s is a 400', async (_, body) => {
     expect((await coded('gzip', body)).status).toBe(400);
     expect(seen).toEqual([]);
+  });
+});
+
+const only = (key: string) => ({ schema: { type: 'object', required: [key] } });
+const answers = (content: object) => ({ responses: { 200: { description: 'It.', content } } });
+
+describe('types that differ in a parameter have schemas of their own', () => {
+  const versions = { 'application/json;v=1': only('one'), 'application/json; V=2; p="a;b"': only('two') };
+  const paths = {
+    '/versions': post('versions', versions),
+    '/plain': post('plain', { ...versions, 'application/json; charset=utf-8': only('plain') }),
+    '/range': post('range', { 'application/json;v=1': only('one'), 'application/*;q=1': {} }),
+    '/answer': { post: { operationId: 'answer', ...answers(versions) } },
+    '/minimal': {
+      get: operation('minimal', answers({ 'application/json;odata.metadata=minimal;charset=utf-8': {} })),
+    },
+    '/picture': { get: operation('picture', answers({ 'image/svg+xml; A="b c"': {} })) },
+  };
+
+  beforeAll(async () => {
+    service = await ServiceUnderTest.start({
+      paths,
+      handlers: {
+        versions: echo,
+        plain: echo,
+        range: () => ({}),
+        answer: (_request: unknown, ctx: Context) => {
+          ctx.type = ctx.get('X-Type');
+          return { [ctx.get('X-Key')]: 1 };
+        },
+        minimal: () => ({}),
+        picture: () => '<svg/>',
+      },
+    });
+  });
+
+  test.each([
+    ['/versions', 'application/json;v=1', 'one'],
+    ['/versions', 'Application/JSON ; V="1"; charset=UTF-8', 'one'],
+    ['/versions', 'application/json;p="a\\;b";v=2', 'two'],
+    ['/versions', 'application/json', 'two'],
+    ['/versions', 'application/json;v=3', 'two'],
+    ['/plain', 'application/json; v=1', 'one'],
+    ['/plain', 'application/json', 'plain'],
+    ['/plain', 'application/json; charset=utf-8', 'plain'],
+    ['/plain', 'application/json;v=2', 'plain'],
+    ['/range', 'application/json', 'one'],
+  ])('of %s, %s is checked by %s', async (path, type, key) => {
+    expect((await sent(path, type, JSON.stringify({ [key]: 1 }))).status).toBe(200);
+    expect((await sent(path, type, '{"other":1}')).status).toBe(400);
+  });
+
+  test('a range with a parameter takes what no other entry takes', async () => {
+    expect((await sent('/range', 'application/pdf', 'a')).status).toBe(200);
+  });
+
+  test('a 415 says the parameters', async () => {
+    const accept = 'application/json;v=1, application/json;p="a;b";v=2';
+    expect((await sent('/versions', 'text/plain')).headers.get('accept')).toBe(accept);
+  });
+
+  test.each([
+    ['application/json; v=1', 'one', 200],
+    ['application/json; v=1', 'two', 500],
+    ['application/json; p="a;b"; v=2', 'two', 200],
+    ['application/json; v=3', 'two', 200],
+  ])('an answer of %s with %s is a %d', async (type, key, status) => {
+    const headers = { 'X-Type': type, 'X-Key': key };
+    expect((await service.request('/answer', { method: 'POST', headers })).status).toBe(status);
+  });
+
+  test.each([
+    ['/minimal', 'application/json;odata.metadata=minimal; charset=utf-8'],
+    ['/picture', 'image/svg+xml;a="b c"'],
+  ])('%s is answered as %s', async (path, type) => {
+    const answer = await service.request(path);
+    expect([answer.status, answer.headers.get('content-type')]).toEqual([200, type]);
   });
 });

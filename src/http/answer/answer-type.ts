@@ -1,5 +1,5 @@
 import { Stream } from 'node:stream';
-import { isJson } from '../../openapi/media-type.js';
+import { essenceOf, isJson } from '../../openapi/media-type.js';
 
 /**
  * Returns the `Content-Type` of a value whose type is declared as a range; `undefined` where
@@ -13,7 +13,7 @@ export function typeInRange(range: string, value: unknown): string | undefined {
 
 /** Adds the charset to a type of text: all text is sent in UTF-8. */
 export function withCharset(type: string): string {
-  return isJson(type) || type.startsWith('text/') ? `${type}; charset=utf-8` : type;
+  return isJson(essenceOf(type)) || type.startsWith('text/') ? `${type}; charset=utf-8` : type;
 }
 
 function typeOf(value: unknown): string {

@@ -1,6 +1,6 @@
 import { Stream } from 'node:stream';
 import type { Context } from 'koa';
-import { isJson } from '../../openapi/media-type.js';
+import { essenceOf, isJson } from '../../openapi/media-type.js';
 import type { Operation } from '../../openapi/operation.js';
 import { typeInRange, withCharset } from './answer-type.js';
 
@@ -9,8 +9,9 @@ type Reply = (ctx: Context, value: unknown) => void;
 
 /** Makes the Reply of an operation. It throws an error if the handler gave no answer. */
 export function replier({ id, success: { status, type } }: Pick<Operation, 'id' | 'success'>): Reply {
-  const json = type !== undefined && isJson(type);
-  const range = type !== undefined && type.includes('*') ? type : undefined;
+  const essence = essenceOf(type ?? '');
+  const json = isJson(essence);
+  const range = essence.includes('*') ? essence : undefined;
   const header = range === undefined && type !== undefined ? withCharset(type) : undefined;
   return (ctx, value) => {
     if (value === undefined) {

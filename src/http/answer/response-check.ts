@@ -96,7 +96,7 @@ function rememberingContent(): (response: DeclaredResponse, ctx: Context) => Con
     const header = ctx.res.getHeader('Content-Type');
     if (latest?.response === response && latest.header === header) return latest.content;
     const { type } = ctx.response;
-    const content = { validate: validatorFor(response, type), isJson: isJson(type) };
+    const content = { validate: validatorFor(response, type, String(header)), isJson: isJson(type) };
     latest = { response, header, content };
     return content;
   };
@@ -120,8 +120,12 @@ function disagreement(
   return complaint && `"${complaint.path}" of the body ${complaint.message}`;
 }
 
-function validatorFor({ contents }: DeclaredResponse, type: string): Validator | undefined {
-  return contents.get(type) ?? findByType(contents, parseMediaType(type)?.essence ?? '');
+function validatorFor(
+  { contents }: DeclaredResponse,
+  essence: string,
+  header: string,
+): Validator | undefined {
+  return findByType(contents, parseMediaType(header) ?? { essence, full: essence });
 }
 
 /**

@@ -77,7 +77,7 @@ function isEncoded({ req: { headers } }: Context): boolean {
 
 function contentFor(ctx: Context, contents: DeclaredBody['contents']): BodyContent | undefined {
   const type = parseMediaType(ctx.req.headers['content-type'] ?? '');
-  const content = type && findByType(contents, type.essence);
+  const content = type && findByType(contents, type);
   const isReadable = type?.charset === undefined || type.charset === 'utf-8' || content?.kind === 'stream';
   return isReadable ? content : undefined;
 }
