@@ -7,6 +7,7 @@ import { ClusterRegistry } from '../metrics/exposition/cluster-registry.js';
 import type { Format } from '../metrics/exposition/gatherer.js';
 import { startTime } from '../metrics/ledger/process-identity.js';
 import { RequestMetrics } from '../metrics/request-metrics.js';
+import { markAsTemporary, removeLeftovers } from '../metrics/service-folder/leftovers.js';
 import { ServiceFolder } from '../metrics/service-folder/service-folder.js';
 import { snapshotText } from '../metrics/snapshot/take-snapshot.js';
 import { announceFolder } from './ledger-place.js';
@@ -22,8 +23,9 @@ export class PrimaryMetrics {
   #own = false;
 
   constructor({ prefix, buckets }: { readonly prefix: string; readonly buckets: readonly number[] }) {
+    const base = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
     const place = new ServiceFolder({
-      base: existsSync('/dev/shm') ? '/dev/shm' : tmpdir(),
+      base,
       identity: ['own', String(process.pid), String(startTime(process.pid) ?? Date.now())],
       onRefused: () => {},
       onError: (err) => process.emitWarning(`A worker that is killed loses its counts: ${err.message}`),
@@ -31,10 +33,14 @@ export class PrimaryMetrics {
     const { path: folder } = place;
     announceFolder(folder);
     process.once('exit', () => place.removeAll());
+    // A signal that the app does not handle leaves the folder: the next start removes it.
+    mark(folder);
+    removeLeftovers(base).catch(() => {});
     // Without this another service would take the folder for a leftover after a day.
-    place.watch(undefined, () =>
-      process.emitWarning('Somebody has removed the folder of counts: it is made anew'),
-    );
+    place.watch(undefined, () => {
+      process.emitWarning('Somebody has removed the folder of counts: it is made anew');
+      mark(folder);
+    });
     this.#registry = new ClusterRegistry({
       folder,
       prefix,
@@ -90,6 +96,14 @@ export class PrimaryMetrics {
     } catch (err) {
       tell(worker, { type: 'exposition-failed', id, message: String(err) });
     }
+  }
+}
+
+function mark(folder: string): void {
+  try {
+    markAsTemporary(folder);
+  } catch {
+    // The folder is kept for a day if this process is killed.
   }
 }
 

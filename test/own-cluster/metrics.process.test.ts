@@ -115,6 +115,16 @@ function ledgersIn(folder: string): number {
   return existsSync(folder) ? readdirSync(folder).filter((name) => /^\d+\.ledger$/.test(name)).length : 0;
 }
 
+test('the folder of an app that was killed is removed by its next start', async () => {
+  await start(1);
+  const folder = folderOf(childrenOf(child.pid ?? 0)[0] ?? 0);
+  process.kill(-(child.pid ?? 0), 'SIGKILL');
+  await once(child, 'exit');
+  expect(existsSync(folder)).toBe(true);
+  await start(1);
+  expect(existsSync(folder)).toBe(false);
+});
+
 test('an app without workers is its own', async () => {
   await start(0);
   for (let n = 0; n < 3; n += 1) expect(await statusOf('/users/1')).toBe(200);

@@ -1,5 +1,6 @@
-import { lstatSync, readdirSync, rmSync } from 'node:fs';
+import { lstatSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isRunning, pidNamespace, startTime } from '../ledger/process-identity.js';
 import { askProcess, GONE } from './process-socket.js';
 import { FOLDER_PREFIX, isOurs } from './service-folder.js';
 
@@ -33,9 +34,28 @@ export function serviceFolders(base: string): FoundFolder[] {
 }
 
 /**
+ * Marks a folder that nobody can use after this process: it is left over at once when the process has ended.
+ * Throws if the folder cannot be written.
+ */
+export function markAsTemporary(path: string): void {
+  const { pid } = process;
+  writeFileSync(join(path, `process-${pidNamespace()}-${pid}-${startTime(pid) ?? 0}`), '', { mode: 0o600 });
+}
+
+const MARK = /^process-(\d+)-(\d+)-(\d+)$/;
+
+/** Tells whether the folder is marked by a process that has ended; of other pid namespaces that is unknown. */
+function hasOutlivedItsProcess(names: readonly string[]): boolean {
+  return names.some((name) => {
+    const [, namespace, pid, started] = MARK.exec(name) ?? [];
+    return namespace === String(pidNamespace()) && !isRunning(Number(pid), Number(started));
+  });
+}
+
+/**
  * Removes the folders of this user's services that no longer run. Symbolic links are left alone.
  * @param base the folder in which all services have theirs (`LEDGER_DIR`)
- * @param keptMs milliseconds that a service must have been stopped
+ * @param keptMs milliseconds that a service must have been stopped, unless its folder was temporary
  * @returns the removed paths
  */
 export async function removeLeftovers(base: string, keptMs = KEPT_MS): Promise<string[]> {
@@ -49,9 +69,11 @@ export async function removeLeftovers(base: string, keptMs = KEPT_MS): Promise<s
 }
 
 async function isUsed(path: string, keptMs: number): Promise<boolean> {
-  const sockets = readdirSync(path).filter((name) => name.endsWith('.sock'));
+  const names = readdirSync(path);
+  if (hasOutlivedItsProcess(names)) return false;
   const untouchedMs = Date.now() - lstatSync(path).mtimeMs;
   if (untouchedMs < (OF_EARLIER_VERSION.test(path) ? UNTOUCHED_MS : keptMs)) return true;
+  const sockets = names.filter((name) => name.endsWith('.sock'));
   const answers = await Promise.all(sockets.map((name) => askProcess(join(path, name), PATIENCE_MS)));
   return answers.some((answer) => answer !== GONE);
 }

@@ -15,8 +15,14 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { LEDGER_FOLDER } from '../../../src/config-values';
+import { pidNamespace } from '../../../src/metrics/ledger/process-identity';
 import { claim } from '../../../src/metrics/service-folder/ownership';
-import { KEPT_MS, removeLeftovers, serviceFolders } from '../../../src/metrics/service-folder/leftovers';
+import {
+  KEPT_MS,
+  markAsTemporary,
+  removeLeftovers,
+  serviceFolders,
+} from '../../../src/metrics/service-folder/leftovers';
 import { answerAt } from '../../../src/metrics/service-folder/process-socket';
 import { ServiceFolder } from '../../../src/metrics/service-folder/service-folder';
 import { eventually } from '../../support/eventually';
@@ -198,6 +204,15 @@ describe('leftovers', () => {
     expect(await removeLeftovers(base)).toEqual([old.path]);
     expect(readdirSync(base)).toHaveLength(5);
     socket.close();
+  });
+
+  test('of a process that has ended are removed at once where its folder was temporary', async () => {
+    const [ended, elsewhere, ours] = [open('ended'), open('elsewhere'), open('ours')];
+    const namespace = pidNamespace();
+    writeFileSync(join(ended.path, `process-${namespace}-${process.pid}-1`), '');
+    writeFileSync(join(elsewhere.path, `process-${namespace + 1}-${process.pid}-1`), '');
+    markAsTemporary(ours.path);
+    expect(await removeLeftovers(base)).toEqual([ended.path]);
   });
 
   test('are all removed at once where that is wanted, but for what runs', async () => {
