@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import type { Server } from 'node:net';
 import { oneAtATime } from '../metrics/exposition/one-at-a-time.js';
 import { reportText, writeReport } from '../metrics/service-folder/process-report.js';
 import { answerAt } from '../metrics/service-folder/process-socket.js';
@@ -36,15 +37,17 @@ export class OwnReport {
   readonly #options: OwnReportOptions;
   readonly #birth = Date.now();
   #made = 0;
+  #server: Server | undefined;
   #exit: ExitReason | undefined;
 
   constructor(options: OwnReportOptions) {
     this.#options = options;
   }
 
-  /** Answers the others from now on. Rejects when the socket cannot be made. */
-  listen(): Promise<unknown> {
-    return answerAt(this.#options.folder.socket(this.id), this.write);
+  /** Answers the others from now on, also when the socket was removed. Rejects when it cannot be made. */
+  async listen(): Promise<void> {
+    this.#server?.close();
+    this.#server = await answerAt(this.#options.folder.socket(this.id), this.write);
   }
 
   /** Changes the state, and writes a report of it. */

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import type { Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ import {
   reportText,
   writeReport,
 } from '../../src/metrics/service-folder/process-report';
-import { answerAt } from '../../src/metrics/service-folder/process-socket';
+import { answerAt, askProcess, GONE } from '../../src/metrics/service-folder/process-socket';
 import { ServiceFolder } from '../../src/metrics/service-folder/service-folder';
 import { snapshotText } from '../../src/metrics/snapshot/take-snapshot';
 import { type Family, parseExposition, total } from '../support/exposition';
@@ -44,6 +44,19 @@ function snapshot(amount: number): Promise<string> {
   new Counter({ name: 'jobs', help: 'h', registers: [registry] }).inc(amount);
   new Gauge({ name: 'load', help: 'h', registers: [registry] }).set(amount);
   return snapshotText(registry, []);
+}
+
+function ownReport(onError: (err: Error) => void = fail): OwnReport {
+  return new OwnReport({
+    folder,
+    slot: 1,
+    listen: '80',
+    restarts: 0,
+    buckets: [],
+    answered: () => [],
+    snapshot: () => snapshot(1),
+    onError,
+  });
 }
 
 /** Joins this process as the first instance, which has done one job and has a load of one. */
@@ -138,20 +151,21 @@ test('a report that a full disk keeps as it was does not bring counters back, no
 
 test('an instance numbers its reports, also those that it cannot write', async () => {
   const errors: Error[] = [];
-  const own = new OwnReport({
-    folder,
-    slot: 1,
-    listen: '80',
-    restarts: 0,
-    buckets: [],
-    answered: () => [],
-    snapshot: () => snapshot(1),
-    onError: (err) => errors.push(err),
-  });
+  const own = ownReport((err) => errors.push(err));
   await own.announce('ready');
   mkdirSync(`${folder.report(own.id)}.new`);
   const reader = new ReportReader();
   expect([await own.write(), await own.write()].map((text) => reader.read(text)?.number)).toEqual([1, 2]);
   expect(readReport(folder.report(own.id))?.number).toBe(0);
   expect(errors).toHaveLength(2);
+});
+
+test('an instance that makes its socket anew leaves the old one', async () => {
+  const own = ownReport();
+  await own.listen();
+  const old = join(base, 'old.sock');
+  renameSync(folder.socket(own.id), old);
+  await own.listen();
+  expect(await askProcess(old, 500)).toBe(GONE);
+  expect(await askProcess(folder.socket(own.id), 500)).not.toBe(GONE);
 });
