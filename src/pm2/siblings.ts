@@ -215,6 +215,14 @@ export class Siblings implements Gatherer {
     return new LedgerSource({ folder: folder.path, id, buckets, birth: report?.birth ?? 0 });
   }
 
+  /** Tells whether an instance runs by its ledger; false if it has none. */
+  #isRunning(id: number): boolean {
+    const source = this.#source(id, undefined);
+    const { isRunning } = source;
+    source.close();
+    return isRunning;
+  }
+
   async #askAll(): Promise<Found> {
     const { folder, timeoutMs = 500 } = this.#options;
     const ids = folder.ids();
@@ -225,7 +233,8 @@ export class Siblings implements Gatherer {
         id === this.own.id ? await this.own.write() : await askProcess(folder.socket(id), timeoutMs);
       const report = typeof answer === 'string' ? this.#sibling(id).reader.read(answer) : undefined;
       if (report) answered.set(id, report);
-      else if (answer === GONE) gone.push(id);
+      // Where the folder was made anew, an instance can have its ledger again before its socket.
+      else if (answer === GONE && !this.#isRunning(id)) gone.push(id);
     };
     await Promise.all(ids.map(ask));
     return { ids, gone, answered };

@@ -3,6 +3,7 @@ import type { Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Counter, Gauge, Registry } from 'prom-client';
+import { Ledger } from '../../src/metrics/ledger/ledger';
 import { OwnReport } from '../../src/pm2/own-report';
 import { Siblings } from '../../src/pm2/siblings';
 import {
@@ -168,4 +169,19 @@ test('an instance that makes its socket anew leaves the old one', async () => {
   await own.listen();
   expect(await askProcess(old, 500)).toBe(GONE);
   expect(await askProcess(folder.socket(own.id), 500)).not.toBe(GONE);
+});
+
+test('one that has its ledger again before its socket, in a folder that was made anew, is not dead', async () => {
+  const scrape = await first();
+  const ledger = Ledger.open({ folder: folder.path, generation: 7, buckets: [1], onError: fail });
+  const row = ledger.append({ method: 'GET', endpoint: '/', status: 200 }, 0);
+  for (const requests of [3, 5]) {
+    row.cells.set([requests, 0, 1]);
+    row.commit();
+    const families = await scrape();
+    expect(total(families, 'p_request_count')).toBe(requests);
+    expect(total(families, 'p_scrape_workers_missing')).toBe(1);
+    expect(total(families, 'p_worker_exits_total')).toBe(0);
+  }
+  ledger.close();
 });
