@@ -113,13 +113,25 @@ function fieldOf(name: string, shape: Shape, encoding: Place, kind: 'form' | 'mu
   const declared = encoding.at('style').value;
   const style = FORM_STYLES.find((known) => known === (declared ?? 'form'));
   if (!style) return encoding.own('style').fail(`must be one of ${FORM_STYLES.join(', ')}`);
-  const explode =
+  const isExploded =
     encoding.at('explode').value === undefined ? style === 'form' : encoding.at('explode').boolean();
   const type = encoding.at('contentType').string();
-  const isDocument = kind === 'multipart' && shape.types.has('object') && declared === undefined;
-  const content =
-    isDocument || (type !== undefined && isJson(essenceOf(type))) ? 'application/json' : undefined;
-  return { name, shape, style, explode, content };
+  const isSaid = type !== undefined && isJson(essenceOf(type));
+  const isStyled = declared !== undefined || (kind === 'form' && !isExploded);
+  const isDocument = isSaid || (!isStyled && isDocumentUnsaid(shape, kind));
+  // Only in a form may the properties of an object be fields of their own instead.
+  const isWhole = isDocument && shape.types.has('object') && (isSaid || kind === 'multipart');
+  const content = isDocument ? 'application/json' : undefined;
+  return { name, shape, style, explode: isExploded && !isWhole, content };
+}
+
+/**
+ * Tells whether a field is JSON where its encoding says nothing: an object, and each item of a list of
+ * objects. What may be a text is none: `5` would be a number.
+ */
+function isDocumentUnsaid({ types, items }: Shape, kind: 'form' | 'multipart'): boolean {
+  if (kind === 'multipart' && types.has('object')) return true;
+  return [types, items.types].some((all) => all.has('object') && !all.has('string'));
 }
 
 function propertiesOf(schema: Place): Map<string, Place> {

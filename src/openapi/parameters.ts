@@ -14,11 +14,11 @@ export type Style =
 export interface Serialized {
   readonly name: string;
   readonly style: Style;
-  /** Whether each item of a list, and each property of an object, is a field of its own. */
+  /** Whether each item of a list, and each property of an object, is a field of its own, or may be. */
   readonly explode: boolean;
   /** The types that the text may be turned into. */
   readonly shape: Shape;
-  /** The media type of the text, where it is a document; `undefined` where it is not. */
+  /** The media type of each text, where it is a document; `undefined` where it is not. */
   readonly content: string | undefined;
 }
 
@@ -59,6 +59,7 @@ export function declaredParameter(place: Place, schemas: Schemas, defaults: Defa
     required: location === 'path' || place.at('required').boolean(),
     schema,
     ...styleOf(place, STYLES[location]),
+    ...(content !== undefined && { explode: false }),
     shape: shapeOf(schema),
     content,
     allowEmptyValue: location === 'query' && place.at('allowEmptyValue').boolean(),

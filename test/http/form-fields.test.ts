@@ -15,32 +15,82 @@ const fileOr = (value: unknown): unknown =>
     ? { filename: value.filename, content: readFileSync(String(value.path), 'utf8') }
     : value;
 
+const keep = ({ body }: { body: unknown }) => ({ body });
+const point = {
+  type: 'object',
+  properties: { x: { type: 'integer' } },
+  additionalProperties: false,
+};
 const binary = { type: 'string', format: 'binary' };
 const nothing = { type: 'null' };
 
-const multipart = (id: string, properties: object) => ({
+const posted = (id: string, type: string, schema: object, more: object = {}) => ({
   post: operation(id, {
-    requestBody: {
-      required: true,
-      content: { 'multipart/form-data': { schema: { type: 'object', properties } } },
-    },
+    requestBody: { required: true, content: { [type]: { schema: { type: 'object', ...schema }, ...more } } },
   }),
 });
+const MULTIPART = 'multipart/form-data';
+const FORM = 'application/x-www-form-urlencoded';
 
 let service: ServiceUnderTest;
 
 beforeAll(async () => {
   service = await ServiceUnderTest.start({
     paths: {
-      '/files': multipart('files', {
-        any: { anyOf: [binary, nothing] },
-        one: { oneOf: [nothing, { $ref: '#/components/schemas/Png' }] },
-        anyList: { anyOf: [{ type: 'array', items: binary }, nothing] },
-        listOfAny: { type: 'array', items: { anyOf: [binary, nothing] } },
-        base64: { anyOf: [{ $ref: '#/components/schemas/Png', contentEncoding: 'base64' }, nothing] },
-        text: { anyOf: [{ type: 'string' }, nothing] },
-        self: { $ref: '#/components/schemas/Self' },
+      '/files': posted('files', MULTIPART, {
+        properties: {
+          any: { anyOf: [binary, nothing] },
+          one: { oneOf: [nothing, { $ref: '#/components/schemas/Png' }] },
+          anyList: { anyOf: [{ type: 'array', items: binary }, nothing] },
+          listOfAny: { type: 'array', items: { anyOf: [binary, nothing] } },
+          base64: { anyOf: [{ $ref: '#/components/schemas/Png', contentEncoding: 'base64' }, nothing] },
+          text: { anyOf: [{ type: 'string' }, nothing] },
+          self: { $ref: '#/components/schemas/Self' },
+        },
       }),
+      '/documents': posted(
+        'documents',
+        MULTIPART,
+        {
+          properties: {
+            one: point,
+            list: { type: 'array', items: point },
+            orNull: { anyOf: [{ type: 'array', items: point }, nothing] },
+            orText: { type: 'array', items: { type: ['object', 'string'] } },
+            named: { type: 'array', items: { type: 'integer' } },
+            count: { type: 'integer' },
+          },
+        },
+        { encoding: { named: { contentType: 'application/json' } } },
+      ),
+      '/closed': posted('closed', MULTIPART, { properties: { one: point }, additionalProperties: false }),
+      '/form': posted(
+        'form',
+        FORM,
+        {
+          properties: {
+            point,
+            list: { type: 'array', items: point },
+            orText: { type: ['object', 'string'], additionalProperties: false },
+            split: point,
+            pairs: point,
+            either: {
+              anyOf: [
+                { type: 'object', properties: { y: {} }, additionalProperties: false },
+                { type: 'array', items: { type: 'string' } },
+              ],
+            },
+            named: { type: 'object' },
+          },
+        },
+        {
+          encoding: {
+            split: { style: 'form', explode: false },
+            pairs: { explode: false },
+            named: { contentType: 'application/json' },
+          },
+        },
+      ),
     },
     components: {
       schemas: {
@@ -50,7 +100,7 @@ beforeAll(async () => {
         },
       },
     },
-    handlers: { files: told },
+    handlers: { files: told, documents: keep, closed: keep, form: keep },
   });
 });
 
@@ -59,16 +109,16 @@ afterAll(() => ServiceUnderTest.closeAll());
 const BOUNDARY = 'xYz';
 const part = (name: string, content: string, more = '') =>
   `--${BOUNDARY}\r\nContent-Disposition: form-data; name="${name}"${more}\r\n\r\n${content}\r\n`;
+const document = (name: string, content: string) => part(name, content, '\r\nContent-Type: application/json');
 const png = (name: string) => part(name, 'PNG', '; filename="a.png"\r\nContent-Type: image/png');
-const upload = async (path: string, ...parts: string[]) => {
-  const answer = await service.request(path, {
-    method: 'POST',
-    body: `${parts.join('')}--${BOUNDARY}--\r\n`,
-    headers: { 'Content-Type': `multipart/form-data; boundary=${BOUNDARY}` },
-  });
-  const { body, errors } = json(answer);
-  return answer.status === 200 ? body : { status: answer.status, errors };
+const sent = async (path: string, type: string, body: string) => {
+  const answer = await service.request(path, { method: 'POST', body, headers: { 'Content-Type': type } });
+  const { body: found, errors } = json(answer);
+  return answer.status === 200 ? found : { status: answer.status, errors };
 };
+const upload = (path: string, ...parts: string[]) =>
+  sent(path, `${MULTIPART}; boundary=${BOUNDARY}`, `${parts.join('')}--${BOUNDARY}--\r\n`);
+const refused = (path: string) => ({ status: 400, errors: [{ in: 'body', path }] });
 
 describe('a part that may be a file', () => {
   const file = { filename: 'a.png', content: 'PNG' };
@@ -83,5 +133,82 @@ describe('a part that may be a file', () => {
     ['self', 'PNG'],
   ])('is one where a branch of its schema says so: %s', async (name, value) => {
     expect(await upload('/files', png(name))).toEqual({ [name]: value });
+  });
+});
+
+describe('a part that is JSON', () => {
+  test.each<[string, string[], unknown]>([
+    ['each item of a list of objects', ['list:{"x":1}', 'list:{"x":2}'], { list: [{ x: 1 }, { x: 2 }] }],
+    ['the only item of a list', ['list:{"x":1}'], { list: [{ x: 1 }] }],
+    ['a whole list', ['list:[{"x":1},{"x":2}]'], { list: [{ x: 1 }, { x: 2 }] }],
+    ['a list or null', ['orNull:{"x":1}'], { orNull: [{ x: 1 }] }],
+    ['null', ['orNull:null'], { orNull: null }],
+    ['not where its item may be a text', ['orText:7'], { orText: ['7'] }],
+    ['by its encoding, item by item', ['named:1', 'named:2'], { named: [1, 2] }],
+    ['by its encoding, as one item', ['named:1'], { named: [1] }],
+    ['by its encoding, as a whole', ['named:[1,2]'], { named: [1, 2] }],
+    [
+      'an object beside an undeclared part of the same name as its property',
+      ['one:{"x":1}', 'x:kept'],
+      { one: { x: 1 }, x: 'kept' },
+    ],
+  ])('is read: %s', async (_, parts, body) => {
+    const documents = parts.map((one) => {
+      const colon = one.indexOf(':');
+      return document(one.slice(0, colon), one.slice(colon + 1));
+    });
+    expect(await upload('/documents', ...documents)).toEqual(body);
+  });
+
+  test('is refused where it comes twice for one object, as a number is', async () => {
+    expect(await upload('/documents', document('one', '{"x":1}'), document('one', '{"x":2}'))).toMatchObject(
+      refused('/one'),
+    );
+    expect(await upload('/documents', part('count', '1'), part('count', '2'))).toMatchObject(
+      refused('/count'),
+    );
+  });
+
+  test('is refused for an item that is no object', async () => {
+    expect(await upload('/documents', document('list', '{"x":1}'), document('list', '2'))).toMatchObject(
+      refused('/list/1'),
+    );
+  });
+
+  test('hides no part that its schema refuses', async () => {
+    expect(await upload('/closed', document('one', '{"x":1}'), part('x', 'lost'))).toMatchObject(
+      refused('/x'),
+    );
+  });
+});
+
+const encoded = (name: string, value: unknown) => `${name}=${encodeURIComponent(JSON.stringify(value))}`;
+
+describe('an object in a form', () => {
+  test.each<[string, unknown]>([
+    [encoded('point', { x: 1 }), { point: { x: 1 } }],
+    ['x=1', { point: { x: 1 } }],
+    [`${encoded('point', { x: 1 })}&x=kept`, { point: { x: 1 }, x: 'kept' }],
+    [`${encoded('list', { x: 1 })}&${encoded('list', { x: 2 })}`, { list: [{ x: 1 }, { x: 2 }] }],
+    [encoded('list', { x: 1 }), { list: [{ x: 1 }] }],
+    ['orText=7', { orText: '7' }],
+    ['split=x,1', { split: { x: 1 } }],
+    ['pairs=x,1', { pairs: { x: 1 } }],
+    [encoded('either', { y: 1 }), { either: { y: 1 } }],
+    [encoded('either', ['a']), { either: ['a'] }],
+    [`${encoded('named', { a: 1 })}&b=2`, { named: { a: 1 }, b: '2' }],
+    ['b=2', { b: '2' }],
+  ])('is read: %s', async (body, value) => {
+    expect(await sent('/form', FORM, body)).toEqual(value);
+  });
+
+  test.each([
+    ['a text that is no JSON', 'point=x', '/point'],
+    ['JSON of another type', 'point=7', '/point'],
+    ['JSON where a style is declared', encoded('split', { x: 1 }), '/split'],
+    ['a property of another type', encoded('point', { x: 'a' }), '/point/x'],
+    ['two values', `${encoded('point', { x: 1 })}&${encoded('point', { x: 2 })}`, '/point'],
+  ])('is refused for %s', async (_, body, path) => {
+    expect(await sent('/form', FORM, body)).toMatchObject(refused(path));
   });
 });

@@ -1,6 +1,6 @@
 import type { BodyContent } from '../../openapi/body.js';
 import { type Fields, formFields } from '../parameters/fields.js';
-import { fieldReader } from '../parameters/serialized.js';
+import { fieldReader, isExploded } from '../parameters/serialized.js';
 
 /** Makes the value of a form: declared fields are converted by their schemas, all others stay text. */
 export function formReader({
@@ -11,10 +11,13 @@ export function formReader({
     (field) => [field.name, fieldReader(field, (name) => names.has(name))] as const,
   );
   const nested = declared.filter(({ style }) => style === 'deepObject').map(({ name }) => `${name}[`);
+  const exploded = new Set(declared.filter(isExploded).map(({ name }) => name));
   return (fields) => {
     const found = readers.map(([name, read]) => [name, read(fields)] as const);
     const claimed = new Set(
-      found.flatMap(([, value]) => (typeof value === 'object' ? Object.keys(value ?? {}) : [])),
+      found.flatMap(([name, value]) =>
+        exploded.has(name) && !fields.get(name) ? Object.keys(value ?? {}) : [],
+      ),
     );
     const others = [...fields.names].filter(
       (name) => !names.has(name) && !claimed.has(name) && !nested.some((start) => name.startsWith(start)),

@@ -67,19 +67,31 @@ export function fieldReader(
   parameter: Serialized,
   isDeclared: (name: string) => boolean,
 ): (fields: Fields) => unknown {
-  const { name, style, explode, shape, content } = parameter;
-  if (content !== undefined)
-    return (fields) => first(fields, name, (text) => documentOf(fields.decode(text), content));
-  const named = namedReader(parameter);
+  const { name, style, shape, content } = parameter;
+  const named = content === undefined ? namedReader(parameter) : documentReader(parameter, content);
   if (!shape.types.has('object')) return named;
   if (style === 'deepObject') return (fields) => bracketed(name, shape, fields) ?? named(fields);
-  if (style !== 'form' || !explode) return named;
+  if (!isExploded(parameter)) return named;
   return (fields) => (fields.get(name) ? named(fields) : explodedObject(shape, fields, isDeclared));
 }
 
-function first(fields: Fields, name: string, read: (text: string) => unknown): unknown {
-  const [text] = fields.get(name) ?? [];
-  return text === undefined ? undefined : read(text);
+/** Tells whether the properties of an object may be fields of their own. */
+export function isExploded({ shape, style, explode }: Serialized): boolean {
+  return shape.types.has('object') && style === 'form' && explode;
+}
+
+/** Reads the fields of the parameter's own name where each is a document, or an item of a list of documents. */
+function documentReader({ name, explode, shape }: Serialized, type: string): (fields: Fields) => unknown {
+  const isList = explode && shape.types.has('array') && !shape.types.has('object');
+  return (fields) => {
+    const texts = fields.get(name);
+    if (!texts) return undefined;
+    const counting = fields.repeats ? texts : texts.slice(0, 1);
+    const documents = counting.map((text) => documentOf(fields.decode(text), type));
+    const [first] = documents;
+    const isItem = isList && first !== null && !Array.isArray(first);
+    return isItem || documents.length > 1 ? documents : first;
+  };
 }
 
 /** Reads the fields that have the parameter's own name. */
