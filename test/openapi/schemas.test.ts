@@ -10,10 +10,10 @@ const told = (complaints: readonly Complaint[] | undefined) =>
   complaints?.map(({ path, message }) => `${path} ${message}`.trim()) ?? [];
 
 /** Loads the operation of `GET /{id}` or `POST /`. */
-function loaded(more: object, schemas: object, path = '/') {
+function loaded(more: object, schemas: object, path = '/', openapi = '3.1.0') {
   const paths = { [path]: { [path === '/' ? 'post' : 'get']: operation('a', more) } };
   const [found] = loadContract({
-    description: describeApi(paths, { schemas }),
+    description: describeApi(paths, { schemas }, { openapi }),
     handlers: { a: () => ({}) },
   }).operations;
   if (!found) throw new Error('there is no operation');
@@ -122,5 +122,51 @@ describe('readOnly and writeOnly', () => {
     const { validate } = loaded({ parameters }, schemas, '/{id}');
     expect(told(validate?.({ ...nothing, path: { id: 5 } }))).toEqual([]);
     expect(told(validate?.({ ...nothing, path: { id: 'a' } }))).toEqual(['/path/id must be integer']);
+  });
+});
+
+const nullable = (name: string, more: object) => ({ nullable: true, allOf: [ref(name)], ...more });
+
+describe('beside `nullable` and `allOf` of OpenAPI 3.0', () => {
+  const schemas = {
+    Text: { type: 'string', maxLength: 2 },
+    File: { type: 'string', format: 'binary' },
+  };
+  const parameters = [{ name: 'q', in: 'query', schema: nullable('Text', { default: 'a' }) }];
+  const schema = {
+    type: 'object',
+    required: ['owner'],
+    properties: {
+      owner: nullable('Text', { readOnly: true }),
+      name: nullable('Text', { default: 'b' }),
+      none: nullable('Text', { default: null }),
+      file: nullable('File', { description: 'A file.' }),
+    },
+  };
+  const requestBody = { content: { 'multipart/form-data': { schema } } };
+  const { body, parameters: read } = loaded({ requestBody, parameters }, schemas, '/', '3.0.3');
+  const [form] = body?.contents.values() ?? [];
+  const about = (value: object) => told(form?.validate?.({ ...nothing, body: value }));
+
+  test('readOnly hides a property', () => {
+    expect(about({})).toEqual([]);
+    expect(about({ owner: 'a' })).toEqual(['/body/owner is read-only']);
+  });
+
+  test('a default counts, which may be null', () => {
+    const value = {};
+    form?.fill?.(value);
+    expect(value).toEqual({ name: 'b', none: null });
+    expect(read.map(({ fallback }) => fallback)).toEqual(['a']);
+  });
+
+  test('null is allowed, and what the parts allow', () => {
+    expect(about({ name: null })).toEqual([]);
+    expect(about({ name: 'ab' })).toEqual([]);
+    expect(about({ name: 'abc' })).not.toEqual([]);
+  });
+
+  test('a file is one', () => {
+    expect([...(form?.files.keys() ?? [])]).toEqual(['file']);
   });
 });

@@ -27,13 +27,30 @@ function nullableUpgraded(schema: Mapping): Mapping {
   const { nullable, ...rest } = schema;
   if (!nullable) return rest;
   if (typeof rest['type'] !== 'string' || 'allOf' in rest || 'anyOf' in rest || 'oneOf' in rest)
-    return isFree(rest) ? rest : { anyOf: [rest, { type: 'null' }] };
+    return isFree(rest) ? rest : orNull(rest);
   const values = rest['enum'];
   return {
     ...rest,
     type: [rest['type'], 'null'],
     ...(Array.isArray(values) && !values.includes(null) && { enum: [...(values as unknown[]), null] }), // any values
   };
+}
+
+/** Keywords that refuse no value, null included. */
+const ANNOTATIONS = new Set(
+  'title description default deprecated readOnly writeOnly example externalDocs xml'.split(' '),
+);
+
+/** Makes a choice between a schema and null. What refuses neither stays outside, where it holds for both. */
+function orNull(schema: Mapping): Mapping {
+  const entries = Object.entries(schema);
+  const annotations = entries.filter(([key]) => isAnnotation(key));
+  const assertions = entries.filter(([key]) => !isAnnotation(key));
+  return { ...Object.fromEntries(annotations), anyOf: [Object.fromEntries(assertions), { type: 'null' }] };
+}
+
+function isAnnotation(keyword: string): boolean {
+  return ANNOTATIONS.has(keyword) || keyword.startsWith('x-');
 }
 
 /** Tells whether a schema has no keyword that could refuse null. */
