@@ -32,11 +32,14 @@ export function findOperations(description: Description, schemas: Schemas): Oper
   checkEqualPaths(
     operations.flatMap(({ path, item, routes }) => routes.map((route) => ({ route, path, place: item }))),
   );
-  return operations.flatMap((each) => description.attempt(() => compileOperation(each)) ?? []);
+  return operations.flatMap((each) => {
+    const item = itemWith('parameters', each.item);
+    return description.attempt(() => compileOperation({ ...each, item })) ?? [];
+  });
 }
 
 interface DeclaredOperation extends Declared {
-  /** The path item, which has the shared `parameters` and `servers`. */
+  /** The path item in `paths`, which can refer to another one. */
   readonly item: Place;
 }
 
@@ -52,7 +55,7 @@ function declaredOperations(root: Place): DeclaredOperation[] {
         path,
         method,
         place,
-        item: itemOf(item),
+        item,
       }));
     });
 }
@@ -72,15 +75,11 @@ function operationsOf(item: Place): [string, Place][] {
   return found;
 }
 
-/**
- * Returns the path item whose `parameters` and `servers` count: the one in `paths`, or if it has
- * neither, the one it refers to.
- */
-function itemOf(item: Place): Place {
-  const has = (key: string) => item.own(key).value !== undefined;
-  return has('parameters') || has('servers') ? item : item.resolved();
+/** Returns the path item whose `parameters` or `servers` count: the one in `paths`, else the one it refers to. */
+function itemWith(field: 'parameters' | 'servers', item: Place): Place {
+  return item.own(field).value === undefined ? item.resolved() : item;
 }
 
 function routesOf({ path, place, item }: DeclaredOperation, root: Place): string[] {
-  return basePaths(place, item, root).map((base) => `${base}${path}`);
+  return basePaths(place, itemWith('servers', item), root).map((base) => `${base}${path}`);
 }

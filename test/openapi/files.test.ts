@@ -126,6 +126,26 @@ describe('a reference to another file is followed', () => {
   });
 });
 
+test.each([
+  ['servers', 'servers: [{ url: /v2 }]', ['/v2/a/{id}'], ['id']],
+  ['parameters', 'parameters: [{ $ref: "b.yaml" }, { $ref: "q.yaml" }]', ['/v1/a/{id}'], ['id', 'q']],
+  ['a summary', 'summary: One.', ['/v1/a/{id}'], ['id']],
+])(
+  'a path of another file has its own servers and parameters, but for %s beside the reference',
+  (_, beside, expected, names) => {
+    const files = {
+      'api.yaml': `${start}paths: { '/a/{id}': { $ref: a.yaml, ${beside} } }`,
+      'a.yaml': `servers: [{ url: /v1 }]\nparameters: [{ $ref: b.yaml }]\nget: { operationId: a, ${answer} }`,
+      'b.yaml': 'name: id\nin: path\nrequired: true\nschema: { type: integer }',
+      'q.yaml': 'name: q\nin: query\nschema: { type: integer }',
+    };
+    const { operations } = loadContract({ description: write(files), handlers: { a: () => ({}) } });
+    expect(operations.map(({ routes: at, parameters }) => [at, parameters.map(({ name }) => name)])).toEqual([
+      [expected, names],
+    ]);
+  },
+);
+
 test('what is wrong is told with the file in which it stands', () => {
   expect(
     faults({
