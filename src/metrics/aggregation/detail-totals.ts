@@ -149,16 +149,23 @@ export class DetailTotals {
       for (const { requests: readings } of processes) addTo(native, readings.details.native[row]);
     }
     const complete = native.reduce((all, count) => all + count, 0) === requests;
-    const starts = rows
-      .map((row) => Math.max(this.startOf(row), this.anew[row] ?? 0))
-      .filter((start) => !Number.isNaN(start));
     return {
-      start: starts.length > 0 ? Math.min(...starts) : NaN,
+      start: this.#histogramStartOf(this.firstOf(rows)),
       // Prometheus would refuse the whole scrape for a native histogram with another
       // count than its buckets have.
       native: complete ? native : undefined,
       exemplars: Array.from({ length: this.#buckets }, (_, bucket) => this.#latest(rows, bucket)),
     };
+  }
+
+  /** Returns that row whose histogram began first; of several, the first in the list, which must not be empty. */
+  firstOf(rows: readonly number[]): number {
+    const start = (row: number) => this.#histogramStartOf(row) || Infinity;
+    return rows.reduce((first, row) => (start(row) < start(first) ? row : first));
+  }
+
+  #histogramStartOf(row: number): number {
+    return Math.max(this.startOf(row), this.anew[row] ?? 0);
   }
 
   #take({ native, requests: taken }: DetailReadings, row: number, requests: number, now: Float64Array): void {

@@ -150,11 +150,17 @@ export class RequestTotals {
   }
 
   /**
-   * The counts of ended processes; and the starts, with zeros, of the rows that only the others have counted.
+   * The counts of ended processes; and the starts, with zeros, of the rows that only the others have counted,
+   * and of those with which a histogram that somebody has counted began.
    */
   get gone(): CountedRow[] {
+    const first = new Set<number>();
+    for (const { rows } of this.#groups.values()) {
+      const counted = rows.filter((row) => this.#counted[row]);
+      if (counted.length > 0) first.add(this.#details.firstOf([...counted, ...rows]));
+    }
     return this.#rows.flatMap((labels, row) => {
-      if (!this.#counted[row]) return [];
+      if (!this.#counted[row] && !first.has(row)) return [];
       const start = row * this.#width;
       const counts = [...this.#gone.subarray(start, start + this.#width - 1)];
       const withOtherBuckets = this.#withOtherBuckets[row]!;

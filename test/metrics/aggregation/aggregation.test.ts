@@ -72,6 +72,27 @@ test('adds counters, histograms and rows by their labels, whoever is gone', asyn
   expect(await figures(aggregation)).toEqual(expected);
 });
 
+async function startOf(aggregation: Aggregation): Promise<number | undefined> {
+  const { details } = await aggregation.requests(await Slices.begin(), true);
+  return details?.groups[0]?.start;
+}
+
+test('the start of a histogram stays where counts are kept, also that of a status that nobody has counted', async () => {
+  const foreseen = [{ method: 'GET', endpoint: '/', statuses: [200, 400, 500] }];
+  const before = make();
+  before.foresee(foreseen, 1_000);
+  const row = { labels: { ...labels, status: 404 }, cells: [1, 0, 0.1] };
+  const detail = { start: 5_000, native: [], exemplars: [] };
+  const source = new Source(1);
+  before.read(source, { metrics: [], rows: [{ ...row, detail }] });
+  before.retire(source);
+  const after = make();
+  after.foresee(foreseen, 9_000);
+  after.gone = before.gone;
+  expect([await startOf(before), await startOf(after)]).toEqual([1_000, 1_000]);
+  expect(after.gone.rows.map(({ labels: { status } }) => status)).toEqual([200, 404]);
+});
+
 test('gives the same where those that are gone were kept as JSON, whoever they were', async () => {
   const all = [snapshot(1), snapshot(2), snapshot(3)];
   const expected = make();
