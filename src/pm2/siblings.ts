@@ -176,6 +176,8 @@ export class Siblings implements Gatherer {
 
   /** Replaces the counts of ended instances by the archive, if it has changed. */
   #readArchive(): Archive {
+    // The instance that has made a removed folder anew may know none, or an earlier one.
+    if (this.#archived) this.#archive.restore(this.#archived);
     const archive = this.#archive.read();
     if (archive === this.#archived) return archive;
     this.#archived = archive;

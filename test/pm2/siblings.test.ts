@@ -6,6 +6,7 @@ import { Counter, Gauge, Registry } from 'prom-client';
 import { Ledger } from '../../src/metrics/ledger/ledger';
 import { OwnReport } from '../../src/pm2/own-report';
 import { Siblings } from '../../src/pm2/siblings';
+import { CountArchive, EMPTY } from '../../src/metrics/service-folder/archive';
 import {
   readReport,
   ReportReader,
@@ -184,4 +185,28 @@ test('one that has its ledger again before its socket, in a folder that was made
     expect(total(families, 'p_worker_exits_total')).toBe(0);
   }
   ledger.close();
+});
+
+test('what the gone have counted outlives the folder, whoever makes it anew, with whatever it knows', async () => {
+  const scrape = await first();
+  writeReport(folder.report(7), await report(2, 10));
+  expect(figures(await scrape())).toEqual([11, 1, 0]);
+  const emptied = () => {
+    folder.removeAll();
+    folder.make();
+  };
+
+  emptied();
+  expect(total(await scrape(), 'jobs')).toBe(11);
+
+  emptied();
+  const ignorant = new CountArchive({ folder, buckets: [1], onLoss: fail });
+  ignorant.restore(EMPTY);
+  writeReport(folder.report(8), await report(3, 5));
+  await ignorant.fold([8]);
+  for (let again = 1; again <= 2; again++) {
+    const families = await scrape();
+    expect(total(families, 'jobs')).toBe(16);
+    expect(total(families, 'p_worker_exits_total', { reason: 'killed' })).toBe(2);
+  }
 });

@@ -100,7 +100,7 @@ export class DetailTotals {
   readTold(readings: DetailReadings, row: number, requests: number, detail: Detail): void {
     this.begin(row, detail.start);
     for (const [bucket, exemplar] of detail.exemplars) this.#note(row, bucket, exemplar);
-    const told = fill(this.#pool.take(), detail.native);
+    const told = add(this.#pool.take(), detail.native);
     this.#take(readings, row, requests, told);
     this.#pool.give(told);
   }
@@ -129,7 +129,7 @@ export class DetailTotals {
     return { start, native, exemplars };
   }
 
-  /** Forgets the counts of ended processes, before `addGone` sets them anew. */
+  /** Forgets the counts of ended processes, before `addGone` adds them anew. */
   clearGone(): void {
     for (const cells of this.#gone) if (cells) this.#pool.give(cells);
     this.#gone = [];
@@ -138,7 +138,7 @@ export class DetailTotals {
   addGone(row: number, { start, native, exemplars }: Detail): void {
     this.begin(row, start);
     for (const [bucket, exemplar] of exemplars) this.#note(row, bucket, exemplar);
-    this.#gone[row] = fill(this.#pool.take(), native);
+    add((this.#gone[row] ??= this.#pool.take()), native);
   }
 
   /** Adds up the detail of rows that are one histogram with this number of requests. */
@@ -209,7 +209,7 @@ function addTo(all: Float64Array, cells: Float64Array | undefined): void {
   if (cells) for (let i = 0; i < NATIVE_CELLS; i++) all[i]! += cells[i]!;
 }
 
-function fill(cells: Float64Array, native: Detail['native']): Float64Array {
-  for (const [cell, count] of native) cells[cell] = count;
+function add(cells: Float64Array, native: Detail['native']): Float64Array {
+  for (const [cell, count] of native) cells[cell]! += count;
   return cells;
 }

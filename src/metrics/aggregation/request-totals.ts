@@ -173,7 +173,7 @@ export class RequestTotals {
     });
   }
 
-  /** Replaces the counts of ended processes. */
+  /** Replaces the counts of ended processes; rows with the same labels are added up. */
   set gone(rows: readonly CountedRow[]) {
     this.#gone.fill(0);
     for (const sum of this.#goneSeconds) sum.clear();
@@ -181,8 +181,8 @@ export class RequestTotals {
     this.#details.clearGone();
     for (const { labels, counts, seconds, withOtherBuckets, detail, anew } of rows) {
       const row = this.indexOf(labels);
-      this.#withOtherBuckets[row] = withOtherBuckets;
-      this.#gone.set(counts, row * this.#width);
+      this.#withOtherBuckets[row]! += withOtherBuckets;
+      for (const [i, count] of counts.entries()) this.#gone[row * this.#width + i]! += count;
       this.#counted[row] = true;
       this.#goneSeconds[row]!.addAll(seconds);
       if (detail) this.#details.addGone(row, detail);

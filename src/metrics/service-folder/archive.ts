@@ -102,9 +102,12 @@ export class CountArchive {
     this.#shared.update(() => this.#format(archive));
   }
 
-  /** Puts the archive back after somebody has removed it. */
-  restore(archive: Archive): void {
-    this.#shared.update((value) => (value === undefined ? this.#format(archive) : undefined));
+  /** Puts the archive back after somebody has removed it, unless what is there has all that is known. */
+  restore(known: Archive): void {
+    this.#shared.update((value) => {
+      const all = value === undefined ? known : completed(known, this.#parse(value));
+      return all && this.#format(all);
+    });
   }
 
   /**
@@ -148,6 +151,7 @@ export class CountArchive {
   }
 
   #read(value: unknown): Archive {
+    if (value === undefined) return EMPTY;
     try {
       const {
         version,
@@ -176,6 +180,36 @@ export class CountArchive {
       return EMPTY;
     }
   }
+}
+
+/**
+ * Returns an archive with all that is known and all that is there, each count once; undefined if
+ * it would be the one that is there.
+ */
+function completed(known: Archive, there: Archive): Archive | undefined {
+  const isEarlier = there.since === known.since && endsIn(there) < endsIn(known);
+  if (isEarlier) return known;
+  // A process that did not know the archive has begun another one.
+  const isAnother = (there.since ?? 0) > (known.since ?? Infinity);
+  return isAnother ? sumOf(known, there) : undefined;
+}
+
+function endsIn({ exits }: Archive): number {
+  return Object.values(exits).reduce((sum, count) => sum + count, 0);
+}
+
+function sumOf(a: Archive, b: Archive): Archive {
+  const exits = { ...a.exits };
+  for (const reason of EXIT_REASONS) exits[reason] += b.exits[reason];
+  const rows = [...a.counts.rows, ...b.counts.rows];
+  const metrics = [...a.counts.metrics, ...b.counts.metrics];
+  return {
+    ...a,
+    folded: [...a.folded, ...b.folded].slice(-REMEMBERED),
+    exits,
+    linesLost: a.linesLost + b.linesLost,
+    counts: { rows, metrics },
+  };
 }
 
 function idsIn(value: unknown): number[] {

@@ -133,3 +133,22 @@ test('has what is in a new archive in place of the process that left it', async 
   aggregation.gone = folded.gone;
   expect(await figures(aggregation)).toEqual(before);
 });
+
+test('adds up what two archives have', async () => {
+  const detail = { start: 1, native: [[7, 3]] as const, exemplars: [] };
+  const archives = [1, 10].map((factor) => {
+    const one = make();
+    const source = new Source(factor);
+    one.read(source, { ...snapshot(factor), rows: [{ labels, cells: [factor, 2, 0.1], detail }] });
+    one.retire(source);
+    return one.gone;
+  });
+  const all = make();
+  all.gone = {
+    rows: archives.flatMap(({ rows }) => rows),
+    metrics: archives.flatMap(({ metrics }) => metrics),
+  };
+  expect(await figures(all)).toMatchObject({ counts: [15], histograms: [11, 4, 0.2] });
+  expect((await figures(all)).samples).toContainEqual(['c{a="x",b="y"}', 11]);
+  expect(all.gone.rows[0]?.detail?.native).toEqual([[7, 6]]);
+});

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Counter, Registry } from 'prom-client';
 import { ExactSum } from '../../../src/metrics/aggregation/exact-sum';
 import { Ledger } from '../../../src/metrics/ledger/ledger';
-import { CountArchive } from '../../../src/metrics/service-folder/archive';
+import { CountArchive, EMPTY } from '../../../src/metrics/service-folder/archive';
 import { reportText, writeReport } from '../../../src/metrics/service-folder/process-report';
 import { ServiceFolder } from '../../../src/metrics/service-folder/service-folder';
 import { snapshotText } from '../../../src/metrics/snapshot/take-snapshot';
@@ -141,6 +141,48 @@ test('of processes with other buckets it has the number of requests, and says wh
   await other.fold([3]);
   expect(other.read().counts.rows[0]).toMatchObject({ counts: [7, 0, 0], withOtherBuckets: 6 });
   expect(losses).toHaveLength(1);
+});
+
+test('is put back whole after a removal, with what others have counted since, and each once', async () => {
+  await leave(1, 5);
+  await archiveOf(folder).fold([1]);
+  const early = { ...archiveOf(folder).read(), since: 1 };
+  archiveOf(folder).replace(early);
+  await leave(2, 7);
+  await archiveOf(folder).fold([2]);
+  const known = archiveOf(folder).read();
+
+  // One puts it back as it was earlier, another one knows better, and the first is no better the next time.
+  folder.removeAll();
+  folder.make();
+  for (const one of [early, known, early]) archiveOf(folder).restore(one);
+  expect(archiveOf(folder).read()).toEqual(known);
+
+  // One that knows nothing begins anew.
+  folder.removeAll();
+  folder.make();
+  archiveOf(folder).restore(EMPTY);
+  await leave(3, 9);
+  await archiveOf(folder).fold([3]);
+  const begun = archiveOf(folder).read();
+  for (const one of [known, begun, early]) archiveOf(folder).restore(one);
+  const all = archiveOf(folder).read();
+  expect(all).toMatchObject({ since: 1, folded: [1, 2, 3], exits: { killed: 3 } });
+  await leave(4, 1);
+  await archiveOf(folder).fold([4]);
+  expect(counted()).toEqual({ counter: 22, requests: 22 });
+  expect(losses).toEqual([]);
+});
+
+test('one that was removed under its reader is empty, and no loss of its own', async () => {
+  await leave(1, 5);
+  const archive = archiveOf(folder);
+  await archive.fold([1]);
+  archive.read();
+  folder.removeAll();
+  folder.make();
+  expect(archive.read()).toEqual(EMPTY);
+  expect(losses).toEqual([]);
 });
 
 const DAMAGED = [
