@@ -117,6 +117,30 @@ describe('readOnly and writeOnly', () => {
     expect(aboutAnswer(around(ref('Secret')), value(1), schemas)).not.toEqual([]);
   });
 
+  test('hide a property that another part, by reference, requires', () => {
+    const schema = { allOf: [ref('Base'), { properties: { id: Id, secret: Secret } }] };
+    expect(aboutBody(schema, { secret: 'a' }, schemas)).toEqual([]);
+    expect(aboutBody(schema, {}, schemas)).toEqual(['/body/secret is required']);
+    expect(aboutAnswer(schema, { id: 1 }, schemas)).toEqual([]);
+    expect(aboutAnswer(schema, {}, schemas)).toEqual(['/id is required']);
+    const inside = { required: ['id'], properties: { base: schema, other: ref('Base') } };
+    expect(aboutBody(inside, { id: 1, base: { secret: 'a' }, other: {} }, schemas)).toEqual([
+      '/body/other/id is required',
+      '/body/other/secret is required',
+    ]);
+  });
+
+  test('hide a property of a schema that is a part of itself', () => {
+    const Node = {
+      required: ['id', 'child'],
+      properties: { id: { type: 'integer' }, child: { anyOf: [{ type: 'null' }, ref('Node')] } },
+    };
+    const schema = { allOf: [ref('Node')], properties: { id: Id } };
+    expect(aboutBody(schema, { child: null }, { Node })).toEqual([]);
+    expect(aboutBody(schema, { child: { id: 1, child: null } }, { Node })).toEqual([]);
+    expect(aboutBody(schema, { child: { child: null } }, { Node })).not.toEqual([]);
+  });
+
   test('hide no parameter', () => {
     const parameters = [{ name: 'id', in: 'path', required: true, schema: ref('Id') }];
     const { validate } = loaded({ parameters }, schemas, '/{id}');

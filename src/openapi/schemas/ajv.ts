@@ -129,8 +129,10 @@ export class SchemaCompiler {
     return typeof value === 'object' && value !== null ? this.#namedSchema(value) : value;
   }
 
-  #nameOf(target: Place, direction: Direction): string {
-    const key = `${this.#directed.from(target) ? direction : 'both'}#${target.path.join('\n')}`;
+  /** Names a schema of the description, in which properties may be hidden that it does not hide itself. */
+  #nameOf(target: Place, direction: Direction, hidden: ReadonlySet<string> = new Set()): string {
+    const which = this.#directed.from(target) ? direction : 'both';
+    const key = JSON.stringify([which, target.path, [...hidden]]);
     const known = this.#referred.get(key);
     if (known !== undefined) {
       this.#used.add(known);
@@ -138,8 +140,11 @@ export class SchemaCompiler {
     }
     const name = `${direction}${this.#referred.size}`;
     this.#referred.set(key, name);
-    const refer = (place: Place) => this.#nameOf(place, direction);
-    const schema = prepared(target, { direction, refer, hidden: new Set() });
+    const schema = prepared(target, {
+      direction,
+      refer: (place, others) => this.#nameOf(place, direction, others),
+      hidden,
+    });
     const added = this.#add(typeof schema === 'boolean' ? (schema ? {} : { not: {} }) : schema, name);
     this.#referred.set(key, added);
     if (added === name) this.#uncompiled.push(name);

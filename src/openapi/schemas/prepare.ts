@@ -8,8 +8,8 @@ type Schema = Readonly<Record<string, unknown>>;
 
 interface Context {
   readonly direction: Direction;
-  /** Names the schema that a reference leads to. */
-  readonly refer: (target: Place) => string;
+  /** Names the schema that a reference leads to, for a value with these hidden properties. */
+  readonly refer: (target: Place, hidden: ReadonlySet<string>) => string;
   /** Properties that a schema around this one, for the same value, hides in this direction. */
   readonly hidden: ReadonlySet<string>;
 }
@@ -36,7 +36,7 @@ export function prepared(schema: Place, context: Context): Schema | boolean {
   const isBytes = value !== null && schema.own('format').value === 'binary';
   for (const [key, place] of schema.ownEntries()) {
     const field = fieldOf('schema', key);
-    if (key === '$ref') result[key] = refer(schema.target ?? schema);
+    if (key === '$ref') result[key] = refer(schema.target ?? schema, hidden);
     else if (ASSERTIONS.has(key) && !(isBytes && OF_TEXT.has(key))) result[key] = place.value;
     else if (field !== undefined && isSchemaField(field, key))
       result[key] = subschemas(key, field, place, { ...context, hidden: IN_PLACE.has(key) ? hidden : NONE });
