@@ -122,7 +122,7 @@ function fieldOf(name: string, shape: Shape, encoding: Place, kind: 'form' | 'mu
   // Only in a form may the properties of an object be fields of their own instead.
   const isWhole = isDocument && shape.types.has('object') && (isSaid || kind === 'multipart');
   const content = isDocument ? 'application/json' : undefined;
-  return { name, shape, style, explode: isExploded && !isWhole, content };
+  return { name, in: 'body', shape, style, explode: isExploded && !isWhole, content };
 }
 
 /**

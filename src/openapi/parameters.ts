@@ -13,6 +13,7 @@ export type Style =
 /** The rules by which a value is made out of the text of one or more fields. */
 export interface Serialized {
   readonly name: string;
+  readonly in: Location | 'body';
   readonly style: Style;
   /** Whether each item of a list, and each property of an object, is a field of its own, or may be. */
   readonly explode: boolean;

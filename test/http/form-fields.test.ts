@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import type { Answer } from '../support/answer-parser';
 import { ServiceUnderTest, json, operation } from './service-under-test';
 
 /** What handlers of uploads were given: files by what they say of themselves. */
@@ -63,6 +64,19 @@ beforeAll(async () => {
         },
         { encoding: { named: { contentType: 'application/json' } } },
       ),
+      '/free': posted('free', MULTIPART, {
+        properties: { 'a/b': { type: 'object' }, list: { type: 'array', items: { type: 'object' } } },
+      }),
+      '/free-form': posted('freeForm', FORM, { properties: { 'a/b': { type: 'object' } } }),
+      '/parameters': {
+        get: operation('parameters', {
+          parameters: ['query', 'header', 'cookie'].map((where) => ({
+            in: where,
+            name: 'p',
+            content: { 'application/json': { schema: {} } },
+          })),
+        }),
+      },
       '/closed': posted('closed', MULTIPART, { properties: { one: point }, additionalProperties: false }),
       '/form': posted(
         'form',
@@ -100,7 +114,17 @@ beforeAll(async () => {
         },
       },
     },
-    handlers: { files: told, documents: keep, closed: keep, form: keep },
+    handlers: {
+      files: told,
+      documents: keep,
+      closed: keep,
+      form: keep,
+      free: keep,
+      freeForm: keep,
+      parameters: ({ query, header, cookie }: Record<string, unknown>) => ({
+        body: { query, header, cookie },
+      }),
+    },
   });
 });
 
@@ -111,11 +135,12 @@ const part = (name: string, content: string, more = '') =>
   `--${BOUNDARY}\r\nContent-Disposition: form-data; name="${name}"${more}\r\n\r\n${content}\r\n`;
 const document = (name: string, content: string) => part(name, content, '\r\nContent-Type: application/json');
 const png = (name: string) => part(name, 'PNG', '; filename="a.png"\r\nContent-Type: image/png');
-const sent = async (path: string, type: string, body: string) => {
-  const answer = await service.request(path, { method: 'POST', body, headers: { 'Content-Type': type } });
-  const { body: found, errors } = json(answer);
-  return answer.status === 200 ? found : { status: answer.status, errors };
+const answered = (answer: Answer) => {
+  const { body, detail, errors } = json(answer);
+  return answer.status === 200 ? body : { status: answer.status, detail, errors };
 };
+const sent = async (path: string, type: string, body: string) =>
+  answered(await service.request(path, { method: 'POST', body, headers: { 'Content-Type': type } }));
 const upload = (path: string, ...parts: string[]) =>
   sent(path, `${MULTIPART}; boundary=${BOUNDARY}`, `${parts.join('')}--${BOUNDARY}--\r\n`);
 const refused = (path: string) => ({ status: 400, errors: [{ in: 'body', path }] });
@@ -210,5 +235,58 @@ describe('an object in a form', () => {
     ['two values', `${encoded('point', { x: 1 })}&${encoded('point', { x: 2 })}`, '/point'],
   ])('is refused for %s', async (_, body, path) => {
     expect(await sent('/form', FORM, body)).toMatchObject(refused(path));
+  });
+});
+
+const BROKEN = [
+  ['an integer', '{"n":[9007199254740993]}', '/n/0', expect.stringContaining('9007199254740993')],
+  ['a key', '{"n":{"__proto__":1}}', '/n/__proto__', 'is not allowed'],
+  ['depth', `${'['.repeat(101)}${']'.repeat(101)}`, '', 'is nested more than 100 levels deep'],
+  ['depth without an end', '['.repeat(1001), '', 'is nested more than 100 levels deep'],
+] as const;
+const fault = (where: string, path: string, message: unknown) => ({
+  status: 400,
+  detail: `The ${where} can not be read.`,
+  errors: [{ in: where, path, message }],
+});
+
+describe('JSON in a field or parameter is checked as a JSON body is', () => {
+  test.each(BROKEN)('for %s', async (_, text, path, message) => {
+    expect(await upload('/free', document('a/b', text))).toMatchObject(
+      fault('body', `/a~1b${path}`, message),
+    );
+    expect(await sent('/free-form', FORM, `a/b=${encodeURIComponent(text)}`)).toMatchObject(
+      fault('body', `/a~1b${path}`, message),
+    );
+    expect(answered(await service.request(`/parameters?p=${encodeURIComponent(text)}`))).toMatchObject(
+      fault('query', `/p${path}`, message),
+    );
+    expect(answered(await service.request('/parameters', { headers: { p: text } }))).toMatchObject(
+      fault('header', `/p${path}`, message),
+    );
+    expect(
+      answered(
+        await service.request('/parameters', { headers: { Cookie: `p=${encodeURIComponent(text)}` } }),
+      ),
+    ).toMatchObject(fault('cookie', `/p${path}`, message));
+  });
+
+  test('and the place of an item in its list is named', async () => {
+    const broken = document('list', '{"n":9007199254740993}');
+    const errors = [{ in: 'body', path: '/list/0/n' }];
+    expect(await upload('/free', broken)).toMatchObject({ status: 400, errors });
+    expect(await upload('/free', document('list', '{}'), broken)).toMatchObject({
+      status: 400,
+      errors: [{ in: 'body', path: '/list/1/n' }],
+    });
+    expect(await upload('/free', document('list', '[{"n":9007199254740993}]'))).toMatchObject({
+      status: 400,
+      errors,
+    });
+  });
+
+  test('and is the value where it is sound', async () => {
+    const answer = await service.request('/parameters?p={"a":[1]}', { headers: { p: '5', Cookie: 'p=x' } });
+    expect(answered(answer)).toEqual({ query: { p: { a: [1] } }, header: { p: 5 }, cookie: { p: 'x' } });
   });
 });

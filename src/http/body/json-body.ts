@@ -1,4 +1,5 @@
 import { pointerStep } from '../../openapi/pointer.js';
+import type { Fault } from '../../openapi/schemas/validation.js';
 import { Problem } from '../problem.js';
 import { messageOf } from '../../thrown.js';
 
@@ -15,33 +16,40 @@ const DEEPEST = 100;
  */
 const MANY = 1000;
 
+/** The place of a JSON text in a request. */
+export type Spot = Pick<Fault, 'in' | 'path'>;
+
+const BODY: Spot = { in: 'body', path: '' };
+
 /**
- * Parses a JSON text. Throws a 400 for a text that is not JSON, is nested too deeply,
+ * Parses the JSON text of a body. Throws a 400 for a text that is not JSON, is nested too deeply,
  * or would pollute a prototype.
  */
 export function parseJson(text: string): unknown {
-  if (hasMany(text) && depth(text) > DEEPEST) throw tooDeep();
-  let value: Json;
   try {
-    value = JSON.parse(text);
+    return parseDocument(text, BODY);
   } catch (error) {
-    throw malformed(`is not JSON: ${messageOf(error)}`);
+    throw error instanceof SyntaxError ? malformed(`is not JSON: ${messageOf(error)}`) : error;
   }
+}
+
+/** Parses a JSON text at any place, as `parseJson` does. Throws a SyntaxError for a text that is not JSON. */
+export function parseDocument(text: string, spot: Spot): unknown {
+  if (hasMany(text)) refuseDepth(text, spot);
+  const value: Json = JSON.parse(text);
   if (isSuspect(value)) {
-    refuseChangedNumbers(text, value);
-    refusePrototypes(value);
+    refuseDepth(text, spot);
+    refuseChangedNumbers(text, value, spot);
+    refusePrototypes(value, spot);
   }
   return value;
 }
 
-/**
- * Tells whether a value has a number that a double may not hold, or a key `__proto__`. Throws a 400 where it is
- * nested too deeply.
- */
+/** Tells whether a value has a number that a double may not hold, or a key `__proto__`, or is nested too deeply. */
 function isSuspect(value: Json, level = 0): boolean {
   if (typeof value === 'number') return Math.abs(value) > Number.MAX_SAFE_INTEGER;
   if (typeof value !== 'object' || value === null) return false;
-  if (level === DEEPEST) throw tooDeep();
+  if (level === DEEPEST) return true;
   let found = false;
   if (Array.isArray(value)) {
     for (const item of value) if (isSuspect(item, level + 1)) found = true;
@@ -55,13 +63,13 @@ function isSuspect(value: Json, level = 0): boolean {
 }
 
 /** Refuses numbers that `JSON.parse` has changed to another number, or to Infinity, without an error. */
-function refuseChangedNumbers(text: string, value: unknown): void {
+function refuseChangedNumbers(text: string, value: unknown, spot: Spot): void {
   for (const token of numbersIn(text)) {
     const number = Number(token);
     const isInteger = /^-?\d{16,}(?:\.0+)?$/.test(token);
     if (isInteger ? Number.isSafeInteger(number) : Number.isFinite(number)) continue;
     const message = `has the ${isInteger ? 'integer' : 'number'} ${token.slice(0, 40)}, which is too large to be kept as it is`;
-    throw malformed(message, pathTo(number, value));
+    throw malformed(message, below(spot, pathTo(number, value) ?? ''));
   }
 }
 
@@ -89,11 +97,12 @@ function pathTo(wanted: number, value: unknown): string | undefined {
 /**
  * Refuses the key `__proto__`: `JSON.parse` is safe with it, but code that copies the value with `=` is not.
  */
-function refusePrototypes(value: unknown, path = ''): void {
+function refusePrototypes(value: unknown, spot: Spot): void {
   if (typeof value !== 'object' || value === null) return;
   for (const [key, child] of Object.entries(value)) {
-    if (key === '__proto__') throw malformed('is not allowed', path + pointerStep(key));
-    refusePrototypes(child, path + pointerStep(key));
+    const inside = below(spot, pointerStep(key));
+    if (key === '__proto__') throw malformed('is not allowed', inside);
+    refusePrototypes(child, inside);
   }
 }
 
@@ -142,11 +151,15 @@ function isEscaped(text: string, index: number): boolean {
   return slashes % 2 === 1;
 }
 
-function tooDeep(): Problem {
-  return malformed(`is nested more than ${DEEPEST} levels deep`);
+function refuseDepth(text: string, spot: Spot): void {
+  if (depth(text) > DEEPEST) throw malformed(`is nested more than ${DEEPEST} levels deep`, spot);
 }
 
-/** Makes the 400 for a body that is broken, or for the value at this path (RFC 6901) in it. */
-export function malformed(message: string, path = ''): Problem {
-  return new Problem(400, 'The body can not be read.', { errors: [{ in: 'body', path, message }] });
+function below({ in: location, path }: Spot, more: string): Spot {
+  return { in: location, path: path + more };
+}
+
+/** Makes the 400 for a body, or another part of a request, that is broken at this place. */
+export function malformed(message: string, spot = BODY): Problem {
+  return new Problem(400, `The ${spot.in} can not be read.`, { errors: [{ ...spot, message }] });
 }

@@ -1,6 +1,8 @@
 import { isJson } from '../../openapi/media-type.js';
 import type { Serialized, Style } from '../../openapi/parameters.js';
+import { pointerStep } from '../../openapi/pointer.js';
 import type { Shape } from '../../openapi/schemas/shape.js';
+import { type Spot, parseDocument } from '../body/json-body.js';
 import { convert, isScalar } from './convert.js';
 import type { Fields } from './fields.js';
 import { bracketed } from './bracketed.js';
@@ -27,7 +29,7 @@ export function textReader(parameter: Serialized, location: 'path' | 'header'): 
   const { name, style, shape, content } = parameter;
   const decode: Decode =
     location === 'path' ? (text) => percentDecoded(text, 'path', `/${name}`) : (text) => text.trim();
-  if (content !== undefined) return (text) => documentOf(decode(text), content);
+  if (content !== undefined) return (text) => documentOf(decode(text), content, spotOf(parameter));
   if (shape.types.size === 1 && shape.types.has('string') && style === 'simple') return decode;
   return (text) => {
     const bare = withoutPrefix(text, parameter);
@@ -81,16 +83,16 @@ export function isExploded({ shape, style, explode }: Serialized): boolean {
 }
 
 /** Reads the fields of the parameter's own name where each is a document, or an item of a list of documents. */
-function documentReader({ name, explode, shape }: Serialized, type: string): (fields: Fields) => unknown {
+function documentReader(parameter: Serialized, type: string): (fields: Fields) => unknown {
+  const { name, explode, shape } = parameter;
   const isList = explode && shape.types.has('array') && !shape.types.has('object');
   return (fields) => {
-    const texts = fields.get(name);
-    if (!texts) return undefined;
-    const counting = fields.repeats ? texts : texts.slice(0, 1);
-    const documents = counting.map((text) => documentOf(fields.decode(text), type));
-    const [first] = documents;
-    const isItem = isList && first !== null && !Array.isArray(first);
-    return isItem || documents.length > 1 ? documents : first;
+    const found = fields.get(name);
+    if (!found) return undefined;
+    const [text = '', ...others] = found.map(fields.decode);
+    const isItem = isList && !/^\s*(?:\[|null\s*$)/.test(text);
+    if (!isItem && (others.length === 0 || !fields.repeats)) return documentOf(text, type, spotOf(parameter));
+    return [text, ...others].map((each, index) => documentOf(each, type, spotOf(parameter, `/${index}`)));
   };
 }
 
@@ -159,12 +161,20 @@ function objectOf(pairs: readonly [string, string][], shape: Shape, decode: Deco
   );
 }
 
-/** Parses a document in a parameter. A text that is none stays as it is, for the schema to refuse. */
-function documentOf(text: string, type: string): unknown {
+/**
+ * Parses a document in a parameter or field. A text that is none stays as it is, for the schema to refuse. Throws
+ * a 400 where a JSON body would be refused, too.
+ */
+function documentOf(text: string, type: string, spot: Spot): unknown {
   if (!isJson(type)) return text;
   try {
-    return JSON.parse(text);
-  } catch {
-    return text;
+    return parseDocument(text, spot);
+  } catch (error) {
+    if (error instanceof SyntaxError) return text;
+    throw error;
   }
+}
+
+function spotOf({ in: location, name }: Serialized, more = ''): Spot {
+  return { in: location, path: pointerStep(name) + more };
 }
