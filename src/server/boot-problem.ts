@@ -44,12 +44,36 @@ function socketProblem(err: unknown, path: string): string | undefined {
 /** Errors that are no fault of the program: a stack would not help. */
 const FOR_A_PERSON: ReadonlySet<string> = new Set(['ContractError', 'ServiceError', 'BuildReplaced']);
 
+/** Tells whether an error is about listening there: a service may open ports, files and sockets of its own. */
+function isAbout(err: unknown, port: number, host: string | undefined): boolean {
+  const { syscall, hostname, port: at = 0 }: Record<string, unknown> = Object(err);
+  if (syscall === 'getaddrinfo') return hostname === host;
+  return (syscall === 'listen' || syscall === 'bind') && at === port;
+}
+
+function isAboutSocket(err: unknown, socket: string): boolean {
+  const { address, path }: Record<string, unknown> = Object(err);
+  return address === socket || path === socket;
+}
+
 /** Tells a person why a worker can't start. */
-export function bootProblem(err: unknown, { listen, port, host }: Config): string {
-  const problem = listen === undefined ? listenProblem(err, 'PORT', port, host) : socketProblem(err, listen);
+export function bootProblem(err: unknown, config: Config): string {
+  const problem = placeProblem(err, config);
   if (problem !== undefined) return problem;
   if (!(err instanceof Error)) return String(err);
   return FOR_A_PERSON.has(err.name) ? err.message : (err.stack ?? err.message);
+}
+
+function placeProblem(
+  err: unknown,
+  { listen, port, host, metricsPort, metricsHost }: Config,
+): string | undefined {
+  if (listen !== undefined && isAboutSocket(err, listen)) return socketProblem(err, listen);
+  if (listen === undefined && isAbout(err, port, host)) return listenProblem(err, 'PORT', port, host);
+  // In PM2's cluster mode it is a worker that listens on it.
+  if (metricsPort !== undefined && isAbout(err, metricsPort, metricsHost))
+    return listenProblem(err, 'METRICS_PORT', metricsPort, metricsHost);
+  return undefined;
 }
 
 /** Tells a person how the first worker ended without a word. */
