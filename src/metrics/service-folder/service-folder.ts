@@ -87,17 +87,26 @@ export class ServiceFolder {
 
   /**
    * Removes the files of an ended process; its socket last, so that it marks the
-   * others until they are removed.
+   * others until they are removed. Does not throw: what cannot be removed stays.
    */
   remove(id: number): void {
-    for (const path of [ledgerPath, detailPath, counterPath, requestsInFlightPath])
-      rmSync(path(this.path, id), { force: true });
-    for (const path of [this.report(id), this.socket(id)]) rmSync(path, { force: true });
+    const files = [ledgerPath, detailPath, counterPath, requestsInFlightPath].map((path) =>
+      path(this.path, id),
+    );
+    try {
+      for (const path of [...files, this.report(id), this.socket(id)]) rmSync(path, { force: true });
+    } catch {
+      // The storage is read-only. Whoever writes to it reports that.
+    }
   }
 
-  /** Removes the folder with all that is in it. */
+  /** Removes the folder with all that is in it. Does not throw. */
   removeAll(): void {
-    rmSync(this.path, { recursive: true, force: true });
+    try {
+      rmSync(this.path, { recursive: true, force: true });
+    } catch {
+      // It is removed when nobody has used it for a day.
+    }
   }
 
   removeIfEmpty(): void {

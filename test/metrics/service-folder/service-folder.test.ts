@@ -111,6 +111,16 @@ test('knows the processes that have left something, and removes all of one', () 
   expect(readdirSync(folder.path).toSorted()).toEqual(['2.json', 'archive-1', 'owner-1']);
 });
 
+test('what cannot be removed of a process stays with its mark, and nobody is stopped by it', () => {
+  const folder = open('a');
+  // Not even root can remove a folder in the place of a file as one.
+  mkdirSync(join(folder.path, '1.ledger'));
+  writeFileSync(folder.socket(1), '');
+  folder.remove(1);
+  expect(folder.ids()).toEqual([1]);
+  expect(existsSync(folder.socket(1))).toBe(true);
+});
+
 test('the path of a socket fits into an address below the longest folder that is allowed', () => {
   const below = join('/', `${basename(open('a').path)}-9`, '4294967295.sock').length;
   // sun_path has 108 bytes on Linux, 104 on macOS, with the zero at the end (unix(7), unix(4)).
