@@ -1,6 +1,6 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Context } from 'koa';
-import { measurementOf } from '../http/measure.js';
+import { isMeasured, measurementOf } from '../http/measure.js';
 import type { Logger } from '../log.js';
 import type { EndpointLabels } from './endpoint-labels.js';
 import { type ForeignApp, isKoa, type KoaApp } from './foreign-app.js';
@@ -34,8 +34,10 @@ function koaListener(app: KoaApp, { labels, log, endpoint = koaRoute }: Listener
   const createContext = maker.createContext.bind(app);
   maker.createContext = (req, res) => {
     const ctx = createContext(req, res);
-    measurementOf({ res }).endpoint = labels.late(() => endpoint(ctx));
-    measurementOf({ res }).joinTrace();
+    // The app may have a server of its own beside, whose requests are not counted.
+    if (!isMeasured(res)) return ctx;
+    res.measurement.endpoint = labels.late(() => endpoint(ctx));
+    res.measurement.joinTrace();
     return ctx;
   };
   const handle = app.callback();
@@ -79,5 +81,9 @@ function plainListener(
 function fail(res: ServerResponse, err: unknown, log: Logger): void {
   log.error({ err }, 'A request failed');
   if (res.headersSent) return void res.destroy();
-  res.writeHead(500, { 'Content-Type': 'text/plain; charset=utf-8' }).end('Internal Server Error');
+  // What was set belongs to the answer that has failed.
+  for (const name of res.getHeaderNames()) res.removeHeader(name);
+  const text = 'Internal Server Error';
+  res.writeHead(500, text, { 'Content-Type': 'text/plain; charset=utf-8', 'Content-Length': text.length });
+  res.end(text);
 }

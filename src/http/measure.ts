@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { Context } from 'koa';
 import type { RequestMetrics } from '../metrics/request-metrics.js';
 import { CLIENT_LEFT, type MeasuredResponse } from '../server/response/measured-response.js';
+import { isAcceptableEnd } from '../server/response/acceptable.js';
 import { Measurement } from '../server/response/measurement.js';
 
 /** The endpoint label of requests that no path template matched. */
@@ -29,14 +30,16 @@ export function measuring(metrics: RequestMetrics): (ctx: Pick<Context, 'req' | 
 }
 
 /** Tells whether a response is measured. `instanceof` would fail: Express replaces its prototype. */
-function isMeasured(res: ServerResponse): res is ServerResponse & Pick<MeasuredResponse, 'measurement'> {
+export function isMeasured(
+  res: ServerResponse,
+): res is ServerResponse & Pick<MeasuredResponse, 'measurement'> {
   return 'measurement' in res;
 }
 
 function measureForeign(res: ServerResponse, account: Measurement): void {
   const end = res.end.bind(res);
   res.end = (...args: unknown[]) => {
-    if (!res.headersSent) account.count(res.statusCode);
+    if (!res.headersSent && isAcceptableEnd(res, args[0])) account.count(res.statusCode);
     return Reflect.apply(end, res, args);
   };
   res.once('finish', () => account.count(res.statusCode));

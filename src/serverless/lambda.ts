@@ -53,7 +53,8 @@ function originForm(url: string, { version, requestContext }: LambdaEvent): stri
  */
 function withoutBasePath(url: string, { resource, routeKey = '', pathParameters }: LambdaEvent): string {
   const template = resource ?? /^\S+ (\/.*)$/.exec(routeKey)?.[1];
-  const [path = '', query = ''] = url.split(/(?=\?)/, 2);
+  const [path = ''] = url.split('?', 1);
+  const query = url.slice(path.length);
   if (template === undefined) return url;
   if (template === '/') return `/${query}`;
   const matched = template.replace(/\{([^{}+]+)\+?\}/g, (_, name: string) => pathParameters?.[name] ?? '');

@@ -176,6 +176,12 @@ describe('behind a custom domain whose base path is left in the path', () => {
   });
 });
 
+test('a query may have question marks', async () => {
+  const given = { ...httpApi('/go', 'GET /go', {}), rawQueryString: 'to=http://h/p?y=1&z=2' };
+  const { body } = await send(given, (ctx) => ctx.req.url);
+  expect(body).toBe('/go?to=http://h/p?y=1&z=2');
+});
+
 test.each(['apigateway-v1', 'alb-multi-value'])(
   '%s: of what was sent more than once all arrives',
   async (kind) => {

@@ -7,6 +7,7 @@ import {
 import type { Socket } from 'node:net';
 import { closePatiently } from '../lingering-close.js';
 import type { Endpoint, RequestMetrics } from '../../metrics/request-metrics.js';
+import { isAcceptable, isAcceptableEnd } from './acceptable.js';
 import { Measurement } from './measurement.js';
 import { byteLength, StreamedBody, type WriteCallback } from './streamed-body.js';
 
@@ -151,11 +152,12 @@ export class MeasuredResponse extends ServerResponse {
 
   /**
    * Counts the responses that a closed connection leaves behind: as 499, or with the status that was sent if
-   * this side broke the answer off.
+   * this side broke the answer off, or destroyed the socket, whose end nobody has read then.
    */
   static closed(connection: Connection): void {
+    const isDestroyedHere = !connection.readableEnded && !connection.errored;
     for (const response of MeasuredResponse.pending(connection)) {
-      if (response.#brokenOff) response.#cutOff(CLIENT_LEFT);
+      if (response.#brokenOff || isDestroyedHere) response.#cutOff(CLIENT_LEFT);
       else response.#count(CLIENT_LEFT);
       if (!response.socket) response.#abandon();
     }
@@ -193,7 +195,7 @@ export class MeasuredResponse extends ServerResponse {
     encoding?: BufferEncoding | WriteCallback,
     callback?: WriteCallback,
   ): boolean {
-    if (this.measurement.counted)
+    if (this.measurement.counted || !isAcceptable(this, chunk))
       return typeof encoding === 'string'
         ? super.write(chunk, encoding, callback)
         : super.write(chunk, encoding ?? callback);
@@ -205,6 +207,7 @@ export class MeasuredResponse extends ServerResponse {
   }
 
   override end(chunk?: unknown, encoding?: BufferEncoding | (() => void), callback?: () => void): this {
+    if (!isAcceptableEnd(this, chunk)) return this.#end(chunk, encoding, callback);
     if (this.#body) {
       this.#body.last(() => this.#end(chunk, encoding, callback));
       return this;

@@ -76,8 +76,10 @@ export class Measurement {
     this.leaveInProgress();
     this.#metrics.inFlight?.leave(this.#slot);
     const seconds = (performance.now() - this.#arrived) / 1000;
-    this.#endpoint.observe(this.req.method ?? 'OTHER', status, seconds, this.#sampledTrace());
-    this.observer?.(this, status, seconds);
+    // Apps may set the status as text or with decimals, of which Node sends the whole number.
+    const sent = Math.trunc(status);
+    this.#endpoint.observe(this.req.method ?? 'OTHER', sent, seconds, this.#sampledTrace());
+    this.observer?.(this, sent, seconds);
   }
 
   /**

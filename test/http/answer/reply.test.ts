@@ -43,6 +43,11 @@ async function* letters() {
   yield new Uint8Array([98]);
 }
 
+async function* objects() {
+  await Promise.resolve();
+  yield { id: 1 };
+}
+
 // oxlint-disable-next-line require-yield
 async function* failing() {
   await Promise.resolve();
@@ -214,6 +219,8 @@ describe.each([
         return stream;
       },
     ],
+    ['a stream of objects', () => Readable.from([{ id: 1 }])],
+    ['a generator of objects', () => objects()],
     [
       'a stream that failed a while ago',
       async () => {

@@ -1,0 +1,87 @@
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import Koa from 'koa';
+import pino from 'pino';
+import { readConfig } from '../../src/config';
+import { EndpointLabels } from '../../src/foreign/endpoint-labels';
+import type { ForeignApp } from '../../src/foreign/foreign-app';
+import { listenerOf } from '../../src/foreign/listener';
+import { RequestMetrics } from '../../src/metrics/request-metrics';
+import { Server } from '../../src/server/http-server';
+import { eventually } from '../support/eventually';
+import { rawExchange } from '../support/exchange';
+
+const ends: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const end of ends.splice(0)) await end();
+});
+
+/** Serves an app as `serve` does, in this process. */
+async function served(app: ForeignApp) {
+  const metrics = new RequestMetrics([1]);
+  const labels = new EndpointLabels({ metrics, max: 10, onOverflow: () => {}, onError: () => {} });
+  const listener = listenerOf(app, { labels, log: pino({ level: 'silent' }) });
+  const server = new Server(listener, metrics, readConfig({}));
+  const { port } = await server.listen({ port: 0, host: '127.0.0.1' });
+  ends.push(() => server.drain({ timeoutMs: 0, graceMs: 0 }));
+  const counts = () =>
+    metrics.rows.map(({ labels: { status }, cells }) => [status, (cells[0] ?? 0) + (cells[1] ?? 0)]);
+  return { port, counts };
+}
+
+/** What JavaScript may do, and the types forbid. */
+type Loose = Omit<ServerResponse, 'statusCode' | 'end' | 'write'> & {
+  statusCode: unknown;
+  end(chunk?: unknown): void;
+  write(chunk: unknown): void;
+};
+
+const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
+
+test.each<[string, (res: Loose) => void, number]>([
+  ['ends with a number', (res) => res.end(5), 500],
+  ['ends with an object, whatever the status', (res) => ((res.statusCode = 404), res.end({ a: 1 })), 500],
+  ['writes an object', (res) => res.write({ a: 1 }), 500],
+  ['writes null', (res) => res.write(null), 500],
+  ['ends with a status that there is not', (res) => ((res.statusCode = 1000), res.end('x')), 500],
+  ['writes with a status that there is not', (res) => ((res.statusCode = 99), res.write('x')), 500],
+  ['has a status message of other letters', (res) => ((res.statusMessage = '€'), res.end('x')), 500],
+  ['has a status in text', (res) => ((res.statusCode = '404'), res.end()), 404],
+  ['ends without anything', (res) => res.end(null), 200],
+])('an app that %s is counted with the status that its client sees', async (_name, answer, status) => {
+  const { port, counts } = await served((_req, res) => answer(res));
+  const { answers, malformed } = await rawExchange(port, GET.repeat(2), { answers: 2 });
+  expect([answers.map((one) => one.status), malformed]).toEqual([[status, status], undefined]);
+  expect(counts()).toEqual([[status, 2]]);
+});
+
+test('a 500 has nothing of the answer that failed', async () => {
+  const { port } = await served((_req, res) => {
+    res.setHeader('Content-Length', '5000');
+    res.setHeader('Content-Encoding', 'gzip');
+    throw new Error('no');
+  });
+  const { answers } = await rawExchange(port, GET, { answers: 1 });
+  expect(String(answers[0]?.body)).toBe('Internal Server Error');
+  expect(answers[0]?.headers).not.toHaveProperty('content-encoding');
+});
+
+test('a stream whose socket the app destroys keeps the status that was sent', async () => {
+  const { port, counts } = await served((req, res) => res.write('part', () => req.socket.destroy()));
+  await rawExchange(port, GET);
+  await eventually('it is counted', 5_000, () => counts().length === 1);
+  expect(counts()).toEqual([[200, 1]]);
+});
+
+test('a Koa app may have a server of its own beside, whose requests are not counted', async () => {
+  const app = new Koa();
+  app.use((ctx) => (ctx.body = 'here'));
+  const { port, counts } = await served(app);
+  const handle = app.callback();
+  const other = createServer((req, res) => void handle(req, res)).listen(0, '127.0.0.1');
+  ends.push(() => other.close());
+  await new Promise((resolve) => other.once('listening', resolve));
+  const { port: otherPort } = other.address() as AddressInfo;
+  for (const each of [port, otherPort]) expect((await fetch(`http://127.0.0.1:${each}/`)).status).toBe(200);
+  expect(counts()).toEqual([[200, 1]]);
+});
