@@ -17,6 +17,11 @@ const after: Middleware = async (ctx, next) => {
   ctx.set('X-After', 'yes');
 };
 
+const throwing: Middleware = async (_ctx, next) => {
+  await next();
+  throw new Error('no');
+};
+
 const operations = {
   '/': { get: operation('thing') },
   '/text': {
@@ -52,6 +57,14 @@ async function* objects() {
 async function* failing() {
   await Promise.resolve();
   throw new Error('no first piece');
+}
+
+/** Makes a function that calls another one and fails. */
+function failingAfter(called: () => void): () => void {
+  return () => {
+    called();
+    throw new Error('no');
+  };
 }
 
 /** @param ended is called when nobody wants more pieces */
@@ -177,6 +190,83 @@ test('a generator that fails before its first piece is a 500, and one whose clie
   await once(client, 'data');
   client.destroy();
   await eventually('the generator is ended', 5000, () => ended.mock.calls.length === 1);
+});
+
+describe.each<[string, (closed: () => void) => unknown]>([
+  ['a web stream', (closed) => new ReadableStream({ cancel: closed })],
+  [
+    'a web stream that can not be cancelled',
+    (closed) => new ReadableStream({ cancel: failingAfter(closed) }),
+  ],
+  ['a Response', (closed) => new Response(new ReadableStream({ cancel: closed }))],
+  ['a Node stream', (closed) => new PassThrough().on('close', closed)],
+])('%s that nobody receives is closed', (_, make) => {
+  const closed = jest.fn<void, []>();
+  const set: Handle = (_request, ctx) => void (ctx.body = make(closed));
+  const returned: Handle = () => make(closed);
+
+  async function start(handler: Handle, middleware: Middleware[] = []): Promise<ServiceUnderTest> {
+    closed.mockClear();
+    return ServiceUnderTest.start({
+      paths: { '/': operations['/bytes'] },
+      handlers: { bytes: handler },
+      middleware,
+      env: { VALIDATE_RESPONSES: 'off' },
+    });
+  }
+  const isClosed = () => eventually('it is closed', 5000, () => closed.mock.calls.length === 1);
+
+  describe.each([
+    ['set', set],
+    ['returned', returned],
+  ])('%s', (_how, handler) => {
+    test.each([204, 304])('with the status %d', async (status) => {
+      const found = await start(handler, [
+        async (ctx, next) => {
+          await next();
+          ctx.status = status;
+        },
+      ]);
+      expect((await found.request('/')).status).toBe(status);
+      await isClosed();
+    });
+
+    test('for another body that is sent', async () => {
+      const found = await start(handler, [
+        async (ctx, next) => {
+          await next();
+          ctx.body = 'another';
+        },
+      ]);
+      expect((await found.request('/')).body.toString()).toBe('another');
+      await isClosed();
+    });
+
+    test('for HEAD', async () => {
+      expect((await (await start(handler)).request('/', { method: 'HEAD' })).status).toBe(200);
+      await isClosed();
+    });
+
+    test('after an error', async () => {
+      expect((await (await start(handler, [throwing])).request('/')).status).toBe(500);
+      await isClosed();
+    });
+
+    test('when the client has left', async () => {
+      let began = false;
+      const service = await start(async (request, ctx) => {
+        began = true;
+        await once(ctx.res, 'close');
+        return handler(request, ctx);
+      });
+      const client = connect(service.port, '127.0.0.1');
+      client.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+      await eventually('the handler is called', 5000, () => began);
+      client.destroy();
+      await isClosed();
+      expect(service.log).toEqual([]);
+    });
+  });
 });
 
 describe.each(['report', 'off'])('with VALIDATE_RESPONSES=%s', (validate) => {
