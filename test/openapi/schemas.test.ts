@@ -141,6 +141,15 @@ describe('readOnly and writeOnly', () => {
     expect(aboutBody(schema, { child: { child: null } }, { Node })).not.toEqual([]);
   });
 
+  test.each<[string, object]>([
+    // oxlint-disable-next-line unicorn/no-thenable -- a keyword of JSON Schema
+    ['a condition', { if: { required: ['id'] }, then: { required: ['secret'] } }],
+    ['what must not be', { not: { required: ['id', 'name'] } }],
+  ])('hide a property that %s asks for: it is not there', (_, more) => {
+    const schema = { properties: { id: Id, secret: Secret }, ...more };
+    expect(aboutBody(schema, { name: 'a' }, schemas)).toEqual([]);
+  });
+
   test('hide no parameter', () => {
     const parameters = [{ name: 'id', in: 'path', required: true, schema: ref('Id') }];
     const { validate } = loaded({ parameters }, schemas, '/{id}');

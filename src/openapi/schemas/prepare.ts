@@ -14,8 +14,11 @@ interface Context {
   readonly hidden: ReadonlySet<string>;
 }
 
-/** Keywords whose schemas apply to the same value as the schema around them. */
-const IN_PLACE = new Set(['allOf', 'anyOf', 'oneOf', 'not', 'if', 'then', 'else', 'dependentSchemas']);
+/**
+ * Keywords whose schemas the same value must meet as the schema around them. It must not meet `not`, and need not
+ * meet `if`: there a hidden property is missing, and is not forgiven.
+ */
+const IN_PLACE = new Set(['allOf', 'anyOf', 'oneOf', 'then', 'else', 'dependentSchemas']);
 
 const ASSERTIONS = new Set(
   'type enum const multipleOf maximum exclusiveMaximum minimum exclusiveMinimum maxLength minLength pattern maxItems minItems uniqueItems maxContains minContains maxProperties minProperties dependentRequired'.split(
