@@ -97,6 +97,26 @@ describe('types of an operation', () => {
     expect(types).toContain('export interface Box { id: number; items: Box[];');
   });
 
+  test('leave out of a part what another part hides', () => {
+    const base = { type: 'object', required: ['id'], properties: { id: { type: 'integer' } } };
+    const ref = { $ref: '#/components/schemas/Base' };
+    const hiding = { properties: { id: { readOnly: true } }, additionalProperties: false };
+    const schema = {
+      properties: { a: { allOf: [ref, hiding] }, b: ref, c: { allOf: [base, hiding] } },
+      additionalProperties: false,
+    };
+    const { operations } = checked(
+      { requestBody: { content: { 'application/json': { schema } } } },
+      { schemas: { Base: { ...base, additionalProperties: false } } },
+    );
+    const types = plain(operationTypes(operations));
+    expect(types).toContain(
+      'body?: { a?: (BaseRequest & {}); b?: Base; c?: ({ [key: string]: unknown; } & {}); };',
+    );
+    expect(types).toContain('export interface BaseRequest {}');
+    expect(types).toContain('export interface Base { id: number; }');
+  });
+
   test.each<[string, object, string]>([
     [
       'multipart/form-data',

@@ -1,12 +1,16 @@
 import type { Place } from '../description.js';
 import { type Direction, directed, hiddenProperties } from '../schemas/direction.js';
-import { keywordOf } from '../schemas/conjuncts.js';
+import { conjuncts, keywordOf } from '../schemas/conjuncts.js';
 import { isRecord } from '../source/grammar.js';
+
+type Hidden = ReadonlySet<string>;
+
+const NONE: Hidden = new Set();
 
 /** Writes the TypeScript types of schemas. A schema that others refer to gets a name of its own. */
 export class SchemaTypes {
   readonly #directed = directed();
-  /** Names by place and direction. */
+  /** Names by place, direction, and the properties that are hidden by a schema around it. */
   readonly #names = new Map<string, string>();
   readonly #declarations: string[] = [];
 
@@ -15,41 +19,42 @@ export class SchemaTypes {
     return this.#declarations.join('\n\n');
   }
 
-  /** Returns the type of a schema's values in this direction. */
-  of(schema: Place, direction: Direction): string {
+  /** Returns the type of a schema's values in this direction, without the properties hidden by one around it. */
+  of(schema: Place, direction: Direction, around: Hidden = NONE): string {
     const { value, target } = schema;
     if (value === false) return 'never';
     if (!isRecord(value)) return 'unknown';
+    const hidden = new Set([...around, ...hiddenProperties(schema, direction)]);
     const parts = [
-      ...(target ? [this.#named(target, direction)] : []),
-      ...this.#own(schema, direction),
-      ...this.#list(schema, 'allOf', direction),
-      ...['anyOf', 'oneOf'].flatMap((key) => joined(this.#list(schema, key, direction), ' | ')),
+      ...(target ? [this.#named(target, direction, hidden)] : []),
+      ...this.#own(schema, direction, hidden),
+      ...this.#list(schema, 'allOf', direction, hidden),
+      ...['anyOf', 'oneOf'].flatMap((key) => joined(this.#list(schema, key, direction, hidden), ' | ')),
     ].filter((part) => part !== 'unknown');
     return joined([...new Set(parts)], ' & ')[0] ?? 'unknown';
   }
 
-  #list(schema: Place, key: string, direction: Direction): string[] {
+  #list(schema: Place, key: string, direction: Direction, hidden: Hidden = NONE): string[] {
     return schema
       .own(key)
       .ownEntries()
-      .map(([, member]) => this.of(member, direction));
+      .map(([, member]) => this.of(member, direction, hidden));
   }
 
   /** Returns the types that a schema's other keywords give it, without its references and composition. */
-  #own(schema: Place, direction: Direction): string[] {
+  #own(schema: Place, direction: Direction, hidden: Hidden): string[] {
     const { value: values } = schema.own('enum');
     const constant = schema.own('const');
     if (constant.value !== undefined) return [literal(constant.value)];
     if (Array.isArray(values)) return joined(values.map(literal), ' | ');
     const types: unknown[] = [schema.own('type').value ?? implied(schema)].flat();
     return joined(
-      types.map((type) => this.#typed(String(type), schema, direction)),
+      types.map((type) => this.#typed(String(type), schema, direction, hidden)),
       ' | ',
     );
   }
 
-  #typed(type: string, schema: Place, direction: Direction): string {
+  #typed(type: string, schema: Place, direction: Direction, hidden: Hidden): string {
     switch (type) {
       case 'string':
       case 'boolean':
@@ -61,7 +66,7 @@ export class SchemaTypes {
       case 'array':
         return this.#array(schema, direction);
       case 'object':
-        return this.#object(schema, direction);
+        return this.#object(schema, direction, hidden);
       default:
         return 'unknown';
     }
@@ -75,8 +80,7 @@ export class SchemaTypes {
     return `[${first.map((type) => `${inList(type)}?`).join(', ')}${items.value === false ? '' : `, ...${inList(rest)}[]`}]`;
   }
 
-  #object(schema: Place, direction: Direction): string {
-    const hidden = hiddenProperties(schema, direction);
+  #object(schema: Place, direction: Direction, hidden: Hidden): string {
     const required = new Set([schema.own('required').value].flat());
     const properties = schema.own('properties').ownEntries();
     const fields = properties
@@ -97,15 +101,17 @@ export class SchemaTypes {
       : `{\n${fields.map((each) => `  ${each.replaceAll('\n', '\n  ')};`).join('\n')}\n}`;
   }
 
-  #named(target: Place, direction: Direction): string {
-    const isDirected = this.#directed.from(target);
-    const key = `${target.path.join('/')} ${isDirected ? direction : ''}`;
+  #named(target: Place, direction: Direction, hidden: Hidden): string {
+    const own = hiddenProperties(target, direction);
+    const others = propertiesOf(target).filter((property) => hidden.has(property) && !own.has(property));
+    const isDirected = others.length > 0 || this.#directed.from(target);
+    const key = JSON.stringify([target.path, isDirected && direction, others]);
     const known = this.#names.get(key);
     if (known !== undefined) return known;
     const name = this.#free(`${typeName(target)}${isDirected && direction === 'request' ? 'Request' : ''}`);
     this.#names.set(key, name);
     const index = this.#declarations.push('') - 1;
-    const type = this.of(target, direction);
+    const type = this.of(target, direction, new Set(others));
     // An interface may refer to itself in any way; an alias in few.
     const isObject = type.startsWith('{') && !/^[}].*[&|]/m.test(type);
     this.#declarations[index] = isObject
@@ -120,6 +126,12 @@ export class SchemaTypes {
     for (let count = 2; taken.has(name); count += 1) name = `${plain}${count}`;
     return name;
   }
+}
+
+/** Lists the properties that a schema declares, by its references and `allOf` too. */
+function propertiesOf(schema: Place): string[] {
+  const all = [...conjuncts(schema).values()].flatMap((one) => one.own('properties').ownEntries());
+  return [...new Set(all.map(([name]) => name))];
 }
 
 /** Writes a field of an object type. Its name is quoted where it is no identifier. */
