@@ -22,6 +22,7 @@ const look = ({ body }: { body: Record<string, { path: string }> }) => {
     mode: statSync(path).mode % 0o1000,
   }));
 };
+const measure = async ({ body }: { body: Readable }) => ({ length: (await text(body)).length });
 
 const post = (id: string, content: object, more: object = {}) => ({
   post: operation(id, { requestBody: { required: true, content }, ...more }),
@@ -79,6 +80,7 @@ beforeAll(async () => {
         { 'image/*': { schema: { type: 'string', format: 'binary' } } },
         { 'x-body-limit': 10 },
       ),
+      '/bytes': post('bytes', { 'application/octet-stream': {} }),
       '/large': post('large', { 'application/json': { schema: {} } }, { 'x-body-limit': 30_000_000 }),
       '/any': post('any', { 'application/json': { schema: { type: 'object' } }, '*/*': {} }),
       '/defaults': post('defaults', {
@@ -107,7 +109,8 @@ beforeAll(async () => {
       form: keep,
       large: () => ({}),
       upload: look,
-      picture: async ({ body }: { body: Readable }) => ({ length: (await text(body)).length }),
+      picture: measure,
+      bytes: measure,
       any: async ({ body }: { body: unknown }) => ({
         body:
           typeof body === 'object' && body !== null && 'pipe' in body ? await text(body as Readable) : body,
@@ -123,6 +126,8 @@ beforeEach(() => seen.splice(0));
 
 const send = (path: string, type: string, body: string | Buffer, headers: Record<string, string> = {}) =>
   service.request(path, { method: 'POST', body, headers: { 'Content-Type': type, ...headers } });
+
+const untyped = (path: string) => service.request(path, { method: 'POST', body: 'a,b' });
 
 const form = (body: string) => send('/form', 'application/x-www-form-urlencoded', body);
 
@@ -226,6 +231,13 @@ describe('any other type', () => {
     expect(json(await send('/picture', 'IMAGE/PNG; q=1', 'PNG'))).toEqual({ length: 3 });
     expect(json(await send('/any', 'text/csv; charset=latin1', 'a,b'))).toEqual({ body: 'a,b' });
     expect(json(await send('/any', 'application/json', '{"a":1}'))).toEqual({ body: { a: 1 } });
+  });
+
+  test('is that of bytes where the body has none', async () => {
+    expect(json(await untyped('/any'))).toEqual({ body: 'a,b' });
+    expect(json(await untyped('/bytes'))).toEqual({ length: 3 });
+    expect((await untyped('/picture')).status).toBe(415);
+    expect((await untyped('/form')).status).toBe(415);
   });
 
   test('is inflated, and counted after that', async () => {

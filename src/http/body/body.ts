@@ -76,7 +76,8 @@ function isEncoded({ req: { headers } }: Context): boolean {
 }
 
 function contentFor(ctx: Context, contents: DeclaredBody['contents']): BodyContent | undefined {
-  const type = parseMediaType(ctx.req.headers['content-type'] ?? '');
+  // Without a type a body may be taken for bytes (RFC 9110 section 8.3).
+  const type = parseMediaType(ctx.req.headers['content-type'] ?? 'application/octet-stream');
   const content = type && findByType(contents, type);
   const isReadable = type?.charset === undefined || type.charset === 'utf-8' || content?.kind === 'stream';
   return isReadable ? content : undefined;
