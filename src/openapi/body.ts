@@ -1,6 +1,7 @@
 import type { Place } from './description.js';
 import { essenceOf, fullTypeOf, isJson } from './media-type.js';
 import type { Serialized } from './parameters.js';
+import { isBinary } from './schemas/binary.js';
 import { choices, conjuncts, keywordOf } from './schemas/conjuncts.js';
 import type { Defaults, Fill } from './schemas/defaults.js';
 import { type Shape, shapeOf } from './schemas/shape.js';
@@ -152,11 +153,4 @@ function isFile(property: Place, encoding: Place): boolean {
     [...said, ...ofItems].some(isBinary) ||
     (type !== undefined && !isJson(essenceOf(type)) && !type.startsWith('text/'))
   );
-}
-
-/** Tells whether a schema describes bytes, in the words of OpenAPI 3.0 or of 3.1 (section 4.8.14.3). */
-function isBinary(schema: Place): boolean {
-  if (keywordOf(schema, 'format')?.value === 'binary') return true;
-  const type = keywordOf(schema, 'contentMediaType')?.string();
-  return type !== undefined && keywordOf(schema, 'contentEncoding') === undefined && !isJson(essenceOf(type));
 }

@@ -46,8 +46,24 @@ beforeAll(async () => {
           listOfAny: { type: 'array', items: { anyOf: [binary, nothing] } },
           base64: { anyOf: [{ $ref: '#/components/schemas/Png', contentEncoding: 'base64' }, nothing] },
           text: { anyOf: [{ type: 'string' }, nothing] },
+          limited: {
+            type: 'string',
+            contentMediaType: 'image/png',
+            minLength: 1,
+            maxLength: 9,
+            pattern: '^P',
+          },
+          limitedAny: { anyOf: [{ $ref: '#/components/schemas/Png', minLength: 1 }, nothing] },
           self: { $ref: '#/components/schemas/Self' },
         },
+      }),
+      '/texts': posted('texts', 'application/json', {
+        properties: Object.fromEntries(
+          ['text/html', 'image/png'].map((type) => [
+            type,
+            { type: 'string', contentMediaType: type, minLength: 1, maxLength: 9 },
+          ]),
+        ),
       }),
       '/documents': posted(
         'documents',
@@ -116,6 +132,7 @@ beforeAll(async () => {
     },
     handlers: {
       files: told,
+      texts: keep,
       documents: keep,
       closed: keep,
       form: keep,
@@ -153,12 +170,23 @@ describe('a part that may be a file', () => {
     ['one', file],
     ['anyList', [file]],
     ['listOfAny', [file]],
+    ['limited', file],
+    ['limitedAny', file],
     ['base64', 'PNG'],
     ['text', 'PNG'],
     ['self', 'PNG'],
   ])('is one where a branch of its schema says so: %s', async (name, value) => {
     expect(await upload('/files', png(name))).toEqual({ [name]: value });
   });
+});
+
+test.each([
+  ['text/html', false],
+  ['image/png', true],
+])('a JSON text of type %s is taken as bytes, which have no least length: %s', async (type, isTaken) => {
+  const answer = await service.post('/texts', { [type]: '' });
+  expect(answer.status).toBe(isTaken ? 200 : 400);
+  expect((await service.post('/texts', { [type]: 'x'.repeat(10) })).status).toBe(400);
 });
 
 describe('a part that is JSON', () => {

@@ -1,6 +1,7 @@
 import type { Place } from '../description.js';
 import { type Kind, entryOf, fieldOf } from '../source/grammar.js';
-import { conjuncts } from './conjuncts.js';
+import { isBinary } from './binary.js';
+import { conjuncts, keywordOf } from './conjuncts.js';
 import { type Direction, HIDES, hiddenProperties, isHidden } from './direction.js';
 import { isKnownFormat } from './formats.js';
 
@@ -36,7 +37,7 @@ export function prepared(schema: Place, context: Context): Schema | boolean {
   const { direction, refer } = context;
   const hidden = new Set([...context.hidden, ...hiddenProperties(schema, direction)]);
   const result: Record<string, unknown> = {};
-  const isBytes = value !== null && schema.own('format').value === 'binary';
+  const isBytes = isBinary(schema) && !isMarkup(schema);
   for (const [key, place] of schema.ownEntries()) {
     const field = fieldOf('schema', key);
     if (key === '$ref') result[key] = refer(schema.target ?? schema, hidden);
@@ -51,8 +52,14 @@ export function prepared(schema: Place, context: Context): Schema | boolean {
   });
 }
 
-/** Keywords of text that are ignored for `format: binary`, whose value is a file. */
-const OF_TEXT = new Set(['maxLength', 'minLength', 'pattern']);
+/** Keywords of text that are ignored for bytes: a file is validated as an empty text. */
+const OF_TEXT = new Set(['minLength', 'pattern']);
+
+/** Tells whether a schema describes a text of a type such as `text/html`, which JSON may have. */
+function isMarkup(schema: Place): boolean {
+  const type = keywordOf(schema, 'contentMediaType')?.string();
+  return keywordOf(schema, 'format')?.value !== 'binary' && (type?.startsWith('text/') ?? false);
+}
 
 const NONE: ReadonlySet<string> = new Set();
 
