@@ -5,6 +5,7 @@ import { type Config, type LogLevel, placeOf } from '../config.js';
 import type { Settings } from '../settings.js';
 import type { ConnectionHandle } from '../server/connection-handle.js';
 import { LineSink } from '../line-sink.js';
+import { SAME_SIGNAL_MS } from '../stop-signals.js';
 import { messageOf } from '../thrown.js';
 import { openLog, type Log, type Logger } from '../log.js';
 import { ClusterRegistry } from '../metrics/exposition/cluster-registry.js';
@@ -28,12 +29,6 @@ import { Supervisor, type SupervisorEvent } from './supervision/supervisor.js';
 import { type MetricsPort, serveMetrics } from './metrics-port.js';
 import { readyLine, url } from './service-url.js';
 import { forkWorker } from './worker-channel.js';
-
-/**
- * Milliseconds within which a second signal is the first one again: a ^C comes
- * from the terminal and from npm.
- */
-const SAME_SIGNAL_MS = 200;
 
 type StopSignal = 'SIGINT' | 'SIGTERM';
 

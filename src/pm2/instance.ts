@@ -26,6 +26,7 @@ import { bootProblem } from '../server/boot-problem.js';
 import { MetricsServer } from '../server/metrics-server.js';
 import { removeLeftovers } from '../metrics/service-folder/leftovers.js';
 import { ServiceFolder } from '../metrics/service-folder/service-folder.js';
+import { SAME_SIGNAL_MS } from '../stop-signals.js';
 import { Siblings } from './siblings.js';
 
 /**
@@ -80,6 +81,8 @@ class Instance {
   #server: Server | undefined;
   #metricsServer: MetricsServer | undefined;
   #stopping = false;
+  /** The time of the first signal, which comes after an exception that nobody caught, too. */
+  #signalledAt: number | undefined;
 
   constructor({ config, keyPair }: Settings, { log, linesLost }: Log) {
     this.#config = config;
@@ -116,12 +119,18 @@ class Instance {
 
   /**
    * Finishes the requests in flight, leaves the counts to the other instances, and exits.
-   * A second call exits at once.
+   * A second call exits at once, unless it is the first one again.
    */
   stop(): void {
-    if (this.#stopping) process.exit(1);
-    this.#log.info('Stopping: finishing what is in flight');
-    void this.#drain('drained', 0);
+    const now = performance.now();
+    if (this.#signalledAt === undefined) {
+      this.#signalledAt = now;
+      this.#log.info('Stopping: finishing what is in flight; a second signal ends at once');
+      if (!this.#stopping) void this.#drain('drained', 0);
+    } else if (now - this.#signalledAt > SAME_SIGNAL_MS) {
+      this.#log.warn('Ended by a second signal; requests in flight are cut off');
+      process.exit(1);
+    }
   }
 
   /**
