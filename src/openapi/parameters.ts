@@ -31,6 +31,8 @@ export interface Parameter extends Serialized {
   readonly schema: Place;
   /** Whether a field without a value is valid. */
   readonly allowEmptyValue: boolean;
+  /** Whether reserved characters stand for themselves, as a "+" does then (RFC 6570 section 3.2.3). */
+  readonly allowReserved: boolean;
   /** The value of a parameter that the request does not have. */
   readonly fallback: unknown;
   /** Puts defaults into a value that is valid. */
@@ -64,6 +66,7 @@ export function declaredParameter(place: Place, schemas: Schemas, defaults: Defa
     shape: shapeOf(schema),
     content,
     allowEmptyValue: location === 'query' && place.at('allowEmptyValue').boolean(),
+    allowReserved: location === 'query' && place.at('allowReserved').boolean(),
     fallback: schemas.fallbackOf(schema),
     fill: schema.value === undefined ? undefined : defaults.of(schema),
   };

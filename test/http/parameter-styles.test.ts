@@ -40,6 +40,12 @@ const QUERY: Readonly<Record<string, Style>> = {
   either: [{ oneOf: [{ type: 'string' }, { type: 'array', items: { type: 'string' } }] }, {}],
   strings: [{ type: 'array', items: { type: 'string' } }, { explode: false }],
   beside: [{ $ref: '#/components/schemas/Size', maximum: 5, default: 3 }, {}],
+  text: [{ type: 'string' }, {}],
+  reserved: [{ type: 'string' }, { allowReserved: true }],
+  reservedList: [
+    { type: 'array', items: { type: 'string' } },
+    { allowReserved: true, explode: false },
+  ],
   flag: [{ type: 'boolean' }, { allowEmptyValue: true }],
   deepDefault: [
     { type: 'object', properties: { a: { type: 'integer' }, size: { type: 'integer', default: 10 } } },
@@ -149,6 +155,9 @@ describe('a query is read as its style says', () => {
     ['deep?p%5Ba%5D=1&p[list]=7', { a: 1, list: [7] }],
     ['choice?p=5', 5],
     ['choice?p[gte]=5', { gte: 5 }],
+    ['text?p=1+1%2B1', '1 1+1'],
+    ['reserved?p=1+1%2B1%20/?:@', '1+1+1 /?:@'],
+    ['reservedList?p=a+b,c%2Cd', ['a+b', 'c,d']],
     ['content?p=%7B%22a%22%3A1%7D', { a: 1 }],
     ['composed?p=1&p=2', [1, 2]],
     ['nullable?p=1', [1]],

@@ -23,6 +23,16 @@ export class Fields {
     return this.#values.get(name);
   }
 
+  /** Encodes the "+" in values of a name, so that it stands for itself and not for a space. */
+  keepPluses(name: string): void {
+    const values = this.#values.get(name);
+    if (values)
+      this.#values.set(
+        name,
+        values.map((value) => value.replaceAll('+', '%2B')),
+      );
+  }
+
   get names(): Iterable<string> {
     return this.#values.keys();
   }

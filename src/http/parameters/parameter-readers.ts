@@ -124,8 +124,12 @@ function headerValue(parameter: Parameter): Value<Context['req']['headers']> {
 function fieldValues(parameters: readonly Parameter[], keys: readonly string[] = []): Value<Fields>[] {
   const isDeclared = declaredNames(parameters, keys);
   return parameters.map((parameter) => {
-    const { name, fallback, allowEmptyValue } = parameter;
-    const read = fieldReader(parameter, isDeclared);
+    const { name, fallback, allowEmptyValue, allowReserved } = parameter;
+    const readEncoded = fieldReader(parameter, isDeclared);
+    const read: typeof readEncoded = (fields) => {
+      if (allowReserved) fields.keepPluses(name);
+      return readEncoded(fields);
+    };
     if (!allowEmptyValue) return { name, fallback, read };
     return { name, fallback, read: (fields) => (fields.isEmpty(name) ? '' : read(fields)) };
   });
