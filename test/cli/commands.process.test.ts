@@ -96,6 +96,18 @@ test('--watch draws it again, and says when the service has ended', async () => 
   expect(drawn).toContain('\x1b[32m');
 });
 
+test('--watch ends without a word when its reader has gone', async () => {
+  const service = await start();
+  const child = spawn(process.execPath, [CLI, 'status', '--watch'], {
+    env: { PATH: process.env['PATH'], LEDGER_DIR: service.ledgerDir, PORT: String(service.port) },
+  });
+  let err = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text));
+  child.stdout.once('data', () => child.stdout.destroy());
+  const code = await new Promise((resolve) => child.on('close', resolve));
+  expect({ code, err }).toEqual({ code: 0, err: '' });
+});
+
 test('a worker that hangs is shown, too', async () => {
   const service = await start();
   const [stopped = 0] = service.workers();

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -26,4 +27,23 @@ test('counts go on where the same app runs again on a port, and not where anothe
     await service.stop();
   }
   expect(counts).toEqual([1, 2, 1]);
+});
+
+test('--port goes before PORT', async () => {
+  const port = await freePort();
+  writeFileSync(join(folder, 'app.js'), 'module.exports = (req, res) => res.end();');
+  const child = spawn(process.execPath, [program, 'start', 'app.js', '--port', String(port)], {
+    cwd: folder,
+    env: { PATH: process.env['PATH'], PORT: '1', LEDGER_DIR: folder, WEB_CONCURRENCY: '1' },
+  });
+  let log = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (log += text));
+  const ended = new Promise((done) => child.on('close', done));
+  try {
+    await eventually('it says where it serves', 30_000, () => log.includes('Ready on'));
+    expect((await fetch(`http://127.0.0.1:${port}/`)).status).toBe(200);
+  } finally {
+    child.kill();
+    await ended;
+  }
 });
