@@ -3,6 +3,8 @@ import { type SegmentPattern, matchSegment, patternOf } from './segment-pattern.
 
 interface Node<T> {
   readonly literals: Map<string, Node<T>>;
+  /** The number of octets of the longest literal. */
+  longest: number;
   /** Segments with text and parameters; those with more text come first. */
   readonly patterns: { readonly pattern: SegmentPattern; readonly node: Node<T> }[];
   parameter: Node<T> | undefined;
@@ -37,7 +39,7 @@ export class PathIndex<T> {
 }
 
 function node<T>(): Node<T> {
-  return { literals: new Map(), patterns: [], parameter: undefined, value: undefined };
+  return { literals: new Map(), longest: 0, patterns: [], parameter: undefined, value: undefined };
 }
 
 function child<T>(parent: Node<T>, segment: string): Node<T> {
@@ -46,6 +48,7 @@ function child<T>(parent: Node<T>, segment: string): Node<T> {
   const [literal = ''] = textsOf(segment);
   const known = parent.literals.get(literal) ?? node<T>();
   parent.literals.set(literal, known);
+  parent.longest = Math.max(parent.longest, literal.length);
   return known;
 }
 
@@ -63,7 +66,7 @@ function patternChild<T>({ patterns }: Node<T>, pattern: SegmentPattern): Node<T
 function descend<T>(from: Node<T>, path: string, start: number, segments: string[]): T | undefined {
   const slash = path.indexOf('/', start);
   const segment = slash < 0 ? path.slice(start) : path.slice(start, slash);
-  const octets = octetsOf(segment);
+  const octets = octetsIn(segment, from);
   const literal = from.literals.get(octets);
   const found = literal && follow(literal, path, slash, segments);
   if (found !== undefined || segment === '') return found;
@@ -73,6 +76,14 @@ function descend<T>(from: Node<T>, path: string, start: number, segments: string
     if (value !== undefined) return value;
   }
   return from.parameter && followWith([segment], from.parameter, path, slash, segments);
+}
+
+/**
+ * Returns the octets of a segment; the segment itself if it is too long to be a literal, and nothing else asks for
+ * them: an octet has three characters at most.
+ */
+function octetsIn<T>(segment: string, { longest, patterns }: Node<T>): string {
+  return patterns.length === 0 && segment.length > 3 * longest ? segment : octetsOf(segment);
 }
 
 function followWith<T>(
