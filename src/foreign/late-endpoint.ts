@@ -2,7 +2,7 @@ import type { CountedAs, Endpoint } from '../metrics/request-metrics.js';
 
 /** An endpoint that is looked up when the answer is counted. Until then it has the name of another one. */
 export class LateEndpoint implements CountedAs {
-  readonly template: string;
+  template: string;
   readonly #find: () => Endpoint;
 
   constructor(until: Endpoint, find: () => Endpoint) {
@@ -11,6 +11,8 @@ export class LateEndpoint implements CountedAs {
   }
 
   observe(...answer: Parameters<Endpoint['observe']>): void {
-    this.#find().observe(...answer);
+    const endpoint = this.#find();
+    this.template = endpoint.template;
+    endpoint.observe(...answer);
   }
 }

@@ -1,4 +1,9 @@
+import type { RequestListener } from 'node:http';
+import { accessLog } from '../http/access-log.js';
 import { createApp } from '../http/app.js';
+import { measurementOf, UNMATCHED } from '../http/measure.js';
+import { entrance } from '../http/overload.js';
+import { sendProblem } from '../http/problem.js';
 import type { Contract } from '../http/routing/contract.js';
 import type { StartTools } from '../http/define-service.js';
 import { pathOf } from '../http/parameters/request-target.js';
@@ -48,12 +53,27 @@ export function startApp<Started>(
     const routes = isKoa(app) ? knownRoutes(app.middleware) : [];
     if (host.config.metricsZeros) host.metrics.foreseen.push(...routes);
     const own = ownPaths(routes, host);
+    const admitted = admitting(listener, host);
     return {
       app: service.app,
-      listener: (req, res) =>
-        own.has(pathOf(req.url ?? '')) ? service.listener(req, res) : listener(req, res),
+      listener: (req, res) => (own(pathOf(req.url ?? '')) ? service.listener(req, res) : admitted(req, res)),
     };
   });
+}
+
+/** Makes a listener whose requests are logged, and delayed or refused under overload. */
+function admitting(listener: RequestListener, { config, log, metrics }: Host): RequestListener {
+  const unmatched = metrics.endpoint(UNMATCHED);
+  const observer = accessLog(config.accessLog, log, []);
+  const enter = entrance({ config, metrics });
+  return (req, res) => {
+    const measurement = measurementOf({ res });
+    measurement.endpoint = unmatched;
+    measurement.observer = observer;
+    const wait = enter?.();
+    if (!wait) return listener(req, res);
+    void wait.then((refusal) => (refusal ? sendProblem(res, refusal) : listener(req, res)));
+  };
 }
 
 function labelsOf({ config, metrics, log }: Host): EndpointLabels {
@@ -70,10 +90,18 @@ function labelsOf({ config, metrics, log }: Host): EndpointLabels {
   });
 }
 
-/** Returns the paths that the service answers itself. A path for which the app has a route is the app's. */
-function ownPaths(routes: readonly Foreseen[], { config }: Host): Set<string> {
-  const { metrics, livez, readyz } = SERVICE_OPERATIONS;
+/**
+ * Makes a function that tells whether the service answers a path itself. A path for which the app has a route is
+ * the app's.
+ */
+function ownPaths(
+  routes: readonly Foreseen[],
+  { config: { metricsPort, statusPage }, workers }: Host,
+): (path: string) => boolean {
+  const { metrics, livez, readyz, status } = SERVICE_OPERATIONS;
   const taken = new Set(routes.map(({ endpoint }) => endpoint));
-  const paths = [livez, readyz, ...(config.metricsPort === undefined ? [metrics] : [])];
-  return new Set(paths.filter((path) => !taken.has(path)));
+  const paths: string[] = [livez, readyz];
+  if (metricsPort === undefined) paths.push(metrics, ...(statusPage && workers ? [status] : []));
+  const own = new Set(paths.filter((path) => !taken.has(path)));
+  return (path) => own.has(path) || (own.has(status) && path.startsWith(`${status}/`));
 }

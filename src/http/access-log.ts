@@ -26,7 +26,7 @@ export function accessLog(
     const { traceId, spanId } = measurement.trace;
     log[isError ? 'warn' : 'info'](
       {
-        requestId: measurement.requestId,
+        ...(measurement.requestId !== '' && { requestId: measurement.requestId }),
         trace_id: traceId,
         span_id: spanId,
         method: measurement.req.method,

@@ -6,8 +6,8 @@ import { Application } from './application.js';
 import { trustProxies } from './forwarded.js';
 import { measurementOf, measuring } from './measure.js';
 import { provideLog } from './request-log.js';
-import { Overload } from './overload.js';
-import { answerError, type Problem } from './problem.js';
+import { entrance } from './overload.js';
+import { answerError } from './problem.js';
 import { requestIdentity } from './request-id.js';
 import { type RouterDeps, createRouter } from './routing/router.js';
 
@@ -42,15 +42,4 @@ export function createApp(deps: AppDeps): Koa {
   trustProxies(app, deps.config.trustProxy);
   for (const middleware of deps.middleware ?? []) app.use(middleware);
   return app;
-}
-
-/** Makes the function that delays or refuses requests under overload; `undefined` where no limit is set. */
-function entrance({ config, metrics }: AppDeps): (() => ReturnType<Overload['enter']>) | undefined {
-  if (config.maxEventLoopDelayMs === undefined) return undefined;
-  const overload = new Overload(config.maxEventLoopDelayMs);
-  const counted = (refusal: Problem | undefined) => {
-    if (refusal) metrics.shed += 1;
-    return refusal;
-  };
-  return () => overload.enter()?.then(counted);
 }

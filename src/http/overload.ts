@@ -1,3 +1,5 @@
+import type { Config } from '../config.js';
+import type { RequestMetrics } from '../metrics/request-metrics.js';
 import { Problem } from './problem.js';
 
 /**
@@ -145,4 +147,20 @@ export class Overload {
     this.#lateMs = Math.max(0, now - this.#due);
     this.#due = now + TICK_MS;
   }
+}
+
+interface EntranceDeps {
+  readonly config: Pick<Config, 'maxEventLoopDelayMs'>;
+  readonly metrics: RequestMetrics;
+}
+
+/** Makes the function that delays or refuses requests under overload; `undefined` where no limit is set. */
+export function entrance({ config, metrics }: EntranceDeps): Overload['enter'] | undefined {
+  if (config.maxEventLoopDelayMs === undefined) return undefined;
+  const overload = new Overload(config.maxEventLoopDelayMs);
+  const counted = (refusal: Problem | undefined) => {
+    if (refusal) metrics.shed += 1;
+    return refusal;
+  };
+  return () => overload.enter()?.then(counted);
 }
