@@ -48,6 +48,7 @@ function slowestOf(
   objectives: ReadonlyMap<string, number | undefined>,
   { req, endpoint }: Measurement,
 ): number | undefined {
+  if (objectives.size === 0) return Infinity;
   const called = `${req.method} ${endpoint.template}`;
   return objectives.has(called) ? objectives.get(called) : Infinity;
 }
