@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { type Browser, type BrowserContext, type Page, chromium } from 'playwright-core';
 import { freePort, Service } from '../support/service';
 import { request } from '../support/exchange';
@@ -137,4 +140,25 @@ test('STATUS_PAGE=off removes it, and its policy allows nothing that is not a fi
   const policy = (await request(service.port, '/status')).headers.get('content-security-policy') ?? '';
   expect(policy).toContain("default-src 'none'");
   expect(policy).not.toContain('unsafe');
+});
+
+test('an app without a description has the page, too', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'status-test-'));
+  writeFileSync(join(folder, 'app.js'), 'module.exports = (req, res) => res.end("here");');
+  service = await Service.start({
+    program: join(process.cwd(), 'dist/cli/main.js'),
+    args: ['start', 'app.js'],
+    cwd: folder,
+  });
+  await service.allReady(2);
+  const load = new Load({ port: service.port, rate: 50, connections: 4, path: '/' });
+  const { page, troubles } = await open({ viewport: { width: 1_100, height: 900 } });
+  await page.goto(`http://127.0.0.1:${service.port}/status`);
+  await page.getByText('Live').waitFor();
+  await page.getByText('unmatched').first().waitFor({ timeout: 30_000 });
+  await load.stop();
+  await shoot(page, 'status-of-an-app');
+  expect((await rowsOf(page, 'workers')).length).toBe(2);
+  expect(troubles).toEqual([]);
+  rmSync(folder, { recursive: true });
 });
