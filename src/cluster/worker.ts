@@ -5,7 +5,7 @@ import type { KeyPair } from '../key-pair.js';
 import type { Start, StartedService } from '../http/start-service.js';
 import { isConnectionHandle } from '../server/connection-handle.js';
 import { type DrainOptions, Server } from '../server/http-server.js';
-import { type Log, openLog } from '../log.js';
+import { type Log, type Logger, openLog } from '../log.js';
 import { keepDurableCounters } from '../metrics/durable-counter.js';
 import { Ledger } from '../metrics/ledger/ledger.js';
 import { RequestsInFlight } from '../metrics/ledger/requests-in-flight.js';
@@ -41,9 +41,8 @@ const SNAPSHOT_MS = 600_000;
 
 /** Runs a worker: boots, listens, tells the primary that it is ready, answers, drains, says goodbye. */
 export async function runWorker(start: Start, config: Config, assignment: WorkerAssignment): Promise<void> {
-  const opened = openLog(config.logLevel);
-  const log = opened.log.child({ worker: assignment.generation });
-  const worker = new Worker(config, assignment, { ...opened, log });
+  const { log, ...lines } = openLog(config.logLevel);
+  const worker = new Worker(config, assignment, log.child({ worker: assignment.generation }), lines);
   try {
     await worker.boot(start);
   } catch (err) {
@@ -51,10 +50,12 @@ export async function runWorker(start: Start, config: Config, assignment: Worker
   }
 }
 
+type Lines = Omit<Log, 'log'>;
+
 class Worker {
   readonly #config: Config;
-  readonly #log: Log['log'];
-  readonly #lines: Pick<Log, 'linesLost' | 'giveUp'>;
+  readonly #log: Logger;
+  readonly #lines: Lines;
   #linesLostSaid = 0;
   readonly #ledger: Ledger;
   readonly #reportPath: string;
@@ -71,11 +72,11 @@ class Worker {
   #booted = false;
   #draining = false;
 
-  constructor(config: Config, { folder, id, waits }: WorkerAssignment, opened: Log) {
+  constructor(config: Config, { folder, id, waits }: WorkerAssignment, log: Logger, lines: Lines) {
     this.#config = config;
     if (waits) this.#turn = new Promise((resolve) => (this.#begin = resolve));
-    this.#log = opened.log;
-    this.#lines = opened;
+    this.#log = log;
+    this.#lines = lines;
     this.#reportPath = reportPath(folder, id);
     const buckets = config.metricsBuckets;
     this.#ledger = Ledger.open({
@@ -85,7 +86,7 @@ class Worker {
       onError: (err: NodeJS.ErrnoException) => {
         send({ type: 'ledger-failed' });
         // The primary has already warned if there is no folder.
-        opened.log[err.code === 'ENOENT' ? 'debug' : 'warn'](
+        log[err.code === 'ENOENT' ? 'debug' : 'warn'](
           { err },
           'Request counts stay in memory: a killed worker would lose them',
         );

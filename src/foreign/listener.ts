@@ -81,7 +81,7 @@ function plainListener(
 function fail(res: ServerResponse, err: unknown, log: Logger): void {
   log.error({ err }, 'A request failed');
   if (res.headersSent) return void res.destroy();
-  // What was set belongs to the answer that has failed.
+  // The headers belong to the answer that has failed.
   for (const name of res.getHeaderNames()) res.removeHeader(name);
   const text = 'Internal Server Error';
   res.writeHead(500, text, { 'Content-Type': 'text/plain; charset=utf-8', 'Content-Length': text.length });

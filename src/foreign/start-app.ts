@@ -48,7 +48,9 @@ export function startApp<Started>(
 ): Promise<StartedService> {
   return startWith(options, host, async (made) => {
     const app = await appOf(source, made.provided.resources);
-    const service = served(createApp({ ...host, ...made, contract: NOTHING }));
+    // The service's own operations are served under overload, too: they need no limit.
+    const config = { ...host.config, maxEventLoopDelayMs: undefined };
+    const service = served(createApp({ ...host, ...made, config, contract: NOTHING }));
     const listener = listenerOf(app, { log: host.log, endpoint: options.endpoint, labels: labelsOf(host) });
     const routes = isKoa(app) ? knownRoutes(app.middleware) : [];
     if (host.config.metricsZeros) host.metrics.foreseen.push(...routes);
@@ -68,10 +70,10 @@ function admitting(listener: RequestListener, { config, log, metrics }: Host): R
   const enter = entrance({ config, metrics });
   return (req, res) => {
     const measurement = measurementOf({ res });
-    measurement.endpoint = unmatched;
     measurement.observer = observer;
     const wait = enter?.();
     if (!wait) return listener(req, res);
+    measurement.endpoint = unmatched;
     void wait.then((refusal) => (refusal ? sendProblem(res, refusal) : listener(req, res)));
   };
 }

@@ -1,4 +1,3 @@
-import { Registry } from 'prom-client';
 import type { Config } from '../config.js';
 import { Slices } from '../metrics/event-loop-turns.js';
 import { Aggregation } from '../metrics/aggregation/aggregation.js';
@@ -16,7 +15,6 @@ import { monotonicTime } from '../metrics/exposition/monotonic-time.js';
 import { familiesOf, missingWorkers } from '../metrics/exposition/own-families.js';
 import type { Foreseen } from '../metrics/foreseen.js';
 import { ownSeries, SERVICE_METRICS } from '../metrics/metric-catalogue.js';
-import { registerWorkerExits, registerWorkers } from '../metrics/supervision-metrics.js';
 import { type Archive, CountArchive, EMPTY } from '../metrics/service-folder/archive.js';
 import { askProcess, GONE } from '../metrics/service-folder/process-socket.js';
 import {
@@ -26,6 +24,7 @@ import {
   ReportReader,
 } from '../metrics/service-folder/process-report.js';
 import { errorOf } from '../thrown.js';
+import { instanceMetrics } from './instance-metrics.js';
 import { OwnReport, type OwnReportOptions } from './own-report.js';
 
 export interface SiblingsOptions extends OwnReportOptions {
@@ -154,6 +153,7 @@ export class Siblings implements Gatherer {
 
   async #collect(detailed: boolean): Promise<Gathered> {
     const asOf = monotonicTime();
+    const { metricsPrefix: prefix } = this.#options.config;
     const found = await this.#askAll();
     await this.takeOver(found.gone);
     const slices = await Slices.begin();
@@ -167,7 +167,7 @@ export class Siblings implements Gatherer {
     }
     const requests = await this.#aggregation.requests(slices, detailed);
     const others = Promise.all([
-      familiesOf(this.#serviceMetrics(archive, [...found.answered.values()]), archive.since),
+      familiesOf(instanceMetrics(prefix, archive.exits, [...found.answered.values()]), archive.since),
       this.#families(found, slices),
       this.#aggregation.counters(slices),
     ]);
@@ -176,9 +176,7 @@ export class Siblings implements Gatherer {
 
   /** Replaces the counts of ended instances by the archive, if it has changed. */
   #readArchive(): Archive {
-    // The instance that has made a removed folder anew may know none, or an earlier one.
-    if (this.#archived) this.#archive.restore(this.#archived);
-    const archive = this.#archive.read();
+    const archive = this.#wholeArchive();
     if (archive === this.#archived) return archive;
     this.#archived = archive;
     for (const id of archive.folded) {
@@ -190,6 +188,20 @@ export class Siblings implements Gatherer {
     }
     this.#aggregation.gone = archive.counts;
     return archive;
+  }
+
+  /** Reads the archive, to which an instance that made a removed folder anew may have put less than is known here. */
+  #wholeArchive(): Archive {
+    const known = this.#archived;
+    const there = this.#archive.read();
+    if (!known || there === known) return there;
+    try {
+      this.#archive.restore(known);
+    } catch (err) {
+      this.#fail(err);
+      return known;
+    }
+    return this.#archive.read();
   }
 
   async #read(id: number, { answered }: Found, slices: Slices, detailed: boolean): Promise<void> {
@@ -249,23 +261,6 @@ export class Siblings implements Gatherer {
     );
     const missing = missingWorkers(metricsPrefix, ids.length - gone.length - answered.size);
     return [missing, ...(await this.#aggregation.families(live, slices))];
-  }
-
-  /** Makes the metrics about workers, which the primary has where there is one. */
-  #serviceMetrics({ exits }: Archive, reports: readonly Report[]): Registry {
-    const registry = new Registry();
-    const { metricsPrefix } = this.#options.config;
-    const counts = { starting: 0, ready: 0, draining: 0 };
-    for (const { state } of reports) counts[state] += 1;
-    // Only PM2 knows how many instances are wanted; the number can change at any time.
-    registerWorkers(
-      registry,
-      metricsPrefix,
-      () => 0,
-      () => counts,
-    );
-    registerWorkerExits(registry, metricsPrefix, () => exits);
-    return registry;
   }
 
   #fail(err: unknown): void {

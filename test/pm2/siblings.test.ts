@@ -48,33 +48,26 @@ function snapshot(amount: number): Promise<string> {
   return snapshotText(registry, []);
 }
 
-function ownReport(onError: (err: Error) => void = fail): OwnReport {
-  return new OwnReport({
-    folder,
-    slot: 1,
-    listen: '80',
-    restarts: 0,
-    buckets: [],
-    answered: () => [],
-    snapshot: () => snapshot(1),
-    onError,
-  });
-}
+/** What this process says of itself: it has done one job and has a load of one. */
+const ofItself = (onError: (err: Error) => void = fail) => ({
+  folder,
+  slot: 1,
+  listen: '80',
+  restarts: 0,
+  buckets: [],
+  answered: () => [],
+  snapshot: () => snapshot(1),
+  onError,
+});
 
-/** Joins this process as the first instance, which has done one job and has a load of one. */
-async function first(metricsPerWorker = false): Promise<() => Promise<ReadonlyMap<string, Family>>> {
+/** Joins this process as the first instance. */
+async function first(
+  metricsPerWorker = false,
+  onError: (err: Error) => void = fail,
+): Promise<() => Promise<ReadonlyMap<string, Family>>> {
   const siblings = await Siblings.join({
-    folder,
+    ...ofItself(onError),
     config: { metricsPrefix: 'p_', metricsBuckets: [1], metricsPerWorker, metricsKeep: true },
-    slot: 1,
-    listen: '80',
-    restarts: 0,
-    buckets: [],
-    answered: () => [],
-    snapshot: () => snapshot(1),
-    onError: (err) => {
-      throw err;
-    },
     onRedefined: () => {},
     onRemoved: () => {},
     onLoss: () => {},
@@ -153,7 +146,7 @@ test('a report that a full disk keeps as it was does not bring counters back, no
 
 test('an instance numbers its reports, also those that it cannot write', async () => {
   const errors: Error[] = [];
-  const own = ownReport((err) => errors.push(err));
+  const own = new OwnReport(ofItself((err) => errors.push(err)));
   await own.announce('ready');
   mkdirSync(`${folder.report(own.id)}.new`);
   const reader = new ReportReader();
@@ -163,7 +156,7 @@ test('an instance numbers its reports, also those that it cannot write', async (
 });
 
 test('an instance that makes its socket anew leaves the old one', async () => {
-  const own = ownReport();
+  const own = new OwnReport(ofItself());
   await own.listen();
   const old = join(base, 'old.sock');
   renameSync(folder.socket(own.id), old);
@@ -209,4 +202,19 @@ test('what the gone have counted outlives the folder, whoever makes it anew, wit
     expect(total(families, 'jobs')).toBe(16);
     expect(total(families, 'p_worker_exits_total', { reason: 'killed' })).toBe(2);
   }
+});
+
+test('a scrape has them also where the storage takes no archive any more', async () => {
+  const errors: unknown[] = [];
+  const scrape = await first(false, (err) => void errors.push(err));
+  writeReport(folder.report(7), await report(2, 10));
+  expect(total(await scrape(), 'jobs')).toBe(11);
+  folder.removeAll();
+  folder.make();
+  const full = jest.spyOn(CountArchive.prototype, 'restore').mockImplementation(() => {
+    throw new Error('no space left');
+  });
+  expect(total(await scrape(), 'jobs')).toBe(11);
+  expect(errors).toEqual([expect.objectContaining({ message: 'no space left' })]);
+  full.mockRestore();
 });

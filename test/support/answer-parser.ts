@@ -19,6 +19,9 @@ const headEnd = Buffer.from('\r\n\r\n');
 export class AnswerParser {
   interim = 0;
   #pending: Buffer = Buffer.alloc(0);
+  /** Chunks behind the pending bytes, which are joined when there are enough: a long body has thousands. */
+  #chunks: Buffer[] = [];
+  #bytes = 0;
   #head: (Head & { framing: Framing }) | undefined;
   readonly #methods: string[] = [];
   readonly #onAnswer: (answer: Answer) => void;
@@ -34,12 +37,21 @@ export class AnswerParser {
 
   /** Bytes of an answer that is not complete have arrived. */
   get partial(): boolean {
-    return this.#head !== undefined || this.#pending.length > 0;
+    return this.#head !== undefined || this.#bytes > 0;
   }
 
   push(chunk: Buffer): void {
-    this.#pending = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk]);
+    this.#chunks.push(chunk);
+    this.#bytes += chunk.length;
+    const framing = this.#head?.framing;
+    if (framing?.kind === 'length' && this.#bytes < framing.length) return;
+    this.#join();
     while (this.#pending.length > 0 && this.#step());
+    this.#bytes = this.#pending.length;
+  }
+
+  #join(): void {
+    this.#pending = Buffer.concat([this.#pending, ...this.#chunks.splice(0)]);
   }
 
   /** The peer ended. Completes an answer that is framed by the end; any other unfinished one stays `partial`. */

@@ -12,7 +12,7 @@ export function cancelWebStreams(response: BaseResponse): void {
       body?.set?.call(this, value);
       const stream = webStreamOf(value);
       if (!stream) return;
-      // One that is locked has been sent, or is somebody else's.
+      // This rejects for a locked stream, which has been sent or is somebody else's.
       const cancel = () => void stream.cancel().catch(() => {});
       if (this.res.closed) cancel();
       else this.res.once('close', cancel);

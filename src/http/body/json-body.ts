@@ -11,8 +11,8 @@ type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 const DEEPEST = 100;
 
 /**
- * A text with more objects and arrays is measured before it is parsed: `JSON.parse` takes half a second for a
- * megabyte of `[`, and a walk through a value that is parsed costs a quarter of a walk through its text.
+ * A text with more objects and arrays is measured before it is parsed: `JSON.parse` takes 0.4 s for a
+ * megabyte of `[`. The others are walked through as values, which costs half as much as a walk through the text.
  */
 const MANY = 1000;
 

@@ -24,13 +24,14 @@ export class Fields {
   }
 
   /** Encodes the "+" in values of a name, so that it stands for itself and not for a space. */
-  keepPluses(name: string): void {
+  keepPluses(name: string): this {
     const values = this.#values.get(name);
     if (values)
       this.#values.set(
         name,
         values.map((value) => value.replaceAll('+', '%2B')),
       );
+    return this;
   }
 
   get names(): Iterable<string> {

@@ -125,11 +125,8 @@ function fieldValues(parameters: readonly Parameter[], keys: readonly string[] =
   const isDeclared = declaredNames(parameters, keys);
   return parameters.map((parameter) => {
     const { name, fallback, allowEmptyValue, allowReserved } = parameter;
-    const readEncoded = fieldReader(parameter, isDeclared);
-    const read: typeof readEncoded = (fields) => {
-      if (allowReserved) fields.keepPluses(name);
-      return readEncoded(fields);
-    };
+    const convert = fieldReader(parameter, isDeclared);
+    const read: typeof convert = allowReserved ? (fields) => convert(fields.keepPluses(name)) : convert;
     if (!allowEmptyValue) return { name, fallback, read };
     return { name, fallback, read: (fields) => (fields.isEmpty(name) ? '' : read(fields)) };
   });

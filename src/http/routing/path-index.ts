@@ -1,4 +1,4 @@
-import { octetsOf, percentEncoded, textsOf } from '../../openapi/path-text.js';
+import { octetsOf, percentEncoded, textsOf } from '../../openapi/paths.js';
 import { type SegmentPattern, matchSegment, patternOf } from './segment-pattern.js';
 
 interface Node<T> {

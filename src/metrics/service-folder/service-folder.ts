@@ -105,7 +105,7 @@ export class ServiceFolder {
     try {
       rmSync(this.path, { recursive: true, force: true });
     } catch {
-      // It is removed when nobody has used it for a day.
+      // Another service removes it when nobody has used it for a day.
     }
   }
 
