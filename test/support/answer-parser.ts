@@ -21,7 +21,7 @@ export class AnswerParser {
   #pending: Buffer = Buffer.alloc(0);
   /** Chunks behind the pending bytes, which are joined when there are enough: a long body has thousands. */
   #chunks: Buffer[] = [];
-  #bytes = 0;
+  #chunkBytes = 0;
   #head: (Head & { framing: Framing }) | undefined;
   readonly #methods: string[] = [];
   readonly #onAnswer: (answer: Answer) => void;
@@ -37,21 +37,17 @@ export class AnswerParser {
 
   /** Bytes of an answer that is not complete have arrived. */
   get partial(): boolean {
-    return this.#head !== undefined || this.#bytes > 0;
+    return this.#head !== undefined || this.#pending.length + this.#chunkBytes > 0;
   }
 
   push(chunk: Buffer): void {
     this.#chunks.push(chunk);
-    this.#bytes += chunk.length;
+    this.#chunkBytes += chunk.length;
     const framing = this.#head?.framing;
-    if (framing?.kind === 'length' && this.#bytes < framing.length) return;
-    this.#join();
-    while (this.#pending.length > 0 && this.#step());
-    this.#bytes = this.#pending.length;
-  }
-
-  #join(): void {
+    if (framing?.kind === 'length' && this.#pending.length + this.#chunkBytes < framing.length) return;
     this.#pending = Buffer.concat([this.#pending, ...this.#chunks.splice(0)]);
+    this.#chunkBytes = 0;
+    while (this.#pending.length > 0 && this.#step());
   }
 
   /** The peer ended. Completes an answer that is framed by the end; any other unfinished one stays `partial`. */
