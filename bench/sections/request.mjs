@@ -12,6 +12,7 @@ const MIDDLEWARE = 'this service with a middleware that does nothing';
 const TRACED = 'this service, a traceparent on each request';
 const ACCESS_LOG_OFF = 'this service, ACCESS_LOG=off';
 const SECURED = 'this service, an apiKey checked';
+const KOA_ALONE = 'Koa without a router';
 const KOA = 'Koa + router';
 const KOA_METRICS = 'Koa + router + prom-client middleware';
 const FASTIFY_METRICS = 'Fastify + fastify-metrics';
@@ -24,6 +25,7 @@ const NPM_START = { NODE_ENV: undefined };
 const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
 const CONTESTANTS = {
   'node:http': { program: 'node-http.mjs' },
+  'node:http, a traceparent on each request, unread': { program: 'node-http.mjs', headers: { traceparent } },
   [UNINSTRUMENTED]: { program: 'ours.mjs', args: ['uninstrumented'], env: NPM_START },
   [OURS]: { program: 'ours.mjs', env: NPM_START },
   [UNCHECKED]: { program: 'ours.mjs', env: { ...NPM_START, VALIDATE_RESPONSES: 'off' } },
@@ -31,6 +33,7 @@ const CONTESTANTS = {
   [MIDDLEWARE]: { program: 'ours.mjs', args: ['middleware'], env: NPM_START },
   [TRACED]: { program: 'ours.mjs', env: NPM_START, headers: { traceparent } },
   [SECURED]: { program: 'ours.mjs', args: ['apiKey'], env: NPM_START, headers: { 'x-api-key': 'secret' } },
+  [KOA_ALONE]: { program: 'koa.mjs', args: ['routerless'] },
   [KOA]: { program: 'koa.mjs' },
   [KOA_METRICS]: { program: 'koa.mjs', args: ['prom-client'] },
   'Koa + router + @prometheus-io/client middleware': {

@@ -26,3 +26,12 @@ export async function koaApp(client) {
   app.use(router.allowedMethods());
   return app;
 }
+
+/** An app of Koa alone, which answers `/hello/{name}` and looks at nothing. */
+export function routerlessApp() {
+  const app = new Koa();
+  app.use((ctx) => {
+    ctx.body = answers.hello(ctx.path.slice('/hello/'.length));
+  });
+  return app;
+}
