@@ -35,6 +35,11 @@ export class Problem extends Error {
     this.errors = errors;
     this.headers = headers;
   }
+
+  /** Whether Koa itself shows the client the text, and doesn't log it as an error of the app. */
+  get expose(): boolean {
+    return this.status < 500;
+  }
 }
 
 /** Node's error codes for a connection whose other side has gone. */

@@ -1,6 +1,8 @@
 import cluster from 'node:cluster';
 import type { RequestListener } from 'node:http';
 import type { Context, Middleware } from 'koa';
+import { DEFAULT_BUCKETS } from '../config.js';
+import { BUCKETS, type Kind, PREFIX, TOKEN } from '../config-values.js';
 import { EndpointLabels } from '../foreign/endpoint-labels.js';
 import { koaRoute } from '../foreign/matched-route.js';
 import { measurementOf, measuring } from '../http/measure.js';
@@ -15,11 +17,11 @@ export { durableCounter } from '../metrics/durable-counter.js';
 
 export interface MetricsOptions {
   /** Prefix of the names of the request metrics. Default `flask_app_`. */
-  readonly prefix?: string;
+  readonly prefix?: string | undefined;
   /** Upper bounds of the latency histogram in seconds, ascending, without +Inf. Default prom-client's. */
-  readonly buckets?: readonly number[];
-  /** The bearer token that a scrape must send. Default: none is required. */
-  readonly token?: string;
+  readonly buckets?: readonly number[] | undefined;
+  /** The bearer token that a scrape must send, to `scrape` as to `listener`. Default: none is required. */
+  readonly token?: string | undefined;
 }
 
 export interface MeasureOptions {
@@ -47,27 +49,32 @@ export interface ClusterMetrics {
   readonly listener: RequestListener;
 }
 
-const DEFAULTS = {
-  token: undefined,
-  prefix: 'flask_app_',
-  buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
-};
-
 /**
  * Makes the metrics of this process. Call it in the primary before it forks, and in each worker, with the
  * same options. The request counts of a worker stay after its end, even if it was killed.
+ * @throws TypeError for an option with a bad value
  */
 export function clusterMetrics(options: MetricsOptions = {}): ClusterMetrics {
-  const complete = { ...DEFAULTS, ...options };
+  const { token, prefix = 'flask_app_', buckets = DEFAULT_BUCKETS } = options;
+  assertValid('token', TOKEN, token);
+  // Without a prefix the names are those of the metrics.
+  assertValid('prefix', PREFIX, prefix || undefined);
+  assertValid('buckets', BUCKETS, buckets.join());
   const Metrics = cluster.isWorker ? WorkerMetrics : PrimaryMetrics;
-  const metrics = new Metrics(complete);
-  const source = { gather: (format: Format) => metrics.gather(format), token: complete.token };
+  const metrics = new Metrics({ prefix, buckets });
+  const source = { gather: (format: Format) => metrics.gather(format), token };
   const handle = createMetricsHandler(source);
   return {
     requests: metrics.requests,
     scrape: async (ctx) => void (ctx.body = await handle(undefined, ctx)),
     listener: createMetricsListener({ ...source, log: createLog('error', process.stderr) }),
   };
+}
+
+/** An empty token would let everybody in: it is what a scrape without credentials gives. */
+function assertValid(name: string, { parse, expected }: Kind<unknown>, value: string | undefined): void {
+  if (value !== undefined && parse(value) === undefined)
+    throw new TypeError(`clusterMetrics: ${name}: expected ${expected}`);
 }
 
 /**

@@ -23,13 +23,13 @@ afterEach(async () => {
   await once(child, 'exit');
 });
 
-async function start(workers: number): Promise<void> {
+async function start(workers: number, options: NodeJS.ProcessEnv = { PREFIX: 'own_' }): Promise<void> {
   [port, metricsPort] = [await freePort(), await freePort()];
   const ports = { PORT: String(port), METRICS_PORT: String(metricsPort), WORKERS: String(workers) };
   child = spawn(process.execPath, [PROGRAM], {
     stdio: 'inherit',
     detached: true,
-    env: { ...process.env, HOST: '127.0.0.1', ...ports },
+    env: { ...process.env, HOST: '127.0.0.1', ...ports, ...options },
   });
   await eventually('the app is up', 20_000, async () => (await statusOf('/')) === 404);
 }
@@ -129,4 +129,34 @@ test('an app without workers is its own', async () => {
   await start(0);
   for (let n = 0; n < 3; n += 1) expect(await statusOf('/users/1')).toBe(200);
   expect(await counted(port)).toEqual({ users: 3, greeted: 3 });
+});
+
+test('a second app that is not measured can have the scrape', async () => {
+  await start(0);
+  expect(await statusOf('/users/1')).toBe(200);
+  expect((await counted(metricsPort)).users).toBe(1);
+});
+
+test('the token is wanted in a route of a worker as at the listener of the primary', async () => {
+  const TOKEN = 'a-token-that-nobody-guesses';
+  await start(1, { TOKEN });
+  for (const at of [port, metricsPort]) {
+    const ask = (headers: Record<string, string>) => request(at, '/metrics', { headers });
+    for (const headers of [{}, { Authorization: 'Bearer ' }, { Authorization: `Bearer ${TOKEN}x` }]) {
+      const refused = await ask(headers);
+      expect([at, headers, refused.status]).toEqual([at, headers, 401]);
+      expect(refused.headers.get('www-authenticate')).toBe('Bearer realm="metrics"');
+      expect(refused.body.toString()).toContain('A scrape needs the bearer token');
+      expect(refused.body.toString()).not.toContain('# TYPE');
+    }
+    expect((await ask({ Authorization: `Bearer ${TOKEN}` })).body.toString()).toContain('# TYPE');
+  }
+});
+
+test('an option that is undefined has its default', async () => {
+  await start(0, {});
+  await statusOf('/users/1');
+  const { status, body } = await request(port, '/metrics');
+  expect(status).toBe(200);
+  expect(total(parseExposition(body.toString()), 'flask_app_request_count')).toBeGreaterThan(0);
 });

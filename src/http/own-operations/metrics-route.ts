@@ -6,7 +6,7 @@ import { PROTOBUF_TYPE } from '../../metrics/exposition/protobuf-renderer.js';
 import { CONTENT_TYPE } from '../../metrics/exposition/text-renderer.js';
 import { acceptsGzip, type Offer, preferred } from '../answer/accept.js';
 import { gzipped } from '../answer/gzip.js';
-import { measurementOf } from '../measure.js';
+import { isMeasured } from '../measure.js';
 import { metricsTokenCheck } from './metrics-token.js';
 import { Problem, sendProblem } from '../problem.js';
 import { pathOf } from '../parameters/request-target.js';
@@ -37,14 +37,12 @@ const OFFERS: readonly [Offer<Format>, Offer<Format>] = [
 
 const CONTENT_TYPES: Readonly<Record<Format, string>> = { text: CONTENT_TYPE, protobuf: PROTOBUF_TYPE };
 
-/**
- * Makes the handler of `/metrics` on the service's own port. The token has been checked before it is called.
- */
-export function createMetricsHandler({ gather }: Pick<ScrapeOptions, 'gather'>) {
-  const scrape = createScrape({ gather, token: undefined });
+/** Makes the handler of a scrape as an operation or in a Koa app, which need not be measured. */
+export function createMetricsHandler(options: ScrapeOptions) {
+  const scrape = createScrape(options);
   return async (_request: unknown, ctx: Context): Promise<Buffer> => {
     // A scrape is no work in progress: without this an idle service would always report 1.
-    measurementOf(ctx).leaveInProgress();
+    if (isMeasured(ctx.res)) ctx.res.measurement.leaveInProgress();
     const { bytes, headers } = await scrape(ctx.req.headers);
     const { Vary, ...others } = headers;
     ctx.set(others);
@@ -95,7 +93,7 @@ function createScrape({ gather, token }: ScrapeOptions): (headers: IncomingHttpH
   const check = token === undefined ? undefined : metricsTokenCheck(token);
   return async ({ authorization, accept, 'accept-encoding': acceptEncoding }) => {
     if (check && !check(bearer(authorization))) {
-      throw new Problem(401, 'A scrape needs the bearer token of METRICS_TOKEN.', {
+      throw new Problem(401, 'A scrape needs the bearer token that is set for it.', {
         headers: { 'WWW-Authenticate': 'Bearer realm="metrics"' },
       });
     }

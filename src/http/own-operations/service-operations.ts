@@ -62,7 +62,8 @@ export function serviceHandlers(deps: ServiceDeps): Partial<Record<ServiceOperat
     livez,
     readyz: createReadyz(deps),
     ...(config.metricsPort === undefined && {
-      metrics: createMetricsHandler({ gather }),
+      // The route has checked METRICS_TOKEN, or what the service checks in its place.
+      metrics: createMetricsHandler({ gather, token: undefined }),
       ...(config.statusPage &&
         workers &&
         statusHandlers({ token: config.metricsToken, gather, workers, objectives })),
