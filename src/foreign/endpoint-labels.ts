@@ -1,11 +1,15 @@
 import { UNMATCHED } from '../http/measure.js';
 import type { Endpoint, RequestMetrics } from '../metrics/request-metrics.js';
 import { LateEndpoint } from './late-endpoint.js';
+import { type RoutePath, templateOf } from './matched-route.js';
 
 const OVERFLOW = 'overflow';
 
 /** A label much longer than any route comes from a client, not from the app. */
 const MAX_LENGTH = 512;
+
+/** An endpoint label as an app tells it: a route's path, or nothing where no route matched. */
+export type Label = RoutePath | null | undefined;
 
 interface Options {
   readonly metrics: RequestMetrics;
@@ -13,7 +17,7 @@ interface Options {
   readonly max: number;
   /** Called for the first label above the limit. */
   readonly onOverflow: (label: string) => void;
-  /** Called for the first request whose label function has thrown. */
+  /** Called for the first request whose label function has thrown, or has given something else than a label. */
   readonly onError: (err: unknown) => void;
 }
 
@@ -30,23 +34,23 @@ export class EndpointLabels {
     this.#unmatched = options.metrics.endpoint(UNMATCHED);
   }
 
-  /** Makes an endpoint whose label is asked for when the request is counted. */
-  late(label: () => string | undefined): LateEndpoint {
-    return new LateEndpoint(this.#unmatched, () => this.endpoint(this.#ask(label)));
+  /** Makes an endpoint whose label is asked for when the request is counted. Whatever the app answers, it is counted. */
+  late(label: () => Label): LateEndpoint {
+    return new LateEndpoint(this.#unmatched, () => this.#told(label));
   }
 
-  endpoint(label: string | undefined): Endpoint {
-    if (label === undefined) return this.#unmatched;
+  endpoint(label: string): Endpoint {
     return this.#endpoints.get(label) ?? this.#add(label);
   }
 
-  #ask(label: () => string | undefined): string | undefined {
+  #told(label: () => unknown): Endpoint {
     try {
-      return label();
+      const told = label();
+      return told === undefined || told === null ? this.#unmatched : this.endpoint(textOf(told));
     } catch (err) {
       if (!this.#failed) this.#options.onError(err);
       this.#failed = true;
-      return undefined;
+      return this.#unmatched;
     }
   }
 
@@ -60,4 +64,13 @@ export class EndpointLabels {
     this.#endpoints.set(label, endpoint);
     return endpoint;
   }
+}
+
+/** Writes what an app has told as a label. Throws a TypeError for anything that is none. */
+function textOf(told: {}): string {
+  const text = templateOf(told);
+  if (text !== undefined) return text;
+  // An async function that fails would end the worker besides.
+  if (told instanceof Promise) told.catch(() => {});
+  throw new TypeError(`"endpoint" must return a text, not ${Object.prototype.toString.call(told)}`);
 }

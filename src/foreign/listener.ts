@@ -2,15 +2,15 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import type { Context } from 'koa';
 import { isMeasured, measurementOf } from '../http/measure.js';
 import type { Logger } from '../log.js';
-import type { EndpointLabels } from './endpoint-labels.js';
+import type { EndpointLabels, Label } from './endpoint-labels.js';
 import { type ForeignApp, isKoa, type KoaApp } from './foreign-app.js';
 import { expressRoute, koaRoute } from './matched-route.js';
 
 /**
- * Returns the endpoint label of a request. It is called when the answer is ready, with a Koa app's context,
- * or with the request of any other app.
+ * Returns the endpoint label of a request; nothing if no route matched. It is called when the answer is
+ * ready, with a Koa app's context, or with the request of any other app.
  */
-export type EndpointOf = (request: Context & IncomingMessage) => string | undefined;
+export type EndpointOf = (request: Context & IncomingMessage) => Label;
 
 interface ListenerOptions {
   readonly labels: EndpointLabels;

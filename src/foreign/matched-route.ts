@@ -39,8 +39,11 @@ export function expressRoute({ route, baseUrl }: IncomingMessage & RoutedRequest
   return template === '/' ? baseUrl : baseUrl + template;
 }
 
-/** Writes the path of a route, which may be a text, a regular expression, or a list of both. */
-function templateOf(path: unknown): string | undefined {
+/** The path of a route. */
+export type RoutePath = string | RegExp | readonly (string | RegExp)[];
+
+/** Writes the path of a route; undefined for anything else. */
+export function templateOf(path: unknown): string | undefined {
   if (typeof path === 'string') return path;
   if (path instanceof RegExp) return String(path);
   return Array.isArray(path) ? path.map(String).join('|') : undefined;

@@ -3,7 +3,7 @@ import type { RequestListener } from 'node:http';
 import type { Context, Middleware } from 'koa';
 import { DEFAULT_BUCKETS } from '../config.js';
 import { BUCKETS, type Kind, PREFIX, TOKEN } from '../config-values.js';
-import { EndpointLabels } from '../foreign/endpoint-labels.js';
+import { EndpointLabels, type Label } from '../foreign/endpoint-labels.js';
 import { koaRoute } from '../foreign/matched-route.js';
 import { measurementOf, measuring } from '../http/measure.js';
 import { createMetricsHandler, createMetricsListener } from '../http/own-operations/metrics-route.js';
@@ -29,7 +29,7 @@ export interface MeasureOptions {
    * Returns the endpoint label of a request, when its answer is ready. Default: the path of the
    * @koa/router route that matched.
    */
-  readonly endpoint?: (ctx: Context) => string | undefined;
+  readonly endpoint?: (ctx: Context) => Label;
   /** The most different endpoints; all others are `overflow`. Default 1000. */
   readonly maxEndpoints?: number;
 }

@@ -33,13 +33,34 @@ test('a label that is too long for a route is overflow', () => {
   expect(overflowed).toEqual(['x'.repeat(512)]);
 });
 
-test('a label that cannot be told is unmatched, said once', () => {
+/** Counts two requests whose label function does this. Returns the labels under which they are counted. */
+function countedUnder(tell: () => unknown) {
   const { labels, metrics, errors } = labelled(2);
-  const failing = labels.late(() => {
-    throw new Error('no label');
-  });
-  for (let n = 0; n < 2; n += 1) failing.observe('GET', 200, 0.1);
-  labels.late(() => undefined).observe('GET', 200, 0.1);
-  expect(metrics.rows.map(({ labels: { endpoint } }) => endpoint)).toEqual(['unmatched']);
-  expect(errors).toEqual([new Error('no label')]);
+  const endpoint = labels.late(tell as () => undefined); // the types forbid some of it
+  for (let n = 0; n < 2; n += 1) endpoint.observe('GET', 200, 0.1);
+  const counted = metrics.rows.map(({ labels: { endpoint: label }, cells }) => [label, cells[0]]);
+  return { counted, errors };
+}
+
+test.each([
+  ['a text', () => '/a', '/a'],
+  ['a regular expression', () => /^\/a/, '/^\\/a/'],
+  ['a list of paths', () => ['/a', /b/], '/a|/b/'],
+  ['null', () => null, 'unmatched'],
+  ['nothing', () => undefined, 'unmatched'],
+])('a label function may return %s', (_name, tell, label) => {
+  expect(countedUnder(tell)).toEqual({ counted: [[label, 2]], errors: [] });
+});
+
+test.each([
+  ['throws', () => JSON.parse(''), SyntaxError],
+  ['is asynchronous', async () => '/a', TypeError],
+  ['is asynchronous, and fails', () => Promise.reject(new Error('no label')), TypeError],
+  ['returns a number', () => 5, TypeError],
+  ['returns an object', () => ({}), TypeError],
+  ['returns what cannot be written', () => [Object.create(null)], TypeError],
+])('a request whose label function %s is counted as unmatched, which is said once', (_name, tell, error) => {
+  const { counted, errors } = countedUnder(tell);
+  expect(counted).toEqual([['unmatched', 2]]);
+  expect(errors).toEqual([expect.any(error)]);
 });
