@@ -50,8 +50,10 @@ export class PrimaryMetrics {
     });
     this.requests = new RequestMetrics(buckets);
     cluster.on('fork', (worker) => {
-      // A worker that finds no folder would keep its counts in memory for good.
+      // A worker that finds no folder would keep its counts in memory for good; one without the mark would be
+      // taken for a leftover.
       place.make();
+      mark(folder);
       this.#registry.addWorker(worker.id, (id) => tell(worker, { type: 'collect', id }));
     });
     // The primary has the ledgers open from now on: what is in a removed one can still be read.

@@ -100,6 +100,7 @@ test.each([
   rmSync(folder, { recursive: true });
   if (atOnce) await replaceWorkers();
   else await eventually('both have made their files anew', 20_000, () => ledgersIn(folder) === 2);
+  expect(readdirSync(folder).filter((name) => name.startsWith('process-'))).toHaveLength(1);
   await ask();
   await replaceWorkers();
   expect(answered).toBeGreaterThan(90);

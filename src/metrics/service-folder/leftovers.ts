@@ -8,8 +8,8 @@ import { FOLDER_PREFIX, isOurs } from './service-folder.js';
 export const KEPT_MS = 24 * 3_600_000;
 
 /**
- * Milliseconds after which an untouched folder of an earlier version, which has no socket, is left over: a
- * service touches its folder every minute.
+ * Milliseconds after which an untouched folder without a socket (of an earlier version, or of a process in
+ * another pid namespace) is left over: a service touches its folder every minute.
  */
 const UNTOUCHED_MS = 150_000;
 
@@ -34,8 +34,8 @@ export function serviceFolders(base: string): FoundFolder[] {
 }
 
 /**
- * Marks a folder that nobody can use after this process: it is left over at once when the process has ended.
- * Throws if the folder cannot be written.
+ * Marks a folder that nobody can use after this process: it is left over at once when the process has ended,
+ * and not before. Throws if the folder cannot be written.
  */
 export function markAsTemporary(path: string): void {
   const { pid } = process;
@@ -44,12 +44,12 @@ export function markAsTemporary(path: string): void {
 
 const MARK = /^process-(\d+)-(\d+)-(\d+)$/;
 
-/** Tells whether the folder is marked by a process that has ended; of other pid namespaces that is unknown. */
-function hasOutlivedItsProcess(names: readonly string[]): boolean {
-  return names.some((name) => {
-    const [, namespace, pid, started] = MARK.exec(name) ?? [];
-    return namespace === String(pidNamespace()) && !isRunning(Number(pid), Number(started));
-  });
+/** Tells whether the process runs that has marked the folder; of another pid namespace that is `unknown`. */
+function isMarkerRunning(names: readonly string[]): boolean | 'unknown' | undefined {
+  const mark = names.map((name) => MARK.exec(name)).find((found) => found !== null);
+  if (!mark) return undefined;
+  const [, namespace, pid, started] = mark;
+  return namespace === String(pidNamespace()) ? isRunning(Number(pid), Number(started)) : 'unknown';
 }
 
 /**
@@ -70,9 +70,11 @@ export async function removeLeftovers(base: string, keptMs = KEPT_MS): Promise<s
 
 async function isUsed(path: string, keptMs: number): Promise<boolean> {
   const names = readdirSync(path);
-  if (hasOutlivedItsProcess(names)) return false;
+  const marker = isMarkerRunning(names);
+  if (typeof marker === 'boolean') return marker;
   const untouchedMs = Date.now() - lstatSync(path).mtimeMs;
-  if (untouchedMs < (OF_EARLIER_VERSION.test(path) ? UNTOUCHED_MS : keptMs)) return true;
+  const wantedMs = marker === 'unknown' ? Math.max(keptMs, UNTOUCHED_MS) : keptMs;
+  if (untouchedMs < (OF_EARLIER_VERSION.test(path) ? UNTOUCHED_MS : wantedMs)) return true;
   const sockets = names.filter((name) => name.endsWith('.sock'));
   const answers = await Promise.all(sockets.map((name) => askProcess(join(path, name), PATIENCE_MS)));
   return answers.some((answer) => answer !== GONE);

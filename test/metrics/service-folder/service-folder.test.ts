@@ -225,6 +225,19 @@ describe('leftovers', () => {
     expect(await removeLeftovers(base)).toEqual([ended.path]);
   });
 
+  test('that are temporary stay while the process runs, or may run elsewhere, whatever is wanted', async () => {
+    const [ours, elsewhere, ended] = [open('ours'), open('elsewhere'), open('ended')];
+    const namespace = pidNamespace();
+    markAsTemporary(ours.path);
+    writeFileSync(join(elsewhere.path, `process-${namespace + 1}-${process.pid}-1`), '');
+    writeFileSync(join(ended.path, `process-${namespace + 1}-${process.pid}-1`), '');
+    age(elsewhere.path, 100_000);
+    age(ended.path, 200_000);
+    expect(await removeLeftovers(base, 0)).toEqual([ended.path]);
+    age(ours.path, 2 * KEPT_MS);
+    expect(await removeLeftovers(base)).toEqual([]);
+  });
+
   test('are all removed at once where that is wanted, but for what runs', async () => {
     const [left, running] = [open('left'), open('running')];
     const socket = await answerAt(running.socket(1), () => Promise.resolve('x'));
