@@ -48,7 +48,7 @@ export function gatekeeper(
   return async (ctx) => {
     for (const requirements of known) {
       const principals = await principalsOf(ctx, requirements, checks);
-      if (principals) return requirements.length === 1 ? Object.values(principals)[0] : principals;
+      if (principals) return principals.length === 1 ? principals[0]?.[1] : Object.fromEntries(principals);
     }
     if (anonymous) return undefined;
     throw new Problem(401, 'The request has no valid credentials for this operation.', {
@@ -57,13 +57,13 @@ export function gatekeeper(
   };
 }
 
-/** Returns the principals by scheme; `undefined` where one of the requirements is not met. */
+/** Returns the principal of each scheme; `undefined` where one of the requirements is not met. */
 async function principalsOf(
   ctx: Context,
   requirements: readonly Requirement[],
   checks: SecurityChecks,
-): Promise<Record<string, unknown> | undefined> {
-  const principals: Record<string, unknown> = {};
+): Promise<[scheme: string, principal: unknown][] | undefined> {
+  const principals: [string, unknown][] = [];
   for (const { scheme, scopes } of requirements) {
     const credentials = credentialsOf(ctx, scheme);
     if (credentials === undefined) return undefined;
@@ -71,7 +71,7 @@ async function principalsOf(
     const check = checks[scheme.name] as SecurityCheck;
     const principal = await check(credentials, serviceContext(ctx), { scopes });
     if (principal === undefined || principal === null || principal === false) return undefined;
-    principals[scheme.name] = principal;
+    principals.push([scheme.name, principal]);
   }
   return principals;
 }

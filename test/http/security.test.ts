@@ -156,3 +156,48 @@ test.each([
     }),
   ).rejects.toThrow(reason);
 });
+
+test.each(['constructor', 'toString', '__proto__'])(
+  'a scheme called %s is no scheme with a function, until it is given one',
+  async (name) => {
+    const start = (...checks: [string, typeof check][]) =>
+      ServiceUnderTest.start({
+        paths: {
+          '/thing': {
+            get: operation('thing', { security: [Object.fromEntries([[name, []]])] }),
+            post: operation('things', {
+              security: [
+                Object.fromEntries([
+                  [name, []],
+                  ['key', []],
+                ]),
+              ],
+            }),
+          },
+        },
+        components: {
+          securitySchemes: Object.fromEntries([
+            [name, { type: 'http', scheme: 'bearer' }],
+            ['key', { type: 'apiKey', in: 'header', name: 'X-Key' }],
+          ]),
+        },
+        handlers: {
+          thing: ({ principal }: { principal: unknown }) => principal,
+          things: ({ principal }: { principal: object }) => Object.entries(principal),
+        },
+        security: Object.fromEntries([['key', check], ...checks]),
+      });
+    await expect(start()).rejects.toThrow(
+      `requires the security scheme "${name}", which the service has no function for`,
+    );
+    const service = await start([name, check]);
+    const statusWith = async (token: string) =>
+      (await service.request('/thing', { headers: { Authorization: `Bearer ${token}` } })).status;
+    expect([await statusWith('forged'), await statusWith('good')]).toEqual([401, 200]);
+    const both = await service.post('/thing', {}, { 'X-Key': 'good', Authorization: 'Bearer good' });
+    expect(JSON.parse(both.body.toString())).toEqual([
+      [name, { name: 'good' }],
+      ['key', { name: 'good' }],
+    ]);
+  },
+);

@@ -1,6 +1,7 @@
 import type { BodyContent } from '../../openapi/body.js';
 import { type Fields, formFields } from '../parameters/fields.js';
 import { fieldReader, isExploded } from '../parameters/serialized.js';
+import { refusePrototype } from './json-body.js';
 
 /** Makes the value of a form: declared fields are converted by their schemas, all others stay text. */
 export function formReader({
@@ -13,6 +14,7 @@ export function formReader({
   const nested = declared.filter(({ style }) => style === 'deepObject').map(({ name }) => `${name}[`);
   const exploded = new Set(declared.filter(isExploded).map(({ name }) => name));
   return (fields) => {
+    for (const name of fields.names) refusePrototype(name);
     const found = readers.map(([name, read]) => [name, read(fields)] as const);
     const claimed = new Set(
       found.flatMap(([name, value]) =>

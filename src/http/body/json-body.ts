@@ -100,10 +100,14 @@ function pathTo(wanted: number, value: unknown): string | undefined {
 function refusePrototypes(value: unknown, spot: Spot): void {
   if (typeof value !== 'object' || value === null) return;
   for (const [key, child] of Object.entries(value)) {
-    const inside = below(spot, pointerStep(key));
-    if (key === '__proto__') throw malformed('is not allowed', inside);
-    refusePrototypes(child, inside);
+    refusePrototype(key, spot);
+    refusePrototypes(child, below(spot, pointerStep(key)));
   }
+}
+
+/** Throws a 400 for the key or the name `__proto__` at this place. */
+export function refusePrototype(key: string, spot = BODY): void {
+  if (key === '__proto__') throw malformed('is not allowed', below(spot, pointerStep(key)));
 }
 
 /** Tells whether a text may have more than `MANY` objects and arrays. */

@@ -9,7 +9,7 @@ import type { Context } from 'koa';
 import type { BodyContent } from '../../openapi/body.js';
 import { Fields } from '../parameters/fields.js';
 import { formReader } from './form-body.js';
-import { malformed } from './json-body.js';
+import { malformed, refusePrototype } from './json-body.js';
 import { Problem } from '../problem.js';
 import { streamBody } from './stream-body.js';
 
@@ -42,11 +42,11 @@ export function multipartReader(content: BodyContent): (ctx: Context, limit: num
     const upload = new Upload(ctx, content, limit);
     try {
       await upload.receive();
+      return { ...read(upload.fields), ...upload.filesByName() };
     } catch (error) {
       await upload.remove();
       throw error;
     }
-    return { ...read(upload.fields), ...upload.filesByName() };
   };
 }
 
@@ -84,10 +84,15 @@ class Upload {
   }
 
   filesByName(): Value {
-    const found: Record<string, UploadedFile[]> = {};
-    for (const [name, file] of this.#received) (found[name] ??= []).push(file);
+    const found = new Map<string, UploadedFile[]>();
+    for (const [name, file] of this.#received) {
+      refusePrototype(name);
+      const others = found.get(name);
+      if (others) others.push(file);
+      else found.set(name, [file]);
+    }
     return Object.fromEntries(
-      Object.entries(found).map(([name, files]) => [
+      [...found].map(([name, files]) => [
         name,
         files.length > 1 || this.#content.files.get(name) === true ? files : files[0],
       ]),

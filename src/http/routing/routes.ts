@@ -92,7 +92,7 @@ function alternativesOf({ id, place }: Operation, deps: RouteDeps): Alternatives
   const alternatives = securityOf(place);
   const checks = checksOf(deps);
   for (const { scheme } of alternatives.flat()) {
-    if (typeof checks[scheme.name] !== 'function')
+    if (!Object.hasOwn(checks, scheme.name) || typeof checks[scheme.name] !== 'function')
       place.fail(
         `operation "${id}" requires the security scheme "${scheme.name}", which the service has no function for`,
       );

@@ -1,0 +1,67 @@
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import { join } from 'node:path';
+import { eventually } from '../../support/eventually';
+import { ServiceUnderTest, json, operation } from '../service-under-test';
+
+const folder = mkdtempSync(join(os.tmpdir(), 'part-names-'));
+let service: ServiceUnderTest;
+
+beforeAll(async () => {
+  jest.spyOn(os, 'tmpdir').mockReturnValue(folder);
+  const schema = { type: 'object', properties: { meta: { type: 'object' } } };
+  const content = { 'multipart/form-data': { schema }, 'application/x-www-form-urlencoded': { schema } };
+  service = await ServiceUnderTest.start({
+    paths: { '/upload': { post: operation('upload', { requestBody: { required: true, content } }) } },
+    handlers: { upload: ({ body }: { body: object }) => ({ ...body, uploads: uploads() }) },
+  });
+});
+
+afterAll(async () => {
+  await ServiceUnderTest.closeAll();
+  jest.restoreAllMocks();
+  rmSync(folder, { recursive: true });
+});
+
+const send = (type: string, body: string) =>
+  service.request('/upload', { method: 'POST', headers: { 'Content-Type': type }, body });
+
+const part = (headers: string, content: string) =>
+  `--B\r\nContent-Disposition: form-data; ${headers}\r\n\r\n${content}\r\n`;
+const multipart = (...parts: string[]) =>
+  send('multipart/form-data; boundary=B', `${parts.join('')}--B--\r\n`);
+const uploads = () => readdirSync(folder).length;
+const nothingIsLeft = () => eventually('no file is left on disk', 5000, () => uploads() === 0);
+
+test.each(['constructor', 'toString', 'hasOwnProperty'])(
+  'a file or a text may have the name %s, and no file is left',
+  async (name) => {
+    const answer = await multipart(part(`name="${name}"; filename="a"`, 'abc'));
+    expect([answer.status, json(answer)]).toMatchObject([
+      200,
+      { [name]: { filename: 'a', size: 3 }, uploads: 1 },
+    ]);
+    await nothingIsLeft();
+    expect(json(await multipart(part(`name="${name}"`, 'abc')))).toMatchObject({ [name]: 'abc' });
+  },
+);
+
+const FILE = part('name="file"; filename="a"', 'abc');
+
+test.each([
+  ['a file called __proto__', '/__proto__', [FILE, part('name="__proto__"; filename="a"', 'abc')]],
+  ['a text called __proto__', '/__proto__', [FILE, part('name="__proto__"', 'abc')]],
+  ['__proto__ in a document', '/meta/__proto__', [FILE, part('name="meta"', '{"__proto__":1}')]],
+])('%s is a 400 that leaves no file', async (_, path, parts) => {
+  const answer = await multipart(...parts);
+  expect([answer.status, json(answer)['errors']]).toEqual([
+    400,
+    [{ in: 'body', path, message: 'is not allowed' }],
+  ]);
+  await nothingIsLeft();
+});
+
+test('__proto__ in a form is a 400', async () => {
+  const answer = await send('application/x-www-form-urlencoded', 'a=1&__proto__=2');
+  expect([answer.status, json(answer)['errors']]).toMatchObject([400, [{ path: '/__proto__' }]]);
+});
