@@ -2,10 +2,10 @@ import { json } from 'node:stream/consumers';
 import { controlSocketPath } from '../cluster/control/control-socket.js';
 import type { ServiceIdentity } from '../cluster/control/service-status.js';
 import { readConfig } from '../config.js';
+import { findInstance } from '../metrics/service-folder/instances.js';
 import { type FoundFolder, serviceFolders } from '../metrics/service-folder/leftovers.js';
 import { CommandError } from './command-error.js';
 import { ask } from './control-client.js';
-import { findInstances } from './instances.js';
 
 /** A running service. */
 export interface FoundService extends ServiceIdentity {
@@ -65,8 +65,10 @@ async function identify(folder: string): Promise<FoundService | undefined> {
     const identity = (await json(await ask(socket, 'GET', '/service'))) as ServiceIdentity;
     return { ...identity, folder, socket };
   } catch {
-    const identity = await findInstances(folder);
-    return identity && { ...identity, folder, socket: undefined };
+    const { listen, primary: pid } = (await findInstance(folder)) ?? {};
+    return listen === undefined || pid === undefined
+      ? undefined
+      : { pid, listen, url: undefined, folder, socket: undefined };
   }
 }
 

@@ -1,4 +1,5 @@
-import type { ServiceStatus, WorkerStatus } from '../cluster/control/service-status.js';
+import type { ServiceStatus } from '../cluster/control/service-status.js';
+import type { WorkerStatus } from '../metrics/worker-status.js';
 
 /** Seconds without a message after which a worker is shown as silent: it sends one every second. */
 const SILENT_SECONDS = 3;

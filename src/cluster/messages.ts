@@ -2,7 +2,7 @@ import { LOG_LEVELS, type LogLevel } from '../config.js';
 import type { KeyPair } from '../key-pair.js';
 import type { Foreseen } from '../metrics/foreseen.js';
 import type { Format } from '../metrics/exposition/gatherer.js';
-import type { Vitals } from './control/vitals.js';
+import type { Vitals } from '../metrics/worker-status.js';
 import { WEAR_LIMITS, type WearLimit } from './supervision/worker-wear.js';
 
 /**

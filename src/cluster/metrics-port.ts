@@ -1,6 +1,5 @@
 import type { Config } from '../config.js';
 import { createMetricsListener } from '../http/own-operations/metrics-route.js';
-import { createStatusPage } from '../http/own-operations/status-page.js';
 import type { Logger } from '../log.js';
 import { listenProblem } from '../server/boot-problem.js';
 import { MetricsServer } from '../server/metrics-server.js';
@@ -12,9 +11,6 @@ export interface MetricsPort {
   readonly server: MetricsServer;
   readonly port: number;
 }
-
-/** Gives no objectives: only workers read the description. */
-const objectives = (): [] => [];
 
 /**
  * Serves `/metrics` and the status page on METRICS_PORT; undefined if it is not set. Rejects with a message
@@ -28,9 +24,8 @@ export async function serveMetrics(
 ): Promise<MetricsPort | undefined> {
   const { metricsPort, metricsHost, metricsToken: token } = config;
   if (metricsPort === undefined) return undefined;
-  const workers = () => gather('workers');
-  const statusPage = config.statusPage ? createStatusPage({ token, gather, workers, objectives }) : undefined;
-  const server = new MetricsServer(createMetricsListener({ gather, token, log, statusPage }));
+  const workers = config.statusPage ? () => gather('workers') : undefined;
+  const server = new MetricsServer(createMetricsListener({ gather, token, log, workers }));
   try {
     return { server, port: await server.listen(metricsPort, metricsHost) };
   } catch (err) {

@@ -5,12 +5,11 @@ import { type Config, placeOf } from '../config.js';
 import type { KeyPair } from '../key-pair.js';
 import type { Settings } from '../settings.js';
 import { createMetricsListener } from '../http/own-operations/metrics-route.js';
-import type { Start, StartedService } from '../http/start-service.js';
+import type { Host, Start, StartedService } from '../http/start-service.js';
 import { Server } from '../server/http-server.js';
 import { type Log, type Logger, openLogOn } from '../log.js';
 import { keepDurableCounters } from '../metrics/durable-counter.js';
 import { Ledger } from '../metrics/ledger/ledger.js';
-import type { Format } from '../metrics/exposition/gatherer.js';
 import { processGatherer } from '../metrics/exposition/process-gatherer.js';
 import { assertOneBuild } from '../one-build.js';
 import { RequestMetrics } from '../metrics/request-metrics.js';
@@ -24,6 +23,7 @@ import {
 } from '../metrics/metric-catalogue.js';
 import { bootProblem } from '../server/boot-problem.js';
 import { MetricsServer } from '../server/metrics-server.js';
+import { watchInstances } from '../metrics/service-folder/instances.js';
 import { removeLeftovers } from '../metrics/service-folder/leftovers.js';
 import { ServiceFolder } from '../metrics/service-folder/service-folder.js';
 import { SAME_SIGNAL_MS } from '../stop-signals.js';
@@ -62,7 +62,8 @@ export async function runInstance(start: Start, settings: Settings): Promise<voi
   }
 }
 
-type Gather = (format: Format) => Promise<Buffer>;
+/** The documents about all instances. */
+type Documents = Required<Pick<Host, 'gather' | 'workers'>>;
 
 /** Returns the number of this instance, from 1; PM2 counts from 0. */
 function slot(): number {
@@ -74,6 +75,8 @@ class Instance {
   readonly #keyPair: KeyPair | undefined;
   readonly #log: Logger;
   readonly #linesLost: () => number;
+  /** The path of the folder in which the instances meet; empty if there is none. */
+  #folder = '';
   #ledger: Ledger | undefined;
   #metrics: RequestMetrics | undefined;
   #siblings: Siblings | undefined;
@@ -95,17 +98,21 @@ class Instance {
   async start(start: Start): Promise<void> {
     const metrics = await this.#count();
     const gatherer = this.#siblings ?? processGatherer(this.#config.metricsPrefix, metrics, register);
-    const gather: Gather = async (format) => (await gatherer.gather(format)).bytes;
+    const watch = watchInstances(this.#folder);
+    const documents: Documents = {
+      gather: async (format) => (await gatherer.gather(format)).bytes,
+      workers: async () => Buffer.from(JSON.stringify(await watch())),
+    };
     this.#service = await start({
       config: this.#config,
       log: this.#log,
       metrics,
-      gather,
+      ...documents,
       accepting: () => !this.#stopping,
     });
     this.#server = new Server(this.#service.listener, metrics, this.#config, this.#keyPair);
     this.#siblings?.foresee(metrics.foreseen);
-    await this.#serveMetrics(gather);
+    await this.#serveMetrics(documents);
     assertOneBuild();
     await this.#server.listen(this.#config);
     await this.#siblings?.own.announce('ready');
@@ -168,6 +175,7 @@ class Instance {
           this.#log.warn({ path }, 'The folder is not this user’s alone: the instances meet in another one'),
         onError: (err) => this.#log.debug({ err }, 'No folder for counts'),
       });
+      this.#folder = folder.path;
       this.#siblings = await Siblings.join({
         folder,
         config: this.#config,
@@ -199,10 +207,11 @@ class Instance {
     }
   }
 
-  async #serveMetrics(gather: Gather): Promise<void> {
-    const { metricsPort, metricsHost, metricsToken } = this.#config;
+  async #serveMetrics({ gather, workers }: Documents): Promise<void> {
+    const { metricsPort, metricsHost, metricsToken: token, statusPage } = this.#config;
     if (metricsPort === undefined) return;
-    const listener = createMetricsListener({ gather, token: metricsToken, log: this.#log });
+    const page = statusPage && { workers };
+    const listener = createMetricsListener({ gather, token, log: this.#log, ...page });
     this.#metricsServer = new MetricsServer(listener);
     await this.#metricsServer.listen(metricsPort, metricsHost);
   }

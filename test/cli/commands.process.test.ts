@@ -2,7 +2,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { WorkerStatus } from '../../src/cluster/control/service-status';
+import type { WorkerStatus } from '../../src/metrics/worker-status';
 import { eventually } from '../support/eventually';
 import { Load } from '../support/load-client';
 import { disposeAll, Service, type ServiceOptions } from '../support/service';

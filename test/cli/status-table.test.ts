@@ -1,5 +1,6 @@
 import { duration, statusTable } from '../../src/cli/status-table';
-import type { ServiceStatus, WorkerStatus } from '../../src/cluster/control/service-status';
+import type { ServiceStatus } from '../../src/cluster/control/service-status';
+import type { WorkerStatus } from '../../src/metrics/worker-status';
 
 const worker: WorkerStatus = {
   worker: 1,

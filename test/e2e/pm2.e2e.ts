@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { WorkerStatus } from '../../src/cluster/control/service-status';
+import type { WorkerStatus } from '../../src/metrics/worker-status';
 import { eventually } from '../support/eventually';
 import { request } from '../support/exchange';
 import { fallen, type Family, total } from '../support/exposition';

@@ -5,6 +5,7 @@ import { type Browser, type BrowserContext, type Page, chromium } from 'playwrig
 import { freePort, Service } from '../support/service';
 import { request } from '../support/exchange';
 import { Load } from '../support/load-client';
+import { Pm2 } from './pm2';
 
 jest.setTimeout(120_000);
 
@@ -140,6 +141,30 @@ test('STATUS_PAGE=off removes it, and its policy allows nothing that is not a fi
   const policy = (await request(service.port, '/status')).headers.get('content-security-policy') ?? '';
   expect(policy).toContain("default-src 'none'");
   expect(policy).not.toContain('unsafe');
+});
+
+test("in PM2's cluster mode it shows the instances", async () => {
+  const pm2 = await Pm2.start('ecosystem.cluster.config.js', { WEB_CONCURRENCY: '2' });
+  try {
+    const load = new Load({ port: pm2.port, rate: 50, connections: 4, path: '/hello/Ada' });
+    const { page, troubles } = await open({ viewport: { width: 1_100, height: 900 } });
+    await page.goto(`http://127.0.0.1:${pm2.port}/status`);
+    await page.getByText('Live').waitFor();
+    await page.getByText(/^last \d+ s/).waitFor({ timeout: 30_000 });
+    await page.locator('#endpoints tbody tr', { hasText: 'GET /hello/{name}' }).waitFor();
+    const workers = await rowsOf(page, 'workers');
+    const pids = (await pm2.processes()).map(({ pid }) => String(pid));
+    expect(workers.map(([worker, pid, state]) => [worker, pid, state])).toEqual([
+      ['1', pids[0], 'ready'],
+      ['2', pids[1], 'ready'],
+    ]);
+    expect(workers.reduce((sum, [, , , , perSecond]) => sum + Number(perSecond), 0)).toBeGreaterThan(10);
+    await shoot(page, 'instances-of-pm2');
+    await load.stop();
+    expect(troubles).toEqual([]);
+  } finally {
+    await pm2.dispose();
+  }
 });
 
 test('an app without a description has the page, too', async () => {

@@ -1,21 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ExitReason, WorkerState } from '../../metrics/supervision-metrics.js';
+import type { ExitReason } from '../../metrics/supervision-metrics.js';
+import type { WorkerStatus } from '../../metrics/worker-status.js';
 import type { Supervisor } from '../supervision/supervisor.js';
-import type { Vitals } from './vitals.js';
 import type { WorkerRecord } from '../supervision/worker-record.js';
-
-/** A worker, or an instance, as `koa-cluster-metrics status` shows it. */
-export interface WorkerStatus extends Partial<Vitals> {
-  /** The number by which the log and the commands name the worker; never used again. */
-  readonly worker: number;
-  readonly pid: number | undefined;
-  readonly state: WorkerState;
-  readonly ageSeconds: number;
-  /** Seconds since the worker was last heard; after more than a few it probably hangs. */
-  readonly silentSeconds: number;
-  /** The number of workers that had its place before. */
-  readonly restarts?: number;
-}
 
 /** Process and address of a service. */
 export interface ServiceIdentity {

@@ -1,18 +1,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { quantile } from '../../metrics/quantile.js';
 import type { RequestMetrics } from '../../metrics/request-metrics.js';
-
-/** Load and health of a worker since its previous reading. */
-export interface Vitals {
-  readonly requestsPerSecond: number;
-  /** The 99th percentile of the answers' latency; undefined where there was no answer. */
-  readonly p99Seconds?: number;
-  /** Busy processors; 1 is one that was always busy. */
-  readonly cpu: number;
-  readonly rssBytes: number;
-  /** The 99th percentile of the delay with which the event loop ran due timers. */
-  readonly eventLoopDelaySeconds: number;
-}
+import type { Vitals } from '../../metrics/worker-status.js';
 
 /** Sampling interval of the event loop's delay. Node adds it to each sample, so it is subtracted. */
 const RESOLUTION_MS = 10;

@@ -1,5 +1,6 @@
 import type { RequestMetrics } from '../../metrics/request-metrics.js';
-import { type Vitals, VitalsMeter } from './vitals.js';
+import type { Vitals } from '../../metrics/worker-status.js';
+import { VitalsMeter } from './vitals.js';
 
 /** Milliseconds for which a worker measures itself after a `watched`: a viewer repeats it more often. */
 export const WATCH_MS = 5_000;

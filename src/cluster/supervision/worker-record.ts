@@ -2,7 +2,7 @@ import type { ConnectionHandle } from '../../server/connection-handle.js';
 import type { RequestInFlight } from '../../metrics/ledger/requests-in-flight.js';
 import type { PrimaryMessage } from '../messages.js';
 import type { ExitReason, WorkerState } from '../../metrics/supervision-metrics.js';
-import type { Vitals } from '../control/vitals.js';
+import type { Vitals } from '../../metrics/worker-status.js';
 import type { WearLimit } from './worker-wear.js';
 
 /** A forked process, with the actions that the supervisor needs. */

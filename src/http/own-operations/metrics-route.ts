@@ -10,7 +10,7 @@ import { isMeasured } from '../measure.js';
 import { metricsTokenCheck } from './metrics-token.js';
 import { Problem, sendProblem } from '../problem.js';
 import { pathOf } from '../parameters/request-target.js';
-import { protectStatusPage, type createStatusPage, type StatusFile } from './status-page.js';
+import { createStatusPage, protectStatusPage, type StatusFile } from './status-page.js';
 
 interface ScrapeOptions {
   /** Makes the whole exposition. */
@@ -53,13 +53,17 @@ export function createMetricsHandler(options: ScrapeOptions) {
 
 interface ListenerOptions extends ScrapeOptions {
   readonly log: Logger;
-  /** The status page; `undefined` where it is switched off. */
-  readonly statusPage?: ReturnType<typeof createStatusPage> | undefined;
+  /** Gives the workers, or instances, as JSON. Without it there is no status page. */
+  readonly workers?: (() => Promise<Buffer>) | undefined;
 }
 
+/** Gives no objectives: a primary does not read the description. */
+const objectives = (): [] => [];
+
 /** Makes the listener of a port that has only `/metrics` and the status page (`METRICS_PORT`). */
-export function createMetricsListener({ log, statusPage, ...options }: ListenerOptions): RequestListener {
+export function createMetricsListener({ log, workers, ...options }: ListenerOptions): RequestListener {
   const scrape = createScrape(options);
+  const statusPage = workers && createStatusPage({ ...options, workers, objectives });
   return (req, res) => {
     const answer = async () => {
       const path = pathOf(req.url ?? '');

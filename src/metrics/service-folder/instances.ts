@@ -1,22 +1,18 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ServiceStatus, WorkerStatus } from '../cluster/control/service-status.js';
-import {
-  readReport,
-  type Report,
-  ReportReader,
-  reportPath,
-} from '../metrics/service-folder/process-report.js';
-import { askProcess, GONE } from '../metrics/service-folder/process-socket.js';
-import { quantile } from '../metrics/quantile.js';
-import { CommandError } from './command-error.js';
+import { oneAtATime } from '../exposition/one-at-a-time.js';
+import { quantile } from '../quantile.js';
+import type { WorkerStatus } from '../worker-status.js';
+import { type InstanceReport, readReport, type Report, ReportReader, reportPath } from './process-report.js';
+import { askProcess, GONE } from './process-socket.js';
 
 /** Milliseconds to wait for an instance: one that hangs is shown with its last report. */
 const PATIENCE_MS = 1_500;
 
-/** Milliseconds over which traffic and the use of the processor are measured. */
+/** The fewest milliseconds over which traffic and the use of the processor are measured, and the most. */
 const MEASURE_MS = 1_000;
+const FRESH_MS = 10_000;
 
 interface Reading {
   readonly report: Report;
@@ -24,39 +20,37 @@ interface Reading {
   readonly at: number;
 }
 
-/** Looks at the instances of an app in PM2's cluster mode. Undefined if none of them is alive. */
-export async function findInstances(
-  folder: string,
-): Promise<Pick<ServiceStatus, 'pid' | 'listen' | 'url'> | undefined> {
-  for (const { report } of (await readAll(folder)).values())
-    if (report.instance) return { ...report.instance, pid: report.instance.primary, url: undefined };
-  return undefined;
+/** The readings of all instances, by id. */
+type Readings = ReadonlyMap<string, Reading>;
+
+/** Returns what one of the instances of an app says of itself; undefined if none of them is alive. */
+export async function findInstance(folder: string): Promise<InstanceReport | undefined> {
+  const readings = [...(await readAll(folder)).values()];
+  return readings.find(({ report }) => report.instance)?.report.instance;
 }
 
 /**
- * Returns the state of the instances of an app in PM2's cluster mode, from what each of them
- * says. It costs a second.
- * @throws CommandError when the last of them has ended
+ * Makes a function that returns the state of the instances of an app in PM2's cluster mode, in the order of
+ * their numbers, from what each says of itself; none if all have ended. Their load is that since the call
+ * before. A first call measures for a second, and calls that come sooner share one.
  */
-export async function lookAtInstances(folder: string): Promise<ServiceStatus> {
-  const before = await readAll(folder);
-  await delay(MEASURE_MS);
-  const now = await readAll(folder);
-  const instances = [...now].map(([id, reading]) => statusOf(reading, before.get(id)));
-  const [first] = [...now.values()];
-  if (!first?.report.instance) throw new CommandError('The service has ended.');
-  const { listen, primary } = first.report.instance;
-  return {
-    pid: primary,
-    url: `${listen.startsWith('unix:') ? '' : 'port '}${listen}, PM2's cluster mode`,
-    listen,
-    uptimeSeconds: Math.max(...instances.map(({ ageSeconds }) => ageSeconds)),
-    wanted: instances.length,
-    workers: instances.toSorted((a, b) => a.worker - b.worker),
-  };
+export function watchInstances(folder: string): () => Promise<WorkerStatus[]> {
+  let before: Readings = new Map();
+  let readAt = -Infinity;
+  return oneAtATime(async () => {
+    if (performance.now() - readAt > FRESH_MS) {
+      before = await readAll(folder);
+      await delay(MEASURE_MS);
+    }
+    const now = await readAll(folder);
+    const instances = [...now].map(([id, reading]) => statusOf(reading, before.get(id)));
+    before = now;
+    readAt = performance.now();
+    return instances.toSorted((a, b) => a.worker - b.worker);
+  }, MEASURE_MS);
 }
 
-async function readAll(folder: string): Promise<Map<string, Reading>> {
+async function readAll(folder: string): Promise<Readings> {
   const ids = namesIn(folder).flatMap((name) => /^(\d+)\.sock$/.exec(name)?.[1] ?? []);
   const readings = await Promise.all(ids.map(async (id) => [id, await read(folder, id)] as const));
   return new Map(readings.flatMap(([id, reading]) => (reading ? [[id, reading] as const] : [])));
@@ -69,7 +63,8 @@ async function read(folder: string, id: string): Promise<Reading | undefined> {
   if (report) return { report, at: Date.now() };
   const path = reportPath(folder, Number(id));
   const last = readReport(path);
-  return last && { report: last, at: statSync(path).mtimeMs };
+  const at = statSync(path, { throwIfNoEntry: false })?.mtimeMs;
+  return last && at !== undefined ? { report: last, at } : undefined;
 }
 
 /** Lists the files of a folder; empty if it has been removed meanwhile. */
