@@ -1,4 +1,4 @@
-import type { RequestListener } from 'node:http';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { accessLog } from '../http/access-log.js';
 import { createApp } from '../http/app.js';
 import { measurementOf, UNMATCHED } from '../http/measure.js';
@@ -9,6 +9,7 @@ import type { StartTools } from '../http/define-service.js';
 import { pathOf } from '../http/parameters/request-target.js';
 import type { Foreseen } from '../metrics/foreseen.js';
 import { SERVICE_OPERATIONS } from '../http/own-operations/service-operations.js';
+import { STATUS_PATHS } from '../http/own-operations/status-page.js';
 import { type Host, type StartedService, served, startWith } from '../http/start-service.js';
 import { EndpointLabels } from './endpoint-labels.js';
 import { appOf, type AppSource, isKoa } from './foreign-app.js';
@@ -37,6 +38,9 @@ export interface ServeOptions<Started> {
 /** A contract without operations: the service adds only its own. */
 const NOTHING: Contract = { operations: [], handlers: {}, text: '', document: {} };
 
+/** The health checks: they are served under overload too, whoever answers them. */
+const PROBES: readonly string[] = [SERVICE_OPERATIONS.livez, SERVICE_OPERATIONS.readyz];
+
 /**
  * Starts an app without a description in this process. Throws ServiceError, whose message
  * is for the author of the app.
@@ -58,20 +62,29 @@ export function startApp<Started>(
     const admitted = admitting(listener, host);
     return {
       app: service.app,
-      listener: (req, res) => (own(pathOf(req.url ?? '')) ? service.listener(req, res) : admitted(req, res)),
+      listener: (req, res) => {
+        const path = pathOf(req.url ?? '');
+        // A process that drains is not ready, whatever the app says.
+        const isOwn = own.has(path) || (path === SERVICE_OPERATIONS.readyz && !host.accepting());
+        if (isOwn) service.listener(req, res);
+        else admitted(req, res, PROBES.includes(path));
+      },
     };
   });
 }
 
-/** Makes a listener whose requests are logged, and delayed or refused under overload. */
-function admitting(listener: RequestListener, { config, log, metrics }: Host): RequestListener {
+/** Makes a listener whose requests are logged, and delayed or refused under overload unless they are essential. */
+function admitting(
+  listener: RequestListener,
+  { config, log, metrics }: Host,
+): (req: IncomingMessage, res: ServerResponse, essential: boolean) => void {
   const unmatched = metrics.endpoint(UNMATCHED);
   const observer = accessLog(config.accessLog, log, []);
   const enter = entrance({ config, metrics });
-  return (req, res) => {
+  return (req, res, essential) => {
     const measurement = measurementOf({ res });
     measurement.observer = observer;
-    const wait = enter?.();
+    const wait = essential ? undefined : enter?.();
     if (!wait) return listener(req, res);
     measurement.endpoint = unmatched;
     void wait.then((refusal) => (refusal ? sendProblem(res, refusal) : listener(req, res)));
@@ -93,17 +106,19 @@ function labelsOf({ config, metrics, log }: Host): EndpointLabels {
 }
 
 /**
- * Makes a function that tells whether the service answers a path itself. A path for which the app has a route is
- * the app's.
+ * Returns the paths that the service answers itself. A path for which the app has a route is the app's, and
+ * with `/status` the whole page is.
  */
 function ownPaths(
   routes: readonly Foreseen[],
   { config: { metricsPort, statusPage }, workers }: Host,
-): (path: string) => boolean {
-  const { metrics, livez, readyz, status } = SERVICE_OPERATIONS;
+): ReadonlySet<string> {
+  const { metrics, status } = SERVICE_OPERATIONS;
   const taken = new Set(routes.map(({ endpoint }) => endpoint));
-  const paths: string[] = [livez, readyz];
-  if (metricsPort === undefined) paths.push(metrics, ...(statusPage && workers ? [status] : []));
-  const own = new Set(paths.filter((path) => !taken.has(path)));
-  return (path) => own.has(path) || (own.has(status) && path.startsWith(`${status}/`));
+  const paths = [...PROBES];
+  if (metricsPort === undefined) {
+    paths.push(metrics);
+    if (statusPage && workers && !taken.has(status)) paths.push(...STATUS_PATHS);
+  }
+  return new Set(paths.filter((path) => !taken.has(path)));
 }

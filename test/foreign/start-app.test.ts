@@ -3,6 +3,7 @@ import Koa from 'koa';
 import pino from 'pino';
 import { readConfig } from '../../src/config';
 import { startApp } from '../../src/foreign/start-app';
+import { STATUS_PATHS } from '../../src/http/own-operations/status-page';
 import { RequestMetrics } from '../../src/metrics/request-metrics';
 import { Server } from '../../src/server/http-server';
 import { rawExchange } from '../support/exchange';
@@ -12,14 +13,18 @@ afterEach(async () => {
   for (const end of ends.splice(0)) await end();
 });
 
-/** Serves a request listener as \`serve\` does, in this process. */
-async function start(listener: Parameters<typeof startApp>[0], env: Record<string, string>) {
+/** Serves an app as `serve` does, in this process. */
+async function start(
+  app: Parameters<typeof startApp>[0],
+  env: Record<string, string>,
+  accepting: () => boolean = () => true,
+) {
   const lines: Record<string, unknown>[] = [];
   const write = (line: string) => lines.push(JSON.parse(line) as Record<string, unknown>);
   const config = readConfig(env);
   const metrics = new RequestMetrics([1]);
   const started = await startApp(
-    listener,
+    app,
     { endpoint: (req) => req.url },
     {
       config,
@@ -27,7 +32,7 @@ async function start(listener: Parameters<typeof startApp>[0], env: Record<strin
       metrics,
       gather: () => Promise.resolve(Buffer.alloc(0)),
       workers: () => Promise.resolve(Buffer.from('[]')),
-      accepting: () => true,
+      accepting,
     },
   );
   const server = new Server(started.listener, metrics, config);
@@ -36,11 +41,15 @@ async function start(listener: Parameters<typeof startApp>[0], env: Record<strin
   return { port, get: (path: string) => fetch(`http://127.0.0.1:${port}${path}`), lines, metrics };
 }
 
+function busy(): void {
+  const until = performance.now() + 20;
+  while (performance.now() < until);
+}
+
 test('an app without a description is shed under overload, and its probes are answered', async () => {
   const { port, get, metrics } = await start(
     (_req, res) => {
-      const until = performance.now() + 20;
-      while (performance.now() < until);
+      busy();
       res.end('done');
     },
     { MAX_EVENT_LOOP_DELAY_MS: '100' },
@@ -56,6 +65,22 @@ test('an app without a description is shed under overload, and its probes are an
   expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200, 503]));
   expect(refused[0]?.headers.get('retry-after')).toBe('1');
   expect(metrics.shed).toBe(refused.length);
+});
+
+test('health checks of the app itself are answered under overload, too', async () => {
+  const router = new Router();
+  for (const path of ['/livez', '/readyz']) router.get(path, (ctx) => (ctx.body = 'of the app'));
+  router.get('/', (ctx) => (busy(), (ctx.body = 'done')));
+  const { port, metrics } = await start(new Koa().use(router.routes()), { MAX_EVENT_LOOP_DELAY_MS: '100' });
+  const targets = Array.from({ length: 50 }, () => ['/', '/livez', '/readyz']).flat();
+  const requests = targets.map((target) => `GET ${target} HTTP/1.1\r\nHost: a\r\n\r\n`).join('');
+  const { answers } = await rawExchange(port, requests, { answers: targets.length, deadlineMs: 30_000 });
+  const statuses = (isProbe: boolean) =>
+    new Set(
+      answers.filter((_answer, index) => (targets[index] !== '/') === isProbe).map((one) => one.status),
+    );
+  expect([statuses(true), statuses(false)]).toEqual([new Set([200]), new Set([200, 503])]);
+  expect(metrics.shed).toBeGreaterThan(0);
 });
 
 test('its answers are in the access log, with their endpoints', async () => {
@@ -89,9 +114,49 @@ test.each<[string, Record<string, string>, Record<string, string>]>([
   }
 });
 
-test('a path for which the app has a route is the app’s', async () => {
+/** A Koa app with these routes, which answer with its name. */
+function routed(...paths: string[]) {
   const router = new Router();
-  router.get('/status', (ctx) => (ctx.body = 'of the app'));
-  const { get } = await start(new Koa().use(router.routes()), {});
-  expect(await (await get('/status')).text()).toBe('of the app');
+  for (const path of paths) router.get(path, (ctx) => (ctx.body = 'of the app'));
+  return new Koa().use(router.routes());
+}
+
+test.each<[string, string[], Record<string, boolean>]>([
+  ['a path for which the app has a route', ['/metrics'], { '/metrics': true, '/status': false }],
+  ['a route below the status page', ['/status/:id'], { '/status/42': true, '/status/status.js': false }],
+  ['a file of the status page', ['/status/status.js'], { '/status/status.js': true, '/status': false }],
+  ['all of the status page', ['/status', '/status/:id'], { '/status': true, '/status/status.js': true }],
+])('%s can be the app’s', async (_name, routes, answers) => {
+  const { get } = await start(routed(...routes), {});
+  for (const [path, isOfApp] of Object.entries(answers)) {
+    const answer = await get(path);
+    expect([path, answer.status, (await answer.text()) === 'of the app']).toEqual([path, 200, isOfApp]);
+  }
+});
+
+test('every file of the status page is the service’s', async () => {
+  const { get } = await start(routed('/status/:id'), {});
+  const page = await (await get('/status')).text();
+  const files = [...page.matchAll(/(?:href|src)="(status\/[^"]+)"/g)].map(([, file]) => `/${file}`);
+  expect(files.length).toBeGreaterThan(0);
+  for (const path of [...files, ...STATUS_PATHS]) {
+    const answer = await get(path);
+    expect([path, answer.status, await answer.text()]).toEqual([
+      path,
+      200,
+      expect.not.stringMatching(/^of the app$/),
+    ]);
+  }
+});
+
+test('a process that drains is not ready, whatever the readyz of the app says', async () => {
+  let accepting = true;
+  const { get, metrics } = await start(routed('/readyz', '/livez'), {}, () => accepting);
+  expect(await (await get('/readyz')).text()).toBe('of the app');
+  accepting = false;
+  const draining = await get('/readyz');
+  expect([draining.status, await draining.json()]).toEqual([503, { status: 'draining' }]);
+  expect(await (await get('/livez')).text()).toBe('of the app');
+  const counted = metrics.rows.map(({ labels }) => `${labels.endpoint} ${labels.status}`);
+  expect(counted.toSorted()).toEqual(['/livez 200', '/readyz 200', '/readyz 503']);
 });

@@ -35,6 +35,15 @@ const FILES: Readonly<Record<string, readonly [folder: string, type: string]>> =
   'uPlot.iife.min.js': [UPLOT, 'text/javascript; charset=utf-8'],
 };
 
+/** The data that the page asks for, by name. */
+const DATA: readonly string[] = ['metrics.txt', 'workers.json', 'objectives.json'];
+
+/** All paths of the page. */
+export const STATUS_PATHS: readonly string[] = [
+  '/status',
+  ...[...Object.keys(FILES), ...DATA].map((name) => `/status/${name}`),
+];
+
 const JSON_TYPE = 'application/json';
 
 const CHALLENGE = { 'WWW-Authenticate': 'Basic realm="status", charset="UTF-8"' };
