@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { descriptionFile, loadOpenapi, report } from './openapi.mjs';
+import { loadOpenapi, report } from './openapi.mjs';
 
 const at = (name) => join(process.cwd(), name);
 
@@ -40,7 +40,7 @@ declare module 'koa-cluster-metrics/security' {
  */
 export async function generate(check = 'checkDescription') {
   const openapi = loadOpenapi();
-  const file = descriptionFile();
+  const file = openapi.descriptionFile();
   const checked = openapi[check](file);
   report(checked, { withWarnings: false });
   mkdirSync(at('src/generated/'), { recursive: true });

@@ -46,27 +46,13 @@ function compile(compiler, folder) {
 function modulesIn(folder) {
   const names = [
     'compile-description',
+    'project/description-file',
     'project/handler-names',
     'project/operation-types',
     'project/security-types',
     'project/stub',
   ];
   return Object.assign({}, ...names.map((name) => require(join(folder, `${name}.js`))));
-}
-
-/** The description of the project in the current folder. */
-export function descriptionFile() {
-  const names = [
-    'swagger/swagger.yaml',
-    'swagger/swagger.yml',
-    'swagger/swagger.json',
-    'swagger/openapi.yaml',
-    'swagger/openapi.yml',
-    'swagger/openapi.json',
-  ];
-  const found = names.find((name) => existsSync(name));
-  if (!found) throw new Error(`There is no API description: none of ${names.join(', ')} is here.`);
-  return found;
 }
 
 /**

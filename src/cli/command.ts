@@ -13,6 +13,8 @@ export interface CommandOptions {
   readonly seconds: string | undefined;
   readonly watch: boolean;
   readonly json: boolean;
+  /** For `observability`: write nothing. */
+  readonly check: boolean;
   /** For `build`: do nothing if dist/ was built from these very sources. */
   readonly ifNeeded: boolean;
   /** For `generate`: do nothing if the development tools are missing. */

@@ -2,12 +2,13 @@
 // This import is the first, so that no SIGHUP ends a program that is loading the others.
 import '../hang-up.js';
 import { parseArgs } from 'node:util';
-import { ConfigError } from '../config.js';
 import type { Command } from './command.js';
 import { CommandError } from './command-error.js';
+import { cleanLedgers } from './clean-ledgers.js';
 import { init } from './init.js';
 import { heap, profile } from './inspect.js';
 import { logLevel } from './log-level.js';
+import { observability } from './observability.js';
 import { reload } from './reload.js';
 import { build, check, dev, generate, scaffold } from './scripts.js';
 import { start } from './start.js';
@@ -22,11 +23,13 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   check,
   scaffold,
   dev,
+  observability,
   status,
   reload,
   'log-level': logLevel,
   profile,
   heap,
+  'clean-ledgers': cleanLedgers,
 };
 
 const USAGE = `Usage: koa-cluster-metrics COMMAND [--port PORT]
@@ -38,12 +41,14 @@ const USAGE = `Usage: koa-cluster-metrics COMMAND [--port PORT]
   check [FILE]                        list all that is wrong with it
   scaffold                            write a handler for each operation that has none
   dev                                 run it, again after each change
+  observability [--check]             write its Prometheus rules and Grafana dashboard, or say whether they are up to date
 
   status [--watch | --json]           the workers of the service that runs here
   reload                              replace all workers; waits until that is done
   log-level LEVEL [--worker N]        of the service or of one worker, until the next reload
   profile WORKER [--seconds N] > x.cpuprofile
   heap WORKER > x.heapsnapshot
+  clean-ledgers                       remove the counts of services that no longer run
 
 The service is found by LISTEN, PORT or --port, as it was started; WORKER is a number in the first column of status, or a pid.
 `;
@@ -54,6 +59,7 @@ const OPTIONS = {
   seconds: { type: 'string' },
   watch: { type: 'boolean', default: false },
   json: { type: 'boolean', default: false },
+  check: { type: 'boolean', default: false },
   'if-needed': { type: 'boolean', default: false },
   'if-possible': { type: 'boolean', default: false },
   help: { type: 'boolean', short: 'h', default: false },
@@ -71,7 +77,7 @@ export async function main(args: string[]): Promise<number> {
     const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
     if (!command)
       throw new CommandError(name === '' ? USAGE : `There is no command ${name}; --help lists them.`);
-    const { port, worker, seconds, watch, json } = values;
+    const { port, worker, seconds, watch, json, check: isCheck } = values;
     await command({
       words,
       options: {
@@ -80,6 +86,7 @@ export async function main(args: string[]): Promise<number> {
         seconds,
         watch,
         json,
+        check: isCheck,
         ifNeeded: values['if-needed'],
         ifPossible: values['if-possible'],
       },
@@ -92,13 +99,15 @@ export async function main(args: string[]): Promise<number> {
   }
 }
 
+/** Errors whose message says all. They are known by name, as most commands load none of the modules that throw them. */
+const PLAIN = ['CommandError', 'ConfigError', 'ContractError', 'DescriptionMissing', 'ObjectivesError'];
+
 function explain(err: unknown): number {
-  const { message, stack } = errorOf(err);
+  const { name, message, stack } = errorOf(err);
   const code = codeOf(err) ?? '';
   // The reader of our output, such as `head`, has seen enough.
   if (code === 'EPIPE') return 0;
-  const isPlain =
-    err instanceof CommandError || err instanceof ConfigError || code.startsWith('ERR_PARSE_ARGS');
+  const isPlain = PLAIN.includes(name) || code.startsWith('ERR_PARSE_ARGS');
   const isGone = ['ECONNREFUSED', 'ECONNRESET', 'ENOENT'].includes(code);
   process.stderr.write(`${isPlain ? message : isGone ? 'The service has ended.' : stack}\n`);
   return 1;

@@ -1,6 +1,9 @@
 import { existsSync } from 'node:fs';
 import { join, relative } from 'node:path';
 
+/** The folder of the package's pages in a project that depends on the package. */
+export const PACKAGE_DOCS = 'node_modules/koa-cluster-metrics/docs';
+
 const SPECIFIER = /(from |import\(|declare module )'(\.{1,2}\/[^']*)'/g;
 
 /**

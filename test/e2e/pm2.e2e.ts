@@ -293,7 +293,7 @@ describe('PM2 in cluster mode', () => {
 });
 
 describe('PM2 in fork mode', () => {
-  test('ten reloads by signal under load fail no request', async () => {
+  test('ten reloads by the command under load fail no request', async () => {
     const app = await start('ecosystem.config.js');
     // wait_ready: PM2 has said that it is online.
     expect((await request(app.port, '/readyz')).status).toBe(200);

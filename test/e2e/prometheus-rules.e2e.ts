@@ -11,7 +11,7 @@ function run(program: string, args: readonly string[], cwd = ROOT) {
   return { status, output: stdout + stderr };
 }
 
-const generator = join(ROOT, 'node_modules/.cache/observability/deploy/observability/main.js');
+const COMMAND = [join(ROOT, 'dist/cli/main.js'), 'observability'];
 let folder: string;
 
 // The committed files are of the API that is described in swagger/.
@@ -20,11 +20,8 @@ beforeAll(() => {
   cpSync(join(ROOT, 'deploy'), join(folder, 'deploy'), { recursive: true });
   mkdirSync(join(folder, 'swagger'));
   cpSync(join(ROOT, 'test/fixtures/greetings/swagger.yaml'), join(folder, 'swagger/swagger.yaml'));
-  const steps = [
-    run('npm', ['exec', '--', 'tsc', '-p', 'deploy/observability']),
-    run(process.execPath, [generator], folder),
-  ];
-  for (const { status, output } of steps) if (status !== 0) throw new Error(output);
+  const { status, output } = run(process.execPath, COMMAND, folder);
+  if (status !== 0) throw new Error(output);
 });
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -42,7 +39,7 @@ describe('promtool', () => {
   });
 });
 
-const check = () => run(process.execPath, [generator, '--check'], folder);
+const check = () => run(process.execPath, [...COMMAND, '--check'], folder);
 
 function changeDescription(from: string, to: string) {
   const path = join(folder, 'swagger/swagger.yaml');

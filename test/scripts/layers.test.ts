@@ -51,6 +51,7 @@ test.each([
   ['src/server/one.ts', 'src/openapi/two.ts', '../openapi/two.js'],
   ['src/http/one.ts', 'src/cluster/two.ts', '../cluster/two.js'],
   ['src/cluster/one.ts', 'src/pm2/two.ts', '../pm2/two.js'],
+  ['src/observability/one.ts', 'src/http/two.ts', '../http/two.js'],
   ['src/config.ts', 'src/metrics/two.ts', './metrics/two.js'],
   ['src/http/one.ts', 'src/main.ts', '../main.js'],
 ])('the type of a room above is no import for %s', (one, two, specifier) => {

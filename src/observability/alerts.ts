@@ -1,6 +1,6 @@
 import { JOB, type MetricNames } from './metric-names.js';
 import { endpointPattern } from './recording-rules.js';
-import type { Objective } from '../../src/openapi/objectives.js';
+import type { Objective } from '../openapi/objectives.js';
 
 /** `page`: somebody has to act now. `ticket`: somebody has to act this week. */
 export type Severity = 'page' | 'ticket';

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
-import { dashboardFile } from '../../deploy/observability/dashboard';
+import { dashboardFile } from '../../src/observability/dashboard';
 import { readObjectives } from '../../src/openapi/objectives';
-import { rulesFile } from '../../deploy/observability/rules';
+import { rulesFile } from '../../src/observability/rules';
 import { readConfig } from '../../src/config';
 
 interface GridPos {
@@ -42,10 +42,10 @@ const read = (path: string) => readFileSync(path, 'utf8');
 const GREETINGS = join(__dirname, '../fixtures/greetings/swagger.yaml');
 const { metricsBuckets, metricsPrefix } = readConfig({});
 const objectives = readObjectives(parse(read(GREETINGS)), metricsBuckets);
-const dashboard = JSON.parse(dashboardFile(objectives, metricsPrefix));
+const dashboard = JSON.parse(dashboardFile(objectives, metricsPrefix, 'docs'));
 const panels: readonly Panel[] = dashboard.panels;
 const graphs = panels.filter(({ type }) => type !== 'row');
-const rules: readonly Rule[] = parse(rulesFile(objectives, metricsPrefix)).groups.flatMap(
+const rules: readonly Rule[] = parse(rulesFile(objectives, metricsPrefix, 'docs')).groups.flatMap(
   (group: { rules: Rule[] }) => group.rules,
 );
 

@@ -1,4 +1,4 @@
-import { SERVICE_METRICS } from '../../src/metrics/metric-catalogue.js';
+import { SERVICE_METRICS } from '../metrics/metric-catalogue.js';
 
 type Metric = keyof typeof SERVICE_METRICS;
 
@@ -7,8 +7,8 @@ export type MetricNames = Readonly<Record<Metric | 'prefix', string>>;
 
 export function metricNames(prefix: string): MetricNames {
   const names = Object.entries(SERVICE_METRICS).map(([metric, { name }]) => [metric, prefix + name]);
-  // The keys are those of SERVICE_METRICS, which Object.entries forgets.
-  return { prefix, ...(Object.fromEntries(names) as Record<Metric, string>) };
+  const byMetric: Record<Metric, string> = Object.fromEntries(names);
+  return { prefix, ...byMetric };
 }
 
 /** The scrape job of prometheus.yml: tells our `up`, `process_*` and `nodejs_*` from those of other programs. */

@@ -1,4 +1,4 @@
-import type { Objective, Operation } from '../../src/openapi/objectives.js';
+import type { Objective, Operation } from '../openapi/objectives.js';
 import type { MetricNames } from './metric-names.js';
 
 export interface RecordingRule {

@@ -2,14 +2,13 @@ import { stringify } from 'yaml';
 import { type AlertRule, requestAlerts, saturationAlerts, targetAlerts, workerAlerts } from './alerts.js';
 import { burnAlerts } from './burn-alerts.js';
 import { JOB, metricNames } from './metric-names.js';
-import type { Objective } from '../../src/openapi/objectives.js';
+import type { Objective } from '../openapi/objectives.js';
 import { memoryRules, objectiveRules, requestRules } from './recording-rules.js';
 
-const HEADER =
-  '# Written by "npm run observability" from swagger/swagger.yaml. Change deploy/observability, not this file.\n';
+const HEADER = '# Written by "npm run observability" from the API description, which will write it again.\n';
 
-/** The text of rules.yml for these objectives and a METRICS_PREFIX. */
-export function rulesFile(objectives: readonly Objective[], prefix: string): string {
+/** The text of rules.yml for these objectives and a METRICS_PREFIX. `docs` is the folder of the runbook. */
+export function rulesFile(objectives: readonly Objective[], prefix: string, docs: string): string {
   const names = metricNames(prefix);
   const alerts = [
     ...targetAlerts(),
@@ -22,7 +21,7 @@ export function rulesFile(objectives: readonly Objective[], prefix: string): str
     { name: 'requests', rules: requestRules(names) },
     { name: 'processes', rules: memoryRules(names, JOB) },
     { name: 'objectives', rules: objectiveRules(objectives, names) },
-    { name: 'alerts', rules: alerts.map(toRule) },
+    { name: 'alerts', rules: alerts.map((alert) => toRule(alert, docs)) },
   ];
   return (
     HEADER +
@@ -33,8 +32,8 @@ export function rulesFile(objectives: readonly Objective[], prefix: string): str
   );
 }
 
-function toRule({ alert, expr, for: wait, severity, summary, description }: AlertRule) {
-  const runbook = `docs/runbook.md#${alert.toLowerCase()}`;
+function toRule({ alert, expr, for: wait, severity, summary, description }: AlertRule, docs: string) {
+  const runbook = `${docs}/runbook.md#${alert.toLowerCase()}`;
   return {
     alert,
     expr,

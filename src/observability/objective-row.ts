@@ -1,4 +1,4 @@
-import type { Objective } from '../../src/openapi/objectives.js';
+import type { Objective } from '../openapi/objectives.js';
 import { figure, graph, type Row } from './panels.js';
 import { BURN_WINDOWS, type BurnWindow } from './recording-rules.js';
 
@@ -17,7 +17,7 @@ export function objectiveRow(objectives: readonly Objective[]): Row {
         title: 'Error budget left',
         description: `Of each objective's own window. ${objectives.map(describe).join(' ')}`,
         unit: 'percentunit',
-        size: { width: 8, height: 8 },
+        size: { w: 8, h: 8 },
         base: 'red',
         thresholds: [
           ['yellow', 0.1],

@@ -1,4 +1,4 @@
-import type { Objective } from '../../src/openapi/objectives.js';
+import type { Objective } from '../openapi/objectives.js';
 import type { AlertRule, Severity } from './alerts.js';
 import type { BurnWindow } from './recording-rules.js';
 

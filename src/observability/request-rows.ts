@@ -8,7 +8,7 @@ const REQUESTS = `${INSTANCES},endpoint=~"$endpoint"`;
 const FAILED = 'http_status=~"5.."';
 
 /** The figures that say in one look whether the service is well. */
-export function overviewRow({ requestCount, requestsInProgress, workers }: MetricNames): Row {
+export function overviewRow({ requestCount, requestsInProgress, workers }: MetricNames, docs: string): Row {
   const all = `sum(rate(${requestCount}{${REQUESTS}}[$__rate_interval]))`;
   const failed = `sum(rate(${requestCount}{${REQUESTS},${FAILED}}[$__rate_interval]))`;
   return {
@@ -56,7 +56,7 @@ export function overviewRow({ requestCount, requestsInProgress, workers }: Metri
       }),
       figure({
         title: 'Alerts firing',
-        description: 'What each means and what to do about it is in docs/runbook.md.',
+        description: `What each means and what to do about it is in ${docs}/runbook.md.`,
         unit: 'short',
         thresholds: [['red', 1]],
         queries: { alerts: 'count(ALERTS{alertstate="firing",job=~"$job"}) or vector(0)' },
