@@ -123,8 +123,8 @@ function table(read: Reader) {
 }
 
 /**
- * Variables that a reload cannot change: where the service listens, and settings on which all
- * its processes have to agree.
+ * Variables that a reload cannot change: where the service listens, how its counts are kept, and settings on
+ * which all its processes have to agree.
  */
 export const NEEDS_RESTART = [
   'PORT',
@@ -137,6 +137,9 @@ export const NEEDS_RESTART = [
   'METRICS_PREFIX',
   'METRICS_BUCKETS',
   'METRICS_PER_WORKER',
+  'METRICS_ZEROS',
+  'METRICS_KEEP',
+  'SERVICE_NAME',
   'LEDGER_DIR',
 ];
 

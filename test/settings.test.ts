@@ -1,7 +1,7 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ConfigError } from '../src/config';
+import { ConfigError, NEEDS_RESTART } from '../src/config';
 import { readSettings, readSettingsAgain } from '../src/settings';
 
 let folder: string;
@@ -66,6 +66,18 @@ describe('read again', () => {
       bodyLimit: 2 * 2 ** 20,
     });
     expect(settings.variables).toEqual({ PORT: '81', METRICS_PREFIX: 'a_', BODY_LIMIT: '2mb' });
+  });
+
+  test('how counts are kept and shown needs one, too, and the docs list what does', () => {
+    write('');
+    const before = readSettings({ ENV_FILE: file });
+    write('METRICS_KEEP=off\nSERVICE_NAME=other\nMETRICS_ZEROS=off\n');
+    const { settings, ignored } = readSettingsAgain({ ENV_FILE: file }, before);
+    expect(new Set(ignored)).toEqual(new Set(['METRICS_KEEP', 'SERVICE_NAME', 'METRICS_ZEROS']));
+    expect(settings.config).toEqual(before.config);
+    const docs = readFileSync(join(__dirname, '../docs/operating.md'), 'utf8');
+    const [, list = ''] = /^- (`PORT`[^.]*?)need a restart\./ms.exec(docs) ?? [];
+    expect([...list.matchAll(/`(\w+)`/g)].map(([, name]) => name)).toEqual(NEEDS_RESTART);
   });
 
   test('a bad value is refused, also of what would be left as it was', () => {

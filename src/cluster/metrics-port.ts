@@ -16,16 +16,18 @@ export interface MetricsPort {
  * Serves `/metrics` and the status page on METRICS_PORT; undefined if it is not set. Rejects with a message
  * for the person who starts the service.
  * @param gather makes a document about the whole service
+ * @param hasStatusPage tells whether STATUS_PAGE is on, which a reload can change
  */
 export async function serveMetrics(
   config: Config,
   gather: (wanted: Wanted) => Promise<Buffer>,
   log: Logger,
+  hasStatusPage: () => boolean,
 ): Promise<MetricsPort | undefined> {
   const { metricsPort, metricsHost, metricsToken: token } = config;
   if (metricsPort === undefined) return undefined;
-  const workers = config.statusPage ? () => gather('workers') : undefined;
-  const server = new MetricsServer(createMetricsListener({ gather, token, log, workers }));
+  const workers = () => gather('workers');
+  const server = new MetricsServer(createMetricsListener({ gather, token, log, workers, hasStatusPage }));
   try {
     return { server, port: await server.listen(metricsPort, metricsHost) };
   } catch (err) {

@@ -163,8 +163,9 @@ class Primary {
    */
   async #serveMetrics(): Promise<boolean> {
     const gather = async (wanted: Wanted) => (await this.#gather(wanted)).bytes;
+    const hasStatusPage = () => this.#settings.config.statusPage;
     try {
-      this.#metrics = await serveMetrics(this.#config, gather, this.#log);
+      this.#metrics = await serveMetrics(this.#config, gather, this.#log, hasStatusPage);
       return true;
     } catch (err) {
       await this.#end(1, messageOf(err));

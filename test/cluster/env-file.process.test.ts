@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { eventually } from '../support/eventually';
-import { disposeAll, Service } from '../support/service';
+import { request } from '../support/exchange';
+import { disposeAll, freePort, Service } from '../support/service';
 
 const FIXTURE = join(process.cwd(), 'test/fixtures/service.js');
 
@@ -50,6 +51,18 @@ test('a reload reads the file again: number of workers, limits and log level tak
   expect(service.stdout).toContain('METRICS_PREFIX: left as before, this needs a restart');
   // The port is in the environment, too, which goes before the file.
   expect(service.stdout).not.toContain('PORT');
+});
+
+test('a reload switches the status page of METRICS_PORT, too', async () => {
+  const metricsPort = await freePort();
+  const lines = `WEB_CONCURRENCY=1\nMETRICS_PORT=${metricsPort}\n`;
+  const service = await start(lines);
+  const status = async () => (await request(metricsPort, '/status')).status;
+  expect(await status()).toBe(200);
+  writeFileSync(file, `${lines}STATUS_PAGE=off\n`);
+  service.signal('SIGHUP');
+  await eventually('there is no page', 30_000, async () => (await status()) === 404);
+  expect((await request(metricsPort, '/metrics')).status).toBe(200);
 });
 
 test('a bad file leaves everything as it was', async () => {

@@ -55,20 +55,23 @@ interface ListenerOptions extends ScrapeOptions {
   readonly log: Logger;
   /** Gives the workers, or instances, as JSON. Without it there is no status page. */
   readonly workers?: (() => Promise<Buffer>) | undefined;
+  /** Tells whether the status page is switched on at the moment. Default: it is. */
+  readonly hasStatusPage?: () => boolean;
 }
 
 /** Gives no objectives: a primary does not read the description. */
 const objectives = (): [] => [];
 
 /** Makes the listener of a port that has only `/metrics` and the status page (`METRICS_PORT`). */
-export function createMetricsListener({ log, workers, ...options }: ListenerOptions): RequestListener {
+export function createMetricsListener(listenerOptions: ListenerOptions): RequestListener {
+  const { log, workers, hasStatusPage = () => true, ...options } = listenerOptions;
   const scrape = createScrape(options);
   const statusPage = workers && createStatusPage({ ...options, workers, objectives });
   return (req, res) => {
     const answer = async () => {
       const path = pathOf(req.url ?? '');
       const file = path === '/status' ? 'status.html' : /^\/status\/([^/]+)$/.exec(path)?.[1];
-      if (statusPage && file !== undefined && req.method === 'GET')
+      if (statusPage && file !== undefined && req.method === 'GET' && hasStatusPage())
         return sendStatusFile(res, await statusPage(file, req));
       if (path !== '/metrics') throw new Problem(404, 'There is nothing here but /metrics.');
       if (req.method !== 'GET' && req.method !== 'HEAD') {
