@@ -86,15 +86,17 @@ function handlerList(openapi, operations) {
   const imports = handlers.map(
     ({ file, name }, index) => `import { ${name} as handler${index} } from '../handlers/${file}.js';\n`,
   );
-  const entries = handlers.map(({ id }, index) => `  ${JSON.stringify(id)}: handler${index},\n`);
+  // Without the brackets a handler of "__proto__" would be the list's prototype.
+  const entries = handlers.map(({ id }, index) => `  [${JSON.stringify(id)}]: handler${index},\n`);
+  const own = operations.filter(openapi.isServiceOperation).map(({ id }) => JSON.stringify(id));
   return `// Generated from the files in src/handlers.
 import type { Handler } from '${OWN ? '../http/handler.js' : 'koa-cluster-metrics/handler'}';
-import type { ServiceOperation } from '${OWN ? '../http/own-operations/service-operations.js' : 'koa-cluster-metrics'}';
 import type { Operations } from './operations.js';
 ${imports.join('')}
-type Handlers = { readonly [Id in Exclude<keyof Operations, ServiceOperation>]: Handler<Id> } & {
-  readonly [Id in keyof Operations & ServiceOperation]?: Handler<Id>;
-};
+/** Operations that the service answers where they have no handler. */
+type Own = ${own.join(' | ') || 'never'};
+
+type Handlers = { readonly [Id in Exclude<keyof Operations, Own>]: Handler<Id> } & { readonly [Id in Own]?: Handler<Id> };
 
 export const handlers = {
 ${entries.join('')}} satisfies Handlers;

@@ -51,6 +51,7 @@ function modulesIn(folder) {
     'project/operation-types',
     'project/security-types',
     'project/stub',
+    'service-operations',
   ];
   return Object.assign({}, ...names.map((name) => require(join(folder, `${name}.js`))));
 }

@@ -4,24 +4,11 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { generate, handlerFiles, OWN } from './generate.mjs';
 
-/** Operations that the service handles itself. */
-const OWN_OPERATIONS = [
-  'metrics',
-  'livez',
-  'readyz',
-  'status',
-  'statusAsset',
-  'docs',
-  'docsAsset',
-  'openapiJson',
-  'openapiYaml',
-];
-
 try {
   const { openapi, checked } = await generate();
   const ids = checked.operations.map(({ id }) => id);
   const present = new Set([
-    ...OWN_OPERATIONS,
+    ...checked.operations.filter(openapi.isServiceOperation).map(({ id }) => id),
     ...openapi.findHandlers(ids, handlerFiles()).map(({ id }) => id),
   ]);
   const missing = openapi

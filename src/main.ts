@@ -21,7 +21,6 @@ export type { DurableCounter, DurableCounterOptions } from './metrics/durable-co
 export type { Handler, ServiceContext } from './http/handler.js';
 export type { AppSource } from './foreign/foreign-app.js';
 export type { ServeOptions } from './foreign/start-app.js';
-export type { ServiceOperation } from './http/own-operations/service-operations.js';
 
 /** EX_CONFIG of sysexits.h: a restart would not help. */
 const BAD_CONFIGURATION = 78;

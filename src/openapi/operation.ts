@@ -157,7 +157,12 @@ function declaredParameters(list: Place, schemas: Schemas, defaults: Defaults): 
 }
 
 function isSame(one: Parameter, other: Parameter): boolean {
-  return one.in === other.in && one.name === other.name;
+  return one.in === other.in && nameOf(one) === nameOf(other);
+}
+
+/** Names of headers have no case (RFC 9110 section 5.1). */
+function nameOf({ in: location, name }: Parameter): string {
+  return location === 'header' ? name.toLowerCase() : name;
 }
 
 const ELSEWHERE = ['accept', 'content-type', 'authorization'];

@@ -1,4 +1,5 @@
 import type { Place } from './description.js';
+import { essenceOf } from './media-type.js';
 import type { Defaults, Fill } from './schemas/defaults.js';
 import { type Shape, shapeOf } from './schemas/shape.js';
 import type { Schemas } from './schemas/schemas.js';
@@ -80,7 +81,7 @@ function schemaOf(place: Place, name: string): [string | undefined, Place] {
   const [first, second] = contents;
   if (!first) return place.fail(`parameter "${name}" has no schema`);
   if (second) place.at('content').fail('must have one media type');
-  return [first[0], first[1].own('schema')];
+  return [essenceOf(first[0]), first[1].own('schema')];
 }
 
 function styleOf(
@@ -94,12 +95,19 @@ function styleOf(
   return { style, explode };
 }
 
+/** ajv skips a property of this name. */
+const SKIPPED = '__proto__';
+
 /** Makes the schema of an object of all parameters of one location. */
 export function valuesSchema(parameters: readonly Parameter[], location: Location): object {
   const here = parameters.filter((parameter) => parameter.in === location);
+  const skipped = here.find(({ name }) => name === SKIPPED);
   return {
     type: 'object',
-    properties: Object.fromEntries(here.map((parameter) => [parameter.name, valueSchema(parameter)])),
+    properties: Object.fromEntries(
+      here.filter((parameter) => parameter !== skipped).map((each) => [each.name, valueSchema(each)]),
+    ),
+    ...(skipped && { patternProperties: { [`^${SKIPPED}$`]: valueSchema(skipped) } }),
     required: here.filter(({ required }) => required).map(({ name }) => name),
   };
 }

@@ -30,12 +30,17 @@ export function checkEqualPaths(
 ): void {
   const known = new Map<string, string>();
   for (const { route, path, place } of routes) {
-    const plain = textsOf(route).join('{}');
-    const other = known.get(plain);
+    const shape = shapeOf(route);
+    const other = known.get(shape);
     if (other !== undefined && other !== path)
       place.description.attempt(() => place.fail(`matches the same paths as ${other}`));
-    known.set(plain, path);
+    known.set(shape, path);
   }
+}
+
+/** Returns a template without the names of its parameters: those of two that match the same paths are equal. */
+export function shapeOf(template: string): string {
+  return textsOf(template).join('{}');
 }
 
 /** Returns the texts before, between and behind a template's parameters, as `octetsOf` has those of a request. */

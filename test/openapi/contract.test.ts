@@ -256,7 +256,7 @@ describe('starts when', () => {
       json({ required: ['a'], anyOf: [{ required: ['b'] }, { minItems: 1 }], prefixItems: [{}] }),
       ['a'],
     ],
-    ['the service has the operation itself', { '/live': { get: operation('livez') } }, []],
+    ['the service has the operation itself', { '/livez': { get: operation('livez') } }, []],
     [
       'a schema says what OpenAPI adds',
       json({ type: 'string', example: 'a', format: 'date', deprecated: true }),

@@ -203,3 +203,11 @@ describe('beside `nullable` and `allOf` of OpenAPI 3.0', () => {
     expect([...(form?.files.keys() ?? [])]).toEqual(['file']);
   });
 });
+
+test('what is read-only is not required of a request that has another property', () => {
+  const properties = { id: { type: 'string', readOnly: true }, a: { type: 'integer' }, b: {} };
+  const schema = { properties, dependentRequired: { a: ['id', 'b'] } };
+  expect(aboutBody(schema, { a: 1, b: 2 })).toEqual([]);
+  expect(aboutBody(schema, { a: 1 })).toEqual(['/body/b is required']);
+  expect(aboutAnswer(schema, { a: 1, b: 2 })).toEqual(['/id is required']);
+});

@@ -5,24 +5,9 @@ import { type Described, createOpenapi, docs, docsAsset } from './docs.js';
 import { createReadyz, livez } from './health.js';
 import { createMetricsHandler } from './metrics-route.js';
 import { type Objective, readObjectives } from '../../openapi/objectives.js';
+import type { ServiceOperation } from '../../openapi/service-operations.js';
 import { statusHandlers } from './status-page.js';
 import type { Findings } from './readiness.js';
-
-/**
- * The operations that the service handles itself, by operationId, with the paths that they have
- * unless the description has others.
- */
-export const SERVICE_OPERATIONS = {
-  metrics: '/metrics',
-  status: '/status',
-  statusAsset: '/status/{asset}',
-  livez: '/livez',
-  readyz: '/readyz',
-  docs: '/docs',
-  docsAsset: '/docs/{asset}',
-  openapiJson: '/openapi.json',
-  openapiYaml: '/openapi.yaml',
-} as const;
 
 /** Operations that are served under overload, too: without them an overloaded service would look dead. */
 export const ESSENTIAL: ReadonlySet<string> = new Set([
@@ -32,8 +17,6 @@ export const ESSENTIAL: ReadonlySet<string> = new Set([
   'livez',
   'readyz',
 ]);
-
-export type ServiceOperation = keyof typeof SERVICE_OPERATIONS;
 
 /** A handler of an own operation. Its result is the body. */
 export type OwnHandler = (

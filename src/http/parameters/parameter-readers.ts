@@ -2,6 +2,7 @@ import type { Context } from 'koa';
 import type { Operation } from '../../openapi/operation.js';
 import type { Location, Parameter } from '../../openapi/parameters.js';
 import { type Fields, cookieFields, queryFields } from './fields.js';
+import { setOwn } from './own-property.js';
 import { Problem } from '../problem.js';
 import { queryOf } from './request-target.js';
 import { fieldReader, textReader } from './serialized.js';
@@ -89,7 +90,7 @@ function reader<Found>(declared: readonly Value<Found>[], find: (ctx: Context) =
     for (const parameter of declared) {
       const value = parameter.read(found);
       const given = value === undefined ? own(parameter.fallback) : value;
-      if (given !== undefined) values[parameter.name] = given;
+      if (given !== undefined) setOwn(values, parameter.name, given);
     }
     return values;
   };

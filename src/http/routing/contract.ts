@@ -3,7 +3,7 @@ import type { Operation } from '../../openapi/operation.js';
 import { compileOperations } from '../../openapi/operations.js';
 import { Schemas } from '../../openapi/schemas/schemas.js';
 import type { Handlers } from '../handler.js';
-import { SERVICE_OPERATIONS } from '../own-operations/service-operations.js';
+import { isServiceOperation } from '../../openapi/service-operations.js';
 
 /** An API description that fits its handlers, compiled. */
 export interface Contract {
@@ -32,10 +32,11 @@ export function loadContract({ description: file, handlers }: ContractOptions): 
 }
 
 function checkHandlers(operations: readonly Operation[], handlers: Handlers, root: Place): void {
-  for (const { id, place } of operations) {
+  for (const operation of operations) {
+    const { id, place } = operation;
     const handler: unknown = Object.hasOwn(handlers, id) ? handlers[id] : undefined;
-    const isOwn = Object.hasOwn(SERVICE_OPERATIONS, id);
-    if (handler === undefined && !isOwn) place.fail(`operation "${id}" has no handler`);
+    if (handler === undefined && !isServiceOperation(operation))
+      place.fail(`operation "${id}" has no handler`);
     if (handler !== undefined && typeof handler !== 'function') {
       place.fail(`the handler of "${id}" is not a function`);
     }

@@ -5,6 +5,9 @@ import { foreseenSeries, undescribedSeries } from './foreseen-series.js';
 import { hasBody } from '../body/body.js';
 import { UNMATCHED, measurementOf } from '../measure.js';
 import { PathIndex } from './path-index.js';
+import { namesIn, shapeOf } from '../../openapi/paths.js';
+import { serviceOperationAt } from '../../openapi/service-operations.js';
+import { setOwn } from '../parameters/own-property.js';
 import { Problem } from '../problem.js';
 import { pathOf } from '../parameters/request-target.js';
 import { type Route, type RouteDeps, routesOf } from './routes.js';
@@ -27,16 +30,23 @@ export interface Router {
   readonly route: Serve;
 }
 
-/** The operations of one path template. */
+/** The operations of the templates that match the same paths. */
 interface Resource {
+  /** The endpoint under which a method that it does not have is counted. */
+  readonly endpoint: Endpoint;
+  /** Operations by method. A template with GET also has HEAD. */
+  readonly methods: Map<string, Method>;
+  allow: string;
+}
+
+/** An operation under one of its templates. */
+interface Method {
   readonly endpoint: Endpoint;
   readonly parameters: readonly string[];
-  /** Operations by method. A template with GET also has HEAD. */
-  readonly methods: Map<string, Serve>;
-  /** The milliseconds for a request to arrive, by method; `undefined` if no operation has its own. */
-  timeouts: Map<string, number> | undefined;
-  allow: string;
-  essential: boolean;
+  readonly serve: Serve;
+  /** The milliseconds for a request to arrive; `undefined` where the time of the service holds. */
+  readonly timeoutMs: number | undefined;
+  readonly essential: boolean;
 }
 
 const NO_PARAMETERS = Object.freeze({});
@@ -47,7 +57,9 @@ const NO_PARAMETERS = Object.freeze({});
  */
 interface Match {
   readonly url: string;
+  readonly method: string;
   readonly resource: Resource | undefined;
+  readonly called: Method | undefined;
   readonly segments: readonly string[];
   readonly essential: boolean;
 }
@@ -60,56 +72,42 @@ const match = Symbol('the template that the request matches');
  */
 export function createRouter(deps: RouterDeps): Router {
   const routes = routesOf(deps);
-  const index = indexOf(registered(routes), routes, deps.metrics);
+  const index = indexOf(routes, deps.metrics);
   if (deps.config.metricsZeros) foresee(routes, deps);
   const unmatched = deps.metrics.endpoint(UNMATCHED);
   const find = (ctx: Context): Match => {
     const segments: string[] = [];
-    const { url = '' } = ctx.req;
+    const { url = '', method = '' } = ctx.req;
     const resource = index.find(pathOf(url), segments);
-    measurementOf(ctx).endpoint = resource?.endpoint ?? unmatched;
-    if (resource) tellRoute(resource.endpoint.template);
-    const timeoutMs = resource?.timeouts?.get(ctx.req.method ?? '');
-    if (timeoutMs !== undefined && hasBody(ctx)) arriveWithin(timeoutMs, ctx.req, ctx.res);
-    return (ctx[match] = { url, resource, segments, essential: resource?.essential === true });
+    const called = resource?.methods.get(method);
+    const endpoint = (called ?? resource)?.endpoint;
+    measurementOf(ctx).endpoint = endpoint ?? unmatched;
+    if (endpoint) tellRoute(endpoint.template);
+    if (called?.timeoutMs !== undefined && hasBody(ctx)) arriveWithin(called.timeoutMs, ctx.req, ctx.res);
+    return (ctx[match] = { url, method, resource, called, segments, essential: called?.essential === true });
   };
   return {
     find,
     route: (ctx) => {
       const before: Match = ctx[match]; // `find` made it
-      // A middleware may have changed the URL since, for example to remove a prefix.
-      const { resource, segments } = before.url === ctx.req.url ? before : find(ctx);
+      // A middleware may have changed the request since, for example to remove a prefix.
+      const isSame = before.url === ctx.req.url && before.method === ctx.req.method;
+      const { resource, called, segments } = isSame ? before : find(ctx);
       if (!resource) return withoutPath(ctx);
-      const serve = resource.methods.get(ctx.req.method ?? '');
-      if (!serve) return withoutMethod(ctx, resource.allow);
-      ctx['params'] = parametersOf(resource, segments);
-      return serve(ctx);
+      if (!called) return withoutMethod(ctx, resource.allow);
+      ctx['params'] = parametersOf(called, segments);
+      return called.serve(ctx);
     },
   };
 }
 
-function registered(routes: readonly Route[]): KoaRouter {
-  const router = new KoaRouter({ sensitive: true, strict: true });
-  for (const { operation, templates, serve } of routes) {
-    const called: Serve = (ctx) => {
-      ctx['operation'] = operation;
-      return serve(ctx);
-    };
-    for (const template of templates)
-      router.register(routePath(template), [operation.method], called, { name: template });
-  }
-  return router;
-}
-
 /** Tells the metrics the series of all routes, so that they are at 0 before the first request. */
 function foresee(routes: readonly Route[], { contract, metrics }: RouterDeps): void {
-  const described = new Map(contract.operations.map((operation) => [operation.id, operation]));
-  for (const { operation: called } of routes) {
-    const operation = described.get(called.id);
-    metrics.foreseen.push(
-      operation ? foreseenSeries(operation, contract) : undescribedSeries(called.method, called.path),
-    );
-  }
+  for (const {
+    operation: { method, path },
+    described,
+  } of routes)
+    metrics.foreseen.push(described ? foreseenSeries(described, contract) : undescribedSeries(method, path));
 }
 
 /** Writes `/hello/{name}` for @koa/router: names in quotes, and its special characters escaped. */
@@ -120,51 +118,45 @@ function routePath(template: string): string {
 }
 
 /** Makes an index of the routes: @koa/router would try one after the other for every request. */
-function indexOf(router: KoaRouter, routes: readonly Route[], metrics: RequestMetrics): PathIndex<Resource> {
-  const essential = new Set(
-    routes.flatMap(({ operation, templates }) => (ESSENTIAL.has(operation.id) ? templates : [])),
-  );
+function indexOf(routes: readonly Route[], metrics: RequestMetrics): PathIndex<Resource> {
   const index = new PathIndex<Resource>();
   const resources = new Map<string, Resource>();
-  const paths = new Map(
-    routes.flatMap(({ operation, templates }) => templates.map((template) => [template, operation.path])),
-  );
-  for (const { name: template = '', methods, stack } of router.stack) {
-    const parameters = [...template.matchAll(/\{([^{}]+)\}/g)].map(([, name]) => name ?? '');
-    const resource = resources.get(template) ?? {
-      // Requests are counted under the path of the description, without the base path of a server.
-      endpoint: metrics.endpoint(paths.get(template) ?? template),
-      parameters,
-      methods: new Map(),
-      timeouts: undefined,
-      allow: '',
-      essential: essential.has(template),
-    };
-    resources.set(template, resource);
-    const [described, head] = methods.toReversed();
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `registered` gave it this one
-    const serve = stack[0] as Serve;
-    if (described !== undefined) resource.methods.set(described, serve);
-    // @koa/router adds HEAD to each GET. A HEAD that the description has itself goes before.
-    if (head !== undefined && !resource.methods.has(head)) resource.methods.set(head, serve);
-    resource.allow = [...new Set([...resource.methods.keys(), 'OPTIONS'])].join(', ');
-    index.set(template, resource);
-  }
-  for (const { operation, templates, requestTimeoutMs } of routes) {
-    if (requestTimeoutMs === undefined) continue;
-    for (const resource of templates.flatMap((template) => resources.get(template) ?? []))
-      (resource.timeouts ??= new Map()).set(operation.method, requestTimeoutMs);
-  }
+  const router = new KoaRouter({ sensitive: true, strict: true });
+  for (const route of routes)
+    for (const template of route.templates) {
+      const method = methodOf(route, template, metrics);
+      const layer = router.register(routePath(template), [route.operation.method], method.serve);
+      const shape = shapeOf(template);
+      const resource = resources.get(shape) ?? { endpoint: method.endpoint, methods: new Map(), allow: '' };
+      resources.set(shape, resource);
+      const [described, head] = layer.methods.toReversed();
+      if (described !== undefined) resource.methods.set(described, method);
+      // @koa/router adds HEAD to each GET. A HEAD that the description has itself goes before.
+      if (head !== undefined && !resource.methods.has(head)) resource.methods.set(head, method);
+      resource.allow = [...new Set([...resource.methods.keys(), 'OPTIONS'])].join(', ');
+      index.set(template, resource);
+    }
   return index;
 }
 
-function parametersOf(
-  { parameters }: Resource,
-  segments: readonly string[],
-): Readonly<Record<string, string>> {
+function methodOf({ operation, described, serve }: Route, template: string, metrics: RequestMetrics): Method {
+  return {
+    // Requests are counted under the path of the description, without the base path of a server.
+    endpoint: metrics.endpoint(operation.path),
+    parameters: namesIn(template),
+    serve: (ctx) => {
+      ctx['operation'] = operation;
+      return serve(ctx);
+    },
+    timeoutMs: described?.requestTimeoutMs,
+    essential: ESSENTIAL.has(serviceOperationAt(operation) ?? ''),
+  };
+}
+
+function parametersOf({ parameters }: Method, segments: readonly string[]): Readonly<Record<string, string>> {
   if (parameters.length === 0) return NO_PARAMETERS;
   const values: Record<string, string> = {};
-  for (const [index, name] of parameters.entries()) values[name] = segments[index] ?? '';
+  for (const [index, name] of parameters.entries()) setOwn(values, name, segments[index] ?? '');
   return values;
 }
 

@@ -8,12 +8,9 @@ import type { AnyHandler, CalledOperation } from '../handler.js';
 import { replier } from '../answer/reply.js';
 import { gatekeeper, type SecurityChecks } from '../security.js';
 import { type Serve, type ServeDeps, serveOperation } from './serve.js';
-import {
-  type OwnHandler,
-  SERVICE_OPERATIONS,
-  type ServiceDeps,
-  serviceHandlers,
-} from '../own-operations/service-operations.js';
+import { type OwnHandler, type ServiceDeps, serviceHandlers } from '../own-operations/service-operations.js';
+import { SERVICE_OPERATIONS, serviceOperationAt } from '../../openapi/service-operations.js';
+import { shapeOf } from '../../openapi/paths.js';
 import { METRICS_SCHEME, metricsTokenCheck } from '../own-operations/metrics-token.js';
 
 export interface RouteDeps extends ServiceDeps, ServeDeps {
@@ -31,8 +28,8 @@ export interface Route {
   /** The templates under which the operation is served. Its requests are counted under `operation.path`. */
   readonly templates: readonly string[];
   readonly serve: Serve;
-  /** The milliseconds for a request to arrive; `undefined` where the time of the service holds. */
-  readonly requestTimeoutMs?: number | undefined;
+  /** The operation of the description; `undefined` where it is one of the service that is not listed there. */
+  readonly described?: Operation;
 }
 
 /**
@@ -62,7 +59,7 @@ function routeOf(operation: Operation, serve: Serve, deps: RouteDeps): Route {
     operation: Object.freeze({ id, method, path }),
     templates: deps.contract.handlers[id] ? routes : templatesOf(id, routes),
     serve: guarded(alternativesOf(operation, deps), serve, deps),
-    requestTimeoutMs: operation.requestTimeoutMs,
+    described: operation,
   };
 }
 
@@ -109,17 +106,18 @@ const SCRAPERS: Alternatives = [
 ];
 
 /**
- * Returns the routes of own operations that the description leaves out, unless it has
- * another operation at their path.
+ * Returns the routes of own operations that the description leaves out, unless another operation is served at their
+ * path.
  */
 function unlisted(own: ReadonlyMap<string, OwnHandler>, deps: RouteDeps): Route[] {
-  const { operations } = deps.contract;
+  const { operations, handlers } = deps.contract;
   return Object.entries(SERVICE_OPERATIONS).flatMap(([id, path]) => {
     const handler = own.get(id);
-    const isTaken = operations.some(
-      (operation) =>
-        operation.id === id || (operation.method === 'GET' && shapeOf(operation.path) === shapeOf(path)),
-    );
+    const isThere = ({ method, routes }: Operation) =>
+      method === 'GET' && routes.some((route) => shapeOf(route) === shapeOf(path));
+    // One that is listed has the base path of a server, and none other: its security would not hold there.
+    const isListed = (operation: Operation) => operation.id === id && !handlers[id];
+    const isTaken = operations.some((operation) => isListed(operation) || isThere(operation));
     if (!handler || isTaken) return [];
     const operation: CalledOperation = Object.freeze({ id, method: 'GET', path });
     const isSecret = id === 'metrics' && deps.config.metricsToken !== undefined;
@@ -138,10 +136,6 @@ function withoutQuotas(deps: RouteDeps): RouteDeps {
   return { ...deps, afterRouting: [] };
 }
 
-function shapeOf(path: string): string {
-  return path.replaceAll(/\{[^{}]*\}/g, '{}');
-}
-
 /** Serves an own operation, without validating requests or answers. */
 function serveOwn(id: string, handler: OwnHandler): Serve {
   const reply = replier({ id, success: { status: 200, type: undefined } });
@@ -157,7 +151,7 @@ function serveOwn(id: string, handler: OwnHandler): Serve {
  */
 function serveUsers(operation: Operation, handler: AnyHandler, deps: RouteDeps): Serve {
   const serve = serveOperation(operation, handler, deps);
-  if (operation.id !== 'readyz' && operation.path !== SERVICE_OPERATIONS.readyz) return serve;
+  if (serviceOperationAt(operation) !== 'readyz') return serve;
   return (ctx) => {
     if (deps.accepting()) return serve(ctx);
     ctx.set('Cache-Control', 'no-store');

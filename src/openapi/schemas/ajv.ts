@@ -116,9 +116,10 @@ export class SchemaCompiler {
   /** Returns the schema with its references replaced by the names that ajv has for their targets. */
   #namedSchema(schema: object): object {
     if (Array.isArray(schema)) return schema.map((item) => this.#named(item));
-    if (!('$ref' in schema))
+    // A mapping of properties has a schema there, if one of them is called so.
+    if (!('$ref' in schema && typeof schema.$ref === 'string'))
       return Object.fromEntries(Object.entries(schema).map(([key, child]) => [key, this.#named(child)]));
-    const reference = String(schema.$ref);
+    const reference = schema.$ref;
     const direction = reference.startsWith('request') ? 'request' : 'response';
     return {
       $ref: this.#nameOf(this.#description.find(reference.slice(reference.indexOf('#') + 1)), direction),

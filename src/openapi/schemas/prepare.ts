@@ -22,7 +22,7 @@ interface Context {
 const IN_PLACE = new Set(['allOf', 'anyOf', 'oneOf', 'then', 'else', 'dependentSchemas']);
 
 const ASSERTIONS = new Set(
-  'type enum const multipleOf maximum exclusiveMaximum minimum exclusiveMinimum maxLength minLength pattern maxItems minItems uniqueItems maxContains minContains maxProperties minProperties dependentRequired'.split(
+  'type enum const multipleOf maximum exclusiveMaximum minimum exclusiveMinimum maxLength minLength pattern maxItems minItems uniqueItems maxContains minContains maxProperties minProperties'.split(
     ' ',
   ),
 );
@@ -48,6 +48,7 @@ export function prepared(schema: Place, context: Context): Schema | boolean {
   return guarded(schema, {
     ...withoutEmpty(result),
     ...requiredOf(schema, hidden),
+    ...dependentOf(schema, hidden),
     ...formatOf(schema),
   });
 }
@@ -99,10 +100,19 @@ function isEmptyList(value: unknown): boolean {
 }
 
 function requiredOf(schema: Place, hidden: ReadonlySet<string>): { required?: string[] } {
-  const names = schema.own('required').value;
-  if (!Array.isArray(names)) return {};
-  const required = [...new Set<string>(names)].filter((name) => !hidden.has(name));
+  const required = shown(schema.own('required'), hidden);
   return required.length > 0 ? { required } : {};
+}
+
+function dependentOf(schema: Place, hidden: ReadonlySet<string>): object {
+  const dependent = schema.own('dependentRequired');
+  if (dependent.value === undefined) return {};
+  const entries = dependent.ownEntries().map(([name, names]) => [name, shown(names, hidden)] as const);
+  return { dependentRequired: Object.fromEntries(entries) };
+}
+
+function shown({ value }: Place, hidden: ReadonlySet<string>): string[] {
+  return Array.isArray(value) ? [...new Set<string>(value)].filter((name) => !hidden.has(name)) : [];
 }
 
 function formatOf(schema: Place): { format?: string } {
