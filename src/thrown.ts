@@ -1,13 +1,17 @@
 import { types } from 'node:util';
 
-/** Returns the message of a thrown error; any other thrown value as text. */
+/** Returns the message of a thrown error; any other thrown value as text. Never throws. */
 export function messageOf(thrown: unknown): string {
-  return thrown instanceof Error || types.isNativeError(thrown) ? thrown.message : String(thrown);
+  try {
+    return String(thrown instanceof Error || types.isNativeError(thrown) ? thrown.message : thrown);
+  } catch {
+    return 'a value that has no text';
+  }
 }
 
 /** Returns a thrown error itself; any other thrown value as an error with its text. */
 export function errorOf(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(String(thrown));
+  return thrown instanceof Error ? thrown : new Error(messageOf(thrown));
 }
 
 /** Returns the code of an error of the system or of Node, such as `ENOENT`; undefined for any other value. */

@@ -234,12 +234,15 @@ class Primary {
     const bad = this.#settings.readAgain();
     if (bad !== undefined) return bad;
     const { current: tried } = this.#settings;
-    const problem = await new Promise<string | undefined>((resolve) =>
-      this.#enqueue({ type: 'reload', done: resolve }),
-    );
-    if (problem === undefined) this.#settings.prove(tried);
-    else this.#settings.takeBack();
-    return problem;
+    return new Promise((resolve) => {
+      // Not later: with the settings of a reload that has failed the supervisor would take workers away.
+      const done = (problem?: string) => {
+        if (problem === undefined) this.#settings.prove(tried);
+        else this.#settings.takeBack();
+        resolve(problem);
+      };
+      this.#enqueue({ type: 'reload', done });
+    });
   }
 
   #enqueue(event: SupervisorEvent): void {

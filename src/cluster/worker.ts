@@ -11,6 +11,7 @@ import { Ledger } from '../metrics/ledger/ledger.js';
 import { RequestsInFlight } from '../metrics/ledger/requests-in-flight.js';
 import { RequestMetrics } from '../metrics/request-metrics.js';
 import { reportPath, reportText, writeReport } from '../metrics/service-folder/process-report.js';
+import { messageOf } from '../thrown.js';
 import { assertOneBuild } from '../one-build.js';
 import { snapshotText } from '../metrics/snapshot/take-snapshot.js';
 import {
@@ -157,10 +158,10 @@ class Worker {
    * to be replaced at once: so it goes on until its replacement is ready, and then drains. Further exceptions
    * during the drain do not end it: that would cut off the requests that the drain waits for.
    */
-  #fail(err: Error): void {
+  #fail(err: unknown): void {
     if (this.#draining) return this.#log.fatal({ err }, 'An exception that nobody caught, while draining');
     this.#log.fatal({ err }, 'An exception that nobody caught: this worker is going to be replaced');
-    if (this.#booted) send({ type: 'failing', message: err.message.slice(0, 1_000) });
+    if (this.#booted) send({ type: 'failing', message: messageOf(err).slice(0, 1_000) });
     else this.failBoot(err);
   }
 
@@ -192,10 +193,8 @@ class Worker {
         this.#log.level = message.level;
         return;
       case 'profile':
-        return void carryOut(message, this.#log);
       case 'heap':
-        send({ type: 'busy', ms: SNAPSHOT_MS });
-        return void carryOut(message, this.#log);
+        return void carryOut(message, this.#log, () => send({ type: 'busy', ms: SNAPSHOT_MS }));
       case 'adopt':
         return; // The client has closed the connection on the way.
       case 'goodbye-ack':

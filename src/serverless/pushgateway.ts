@@ -44,7 +44,8 @@ export class Pushgateway {
   async #push(): Promise<void> {
     if (performance.now() < this.#restUntil) return;
     try {
-      await this.#put(await this.#options.gather());
+      const began = performance.now();
+      await this.#put(await this.#options.gather(), began);
       this.#failing = false;
     } catch (err) {
       this.#restUntil = performance.now() + (this.#options.restMs ?? 10_000);
@@ -56,8 +57,9 @@ export class Pushgateway {
   /**
    * Sends the exposition by PUT, which replaces all metrics of the group (Pushgateway's API). Their
    * timestamps are the scrape's.
+   * @param began when the push began, by `performance.now()`
    */
-  #put(exposition: Buffer): Promise<void> {
+  #put(exposition: Buffer, began: number): Promise<void> {
     const { request } = this.#address.protocol === 'https:' ? https : http;
     return new Promise((resolve, reject) => {
       const sent = request(this.#address, {
@@ -69,7 +71,7 @@ export class Pushgateway {
       const timeoutMs = this.#options.timeoutMs ?? 500;
       const deadline = setTimeout(
         () => sent.destroy(new Error(`no answer within ${timeoutMs} ms`)),
-        timeoutMs,
+        began + timeoutMs - performance.now(),
       );
       sent.on('close', () => clearTimeout(deadline));
       sent.on('error', reject);

@@ -3,11 +3,14 @@ import type { PrimaryMessage } from '../messages.js';
 
 type Order = Extract<PrimaryMessage, { type: 'profile' | 'heap' }>;
 
-/** Makes the profile or heap snapshot that the primary has ordered, and delivers it to its control socket. */
-export async function carryOut(order: Order, log: Logger): Promise<void> {
+/**
+ * Makes the profile or heap snapshot that the primary has ordered, and delivers it to its control socket.
+ * @param blocks called right before something that keeps the event loop for long
+ */
+export async function carryOut(order: Order, log: Logger, blocks: () => void): Promise<void> {
   // The module is loaded when it is first needed: few services ever make a profile.
   const { cpuProfile, deliver, heapSnapshot } = await import('./inspection.js');
-  const make = () => (order.type === 'profile' ? cpuProfile(order.seconds) : heapSnapshot());
+  const make = () => (order.type === 'profile' ? cpuProfile(order.seconds) : (blocks(), heapSnapshot()));
   await deliver(order.socket, order.id, make).catch((err: unknown) =>
     log.warn({ err }, 'What was asked for could not be delivered'),
   );

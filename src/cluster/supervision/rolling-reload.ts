@@ -17,6 +17,17 @@ export class RollingReload {
     this.#log = log;
   }
 
+  get isOn(): boolean {
+    return this.#below !== undefined;
+  }
+
+  /** Counts the workers to be replaced, as long as no new one has shown that it gets ready. */
+  unreplaced(workers: readonly WorkerRecord[]): number {
+    const below = this.#below ?? 0;
+    if (workers.some(({ generation, state }) => generation >= below && state === 'ready')) return 0;
+    return workers.filter(({ generation, state }) => generation < below && state !== 'draining').length;
+  }
+
   /** Starts a reload. During a reload it asks for one more after it, however often it is called. */
   start(nextGeneration: number, done?: ReloadDone): void {
     if (this.#below !== undefined) {

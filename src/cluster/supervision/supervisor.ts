@@ -199,7 +199,7 @@ export class Supervisor {
       this.#remember('crashed', worker, now);
     }
     // A worker that boots gets no more time for its messages.
-    if (worker.state !== 'starting') worker.lastHeard = message.type === 'busy' ? now + message.ms : now;
+    if (worker.state !== 'starting') worker.heard(message, now);
   }
 
   #announce(address: string, port: number): void {
@@ -249,8 +249,7 @@ export class Supervisor {
 
   /** Forks missing workers. No other place forks. */
   #fork(now: number): void {
-    const { concurrency } = this.#options;
-    const wanted = this.#up ? concurrency : Math.min(concurrency, FIRST_FORKS);
+    const wanted = this.#up ? this.#strength() : Math.min(this.#options.concurrency, FIRST_FORKS);
     const staying = this.workers().filter((worker) => worker.staying).length;
     const missing = Math.min(wanted - staying, this.#options.bootsAtOnce - this.count().starting);
     for (let forks = 0; forks < missing; forks++) {
@@ -284,15 +283,27 @@ export class Supervisor {
     );
   }
 
+  /** Returns the number of workers to keep. A reload to fewer takes none away before a new one is ready. */
+  #strength(): number {
+    return Math.max(this.#options.concurrency, this.#reload.unreplaced(this.workers()));
+  }
+
   /** Drains the retiring workers whose replacement is ready. */
   #retire(now: number): void {
     const ready = this.workers().filter(({ state }) => state === 'ready');
-    const spare = ready.length - this.#options.concurrency;
+    const spare = ready.length - this.#strength();
+    // A reload to more workers that fails leaves some that are new.
+    if (!this.#reload.isOn) for (const worker of this.#surplus(ready)) worker.retiring = 'reloaded';
     const retiring = ready.filter((worker) => worker.retiring !== undefined);
     for (const worker of retiring.slice(0, Math.max(spare, 0))) {
       const timeoutMs = this.#options.shutdownTimeoutMs;
       worker.drain(Math.min(RELOAD_GRACE_MS, timeoutMs / 2), timeoutMs, now + timeoutMs + GOODBYE_MS, true);
     }
+  }
+
+  /** Returns the youngest of the ready workers that nobody wants. */
+  #surplus(ready: readonly WorkerRecord[]): readonly WorkerRecord[] {
+    return ready.filter(({ staying }) => staying).slice(this.#options.concurrency);
   }
 
   /** Kills the workers that do not respond. */
@@ -317,7 +328,7 @@ export class Supervisor {
     const drainBy = drainAt + 0.97 * restMs;
     this.#wakeBy(now < drainAt ? drainAt : drainBy, now);
     for (const worker of this.#workers.values()) {
-      if (worker.state === 'starting') worker.end('boot_failed');
+      if (worker.state === 'starting') worker.end('drained');
       else if (worker.state === 'draining') worker.drainSooner(drainBy);
       else if (now >= drainAt)
         worker.drain(Math.min(STOP_GRACE_MS, restMs / 2), drainAt + 0.9 * restMs - now, drainBy, false);

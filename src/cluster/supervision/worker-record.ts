@@ -1,6 +1,6 @@
 import type { ConnectionHandle } from '../../server/connection-handle.js';
 import type { RequestInFlight } from '../../metrics/ledger/requests-in-flight.js';
-import type { PrimaryMessage } from '../messages.js';
+import type { PrimaryMessage, WorkerMessage } from '../messages.js';
 import type { ExitReason, WorkerState } from '../../metrics/supervision-metrics.js';
 import type { Vitals } from '../../metrics/worker-status.js';
 import type { WearLimit } from './worker-wear.js';
@@ -82,6 +82,13 @@ export class WorkerRecord {
     if (!this.waits) this.process.send({ type: 'begin' });
   }
 
+  /** Takes in a sign of life. Time that the worker has asked for lasts until its next heartbeat. */
+  heard(message: WorkerMessage, now: number): void {
+    if (message.type === 'busy') this.lastHeard = now + message.ms;
+    else if (message.type === 'heartbeat') this.lastHeard = now;
+    else this.lastHeard = Math.max(this.lastHeard, now);
+  }
+
   /** Moves the deadlines by a time in which the worker could not have been heard, whatever it did. */
   excuse(ms: number): void {
     this.lastHeard += ms;
@@ -139,7 +146,7 @@ export class WorkerRecord {
 
   /** Returns the reason under which an exit is counted. */
   exitReason(code: number | null, signal: string | null): ExitReason {
-    if (this.state === 'starting') return 'boot_failed';
+    if (this.state === 'starting') return this.#ended ?? 'boot_failed';
     if (this.retiring === 'failing') return 'crashed';
     if (this.#ended !== undefined) return this.#ended;
     if (signal !== null) return OWN_SIGNALS.has(signal) ? 'crashed' : 'killed';

@@ -212,7 +212,7 @@ export class RequestTotals {
       histogram[this.#width - 1] = seconds.value;
       seconds.clear();
       if (detailed) {
-        const requests = known.reduce((all, row) => all + counts[row]!, 0);
+        const requests = histogram.subarray(0, this.#width - 1).reduce((all, count) => all + count, 0);
         details.push(this.#details.group(known, processes, requests));
       }
       if (slices.over) await slices.next();

@@ -1,4 +1,4 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Snapshot } from '../snapshot/snapshot.js';
 import { SnapshotReader } from '../snapshot/snapshot-reader.js';
@@ -66,8 +66,15 @@ export class ReportReader {
 
 /** Writes a report for the time when its process is late or has ended. Throws if it cannot be written. */
 export function writeReport(path: string, text: string): void {
-  writeFileSync(`${path}.new`, text, { mode: 0o600 });
-  renameSync(`${path}.new`, path);
+  const draft = `${path}.new`;
+  try {
+    writeFileSync(draft, text, { mode: 0o600 });
+    renameSync(draft, path);
+  } catch (err) {
+    // On a full storage it would hold room that others need.
+    rmSync(draft, { force: true });
+    throw err;
+  }
 }
 
 /** Reads a report from its file; undefined if there is none. */

@@ -69,7 +69,7 @@ export class ServiceFolder {
   ids(): number[] {
     const names = existsSync(this.path) ? readdirSync(this.path) : [];
     const ids = names.flatMap((name) => {
-      const [, id] = /^(\d+)\.(?:ledger|details|counters|json|requests|sock)$/.exec(name) ?? [];
+      const [, id] = /^(\d+)\.(?:ledger|details|counters|json|requests|sock)(?:\.new)?$/.exec(name) ?? [];
       return id === undefined ? [] : [Number(id)];
     });
     return [...new Set(ids)];
@@ -94,7 +94,9 @@ export class ServiceFolder {
       path(this.path, id),
     );
     try {
-      for (const path of [...files, this.report(id), this.socket(id)]) rmSync(path, { force: true });
+      for (const path of [...files, this.report(id), this.socket(id)])
+        // A process that was killed, or had no room, may have left a file that it was still writing.
+        for (const one of [`${path}.new`, path]) rmSync(one, { force: true });
     } catch {
       // The storage is read-only. Whoever writes to it reports that.
     }

@@ -4,6 +4,7 @@ import { rest } from '../event-loop-turns.js';
 import type { RowData } from '../ledger/ledger-reader.js';
 import type { Row } from '../request-metrics.js';
 import type { Snapshot } from './snapshot.js';
+import { Collection } from './collection.js';
 import { startsOf } from './series-starts.js';
 import { parse } from './snapshot-parser.js';
 import { successorRegistry } from './successor-registry.js';
@@ -20,6 +21,7 @@ const SLICE_MS = 0.3;
  */
 interface Collected {
   readonly name: string;
+  readonly type: unknown;
   readonly values: readonly {
     readonly metricName?: string;
     readonly labels: object;
@@ -78,32 +80,27 @@ async function collect(registry: Registry): Promise<Collected[]> {
 }
 
 /**
- * Collects a registry's metrics as its `getMetricsAsJSON` does, but with pauses, and without those that fail.
+ * Collects a registry's metrics as its `getMetricsAsJSON` does, but with pauses, and without those that fail or
+ * take too long. Durable counters get no default labels: they have none in the ledger.
  */
 async function collectAll(registry: Registry): Promise<Collected[]> {
   const time = Date.now();
-  const pending: Promise<object | undefined>[] = [];
+  const collections: Collection[] = [];
+  const unkept: Collected[] = [];
   let start = performance.now();
   for (const { name } of registry.getMetricsAsArray()) {
-    pending.push(collectOne(registry, name));
+    const metric = registry.getSingleMetric(name);
+    const durable: unknown = metric;
+    if (durable instanceof DurableCounter) unkept.push(durable.unkept());
+    else if (metric) collections.push(new Collection(metric));
     if (performance.now() - start < SLICE_MS) continue;
     await rest();
     start = performance.now();
   }
-  const collected = (await Promise.all(pending)).filter((one) => one !== undefined);
+  const collected = await Collection.end(collections);
   // `getMetricsAsJSON` adds the registry's default labels, which no other method tells.
   const view: Registry = Object.create(registry, {
     getMetricsAsArray: { value: () => collected.map((one) => ({ get: () => one })) },
   });
-  return startsOf(registry).mark(await view.getMetricsAsJSON(), time);
-}
-
-async function collectOne(registry: Registry, name: string): Promise<object | undefined> {
-  try {
-    const metric: unknown = registry.getSingleMetric(name);
-    if (metric instanceof DurableCounter) return metric.unkept();
-    return await registry.getSingleMetric(name)?.get();
-  } catch {
-    return undefined;
-  }
+  return startsOf(registry).mark([...(await view.getMetricsAsJSON()), ...unkept], time);
 }

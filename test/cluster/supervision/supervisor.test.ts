@@ -271,6 +271,16 @@ describe('a worker with an uncaught exception', () => {
   });
 });
 
+/** Reloads a service to another number of workers, which is taken back if that fails. */
+const reloaded = (before: number, wanted: number): Bench => {
+  const bench = running(before);
+  const settings = { workerTimeoutMs: TIMEOUT_MS, shutdownDelayMs: 500, shutdownTimeoutMs: 10_000 };
+  bench.supervisor.configure({ ...settings, concurrency: wanted });
+  const done = () => bench.supervisor.configure({ ...settings, concurrency: before });
+  bench.supervisor.enqueue({ type: 'reload', done: (problem) => problem && done() });
+  return bench.step();
+};
+
 describe('reload', () => {
   test('replaces one worker at a time, each replacement ready before the old one drains', () => {
     const bench = running(2);
@@ -302,6 +312,31 @@ describe('reload', () => {
     expect(bench.pass(TIMEOUT_MS + 300).killed).toEqual([3]);
     expect(bench.exitsWith(3, null, 'SIGKILL').pass(60_000).forked).toEqual([1, 2, 3]);
     expect([bench.drains(1), bench.drains(2)]).toEqual([false, false]);
+  });
+
+  test('to fewer workers takes none away before a new one is ready', () => {
+    const bench = reloaded(4, 2);
+    expect(bench.pass(1_000).forked).toEqual([1, 2, 3, 4, 5]);
+    expect([1, 2, 3, 4].filter((old) => bench.drains(old))).toEqual([]);
+    expect(bench.getsReady(5).drains(1)).toBe(true);
+    bench.exitsWith(1, 0).pass(1_000).exitsWith(2, 0).pass(1_000).exitsWith(3, 0).pass(1_000);
+    expect(bench.forked).toEqual([1, 2, 3, 4, 5, 6]);
+    bench.getsReady(6).exitsWith(4, 0).pass(1_000);
+    expect(bench.supervisor.count()).toEqual({ starting: 0, ready: 2, draining: 0 });
+    expect(bench.logged.at(-1)).toContain('Reloaded');
+  });
+
+  test('to fewer workers that fails leaves all old ones', () => {
+    const bench = reloaded(4, 2).exitsWith(5, 1);
+    expect(bench.pass(60_000).forked).toEqual([1, 2, 3, 4, 5]);
+    expect([1, 2, 3, 4].filter((old) => bench.drains(old))).toEqual([]);
+  });
+
+  test('to more workers that fails leaves as many as before: the new ones go', () => {
+    const bench = reloaded(2, 4).getsReady(3).exitsWith(4, 1);
+    bench.pass(1_000);
+    expect([1, 2, 3].filter((worker) => bench.drains(worker))).toEqual([3]);
+    expect(bench.exitsWith(3, 0).pass(60_000).supervisor.count().ready).toBe(2);
   });
 
   test('asked for several times meanwhile, is done once more', () => {
@@ -347,6 +382,7 @@ describe('stop', () => {
     expect(bench.killed).toEqual([1, 2]);
     bench.exitsWith(2, null, 'SIGKILL').exitsWith(1, null, 'SIGKILL');
     expect(bench.end).toEqual({ code: 0, message: undefined });
+    expect(bench.exits).toEqual(['drained', 'drained']);
   });
 
   test('nobody is replaced any more', () => {
@@ -430,6 +466,13 @@ describe('what is shown', () => {
     const bench = running(2).say(1, { type: 'busy', ms: 20_000 }).step();
     expect(bench.pass(19_000, [2]).killed).toEqual([]);
     expect(bench.pass(TIMEOUT_MS + 2_000, [2]).killed).toEqual([1]);
+  });
+
+  test('a message that was under way takes nothing of that time, a heartbeat ends it', () => {
+    const bench = running(2).say(1, { type: 'busy', ms: 20_000 }).say(1, { type: 'lines-lost', lines: 1 });
+    expect(bench.step().pass(19_000, [2]).killed).toEqual([]);
+    bench.say(1, { type: 'heartbeat' }).step();
+    expect(bench.pass(TIMEOUT_MS + 300, [2]).killed).toEqual([1]);
   });
 });
 

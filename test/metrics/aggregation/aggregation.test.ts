@@ -134,6 +134,18 @@ test('has what is in a new archive in place of the process that left it', async 
   expect(await figures(aggregation)).toEqual(before);
 });
 
+test('has native histograms after buckets have changed: of what was counted since', async () => {
+  const detail = { start: 1, native: [[7, 2]] as const, exemplars: [] };
+  const all = make();
+  all.gone = {
+    rows: [{ labels, counts: [2, 0], seconds: [0.1], withOtherBuckets: 5, detail, anew: 1 }],
+    metrics: [],
+  };
+  const { counts, details } = await all.requests(await Slices.begin(), true);
+  expect([...counts]).toEqual([7]);
+  expect(details?.groups[0]?.native?.[7]).toBe(2);
+});
+
 test('adds up what two archives have', async () => {
   const detail = { start: 1, native: [[7, 3]] as const, exemplars: [] };
   const archives = [1, 10].map((factor) => {

@@ -105,9 +105,10 @@ test('where no folder can be made one is named that is not there, and said why',
 test('knows the processes that have left something, and removes all of one', () => {
   const folder = open('a');
   const names = ['1.ledger', '1.details', '1.json', '1.requests', '1.sock', '2.json', 'archive-1', 'owner-1'];
-  for (const name of names) writeFileSync(join(folder.path, name), '');
-  expect(new Set(folder.ids())).toEqual(new Set([1, 2]));
-  folder.remove(1);
+  const unfinished = ['1.json.new', '1.ledger.new', '3.json.new'];
+  for (const name of [...names, ...unfinished]) writeFileSync(join(folder.path, name), '');
+  expect(new Set(folder.ids())).toEqual(new Set([1, 2, 3]));
+  for (const id of [1, 3]) folder.remove(id);
   expect(readdirSync(folder.path).toSorted()).toEqual(['2.json', 'archive-1', 'owner-1']);
 });
 

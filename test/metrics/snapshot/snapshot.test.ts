@@ -2,6 +2,7 @@ import { EventEmitter, once } from 'node:events';
 import * as fc from 'fast-check';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { FamilyReadings, FamilyTotals } from '../../../src/metrics/aggregation/family-totals';
+import { DurableCounter } from '../../../src/metrics/durable-counter';
 import { memoryRows } from '../../../src/metrics/request-metrics';
 import type { Snapshot } from '../../../src/metrics/snapshot/snapshot';
 import { snapshotText, takeSnapshot } from '../../../src/metrics/snapshot/take-snapshot';
@@ -321,5 +322,49 @@ describe('a snapshot of this process', () => {
     });
     bad.set(1);
     expect((await takeSnapshot(registry, [])).metrics.map(({ name }) => name)).toEqual(['good']);
+  });
+
+  it('leaves out a metric whose collection never ends, and does not begin another one', async () => {
+    const registry = new Registry();
+    new Counter({ name: 'good', help: 'h', registers: [registry] }).inc();
+    const collect = jest.fn(() => new Promise<void>(() => {}));
+    new Gauge({ name: 'hangs', help: 'h', registers: [registry], collect }).set(1);
+    for (const _ of ['first', 'second'])
+      expect((await takeSnapshot(registry, [])).metrics.map(({ name }) => name)).toEqual(['good']);
+    expect(collect).toHaveBeenCalledTimes(1);
+  });
+
+  it('has the values of a slow collection once it has ended', async () => {
+    const registry = new Registry();
+    const ends: (() => void)[] = [];
+    const slow: Gauge = new Gauge({
+      name: 'slow',
+      help: 'h',
+      registers: [registry],
+      collect: () => new Promise<void>((resolve) => ends.push(resolve)),
+    });
+    const value = async () => (await takeSnapshot(registry, [])).metrics[0]?.values[0]?.value;
+    expect(await value()).toBeUndefined();
+    slow.set(1);
+    ends.shift()?.();
+    await new Promise(setImmediate);
+    expect(await value()).toBe(1);
+    slow.set(2);
+    ends.shift()?.();
+    await new Promise(setImmediate);
+    expect(await value()).toBe(2);
+    expect(ends).toHaveLength(1);
+  });
+
+  it('gives durable counters no default labels, which they do not have in a ledger', async () => {
+    const registry = new Registry();
+    registry.setDefaultLabels({ zone: 'a' });
+    const orders = new DurableCounter({ name: 'orders_total', help: 'h' });
+    registry.registerMetric(orders as never); // a registry needs no more of a metric
+    orders.inc();
+    const { metrics } = await takeSnapshot(registry, []);
+    expect(metrics.map(({ values }) => values)).toEqual([
+      [{ labels: {}, value: 1, start: expect.any(Number) }],
+    ]);
   });
 });
