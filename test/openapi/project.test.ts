@@ -13,6 +13,8 @@ describe('every operationId has a handler file and a name', () => {
     ['GetHTTPStatus', 'get-httpstatus', 'GetHTTPStatus'],
     ['größe.lesen', 'größe-lesen', 'größeLesen'],
     ['2nd', '2nd', '_2nd'],
+    ['getM²', 'get-m²', 'getM'],
+    ['²', '²', 'operation'],
     ['%', 'operation', 'operation'],
   ])('%s', (id, file, name) => {
     expect(handlerNames([id])).toEqual([{ id, file, name }]);
@@ -24,6 +26,14 @@ describe('every operationId has a handler file and a name', () => {
       'list-boxes-2',
       'list-boxes-3',
     ]);
+  });
+
+  test('also where the id is longer than a name of a file may be', () => {
+    const id = 'listAllOfTheThings'.repeat(16);
+    const [one, other] = handlerNames([id, `${id}Else`]).map(({ file }) => file);
+    expect(one).toMatch(/^list-all-of-the-thingslist-all-of-the-th-[\da-f]{8}$/);
+    expect(other).not.toBe(one);
+    expect(findHandlers([id], [`folder/${one}`])).toEqual([{ id, name: id, file: `folder/${one}` }]);
   });
 
   test('in a folder, which is a part of the name or is not', () => {
@@ -147,6 +157,16 @@ describe('types of an operation', () => {
   });
 });
 
+test('types import only what they use, whatever else is called so', () => {
+  const schema = { properties: { Readable: { enum: ['UploadedFile'] } } };
+  const imports = (type: string) =>
+    operationTypes(checked({ requestBody: { content: { [type]: { schema } } } }).operations).match(
+      /import .*/g,
+    );
+  expect(imports('application/json')).toBeNull();
+  expect(imports('image/png')).toEqual(["import type { Readable } from 'node:stream';"]);
+});
+
 test('a stub answers with the example of a success', () => {
   const { operations } = checked({
     operationId: 'delete',
@@ -168,3 +188,15 @@ const handle: Handler<"delete"> = (_request, ctx) =>
 export { handle as delete };
 `);
 });
+
+test.each(['module', 'exports', 'require', '__dirname', 'Object', 'undefined', 'Handler', 'notImplemented'])(
+  'a stub declares nothing called %s, which would not build or load',
+  (id) => {
+    const [operation] = checked({ operationId: id, responses: { 200: { description: '' } } }).operations;
+    const [name] = handlerNames([id]);
+    if (!operation || !name) throw new Error('there is no operation');
+    const source = stub(operation, name);
+    expect(source).toContain(`const handle: Handler<"${id}">`);
+    expect(source).toContain(`export { handle as ${id} };`);
+  },
+);

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+
 /** The file of an operation's handler, and its name in that file. */
 export interface HandlerName {
   readonly id: string;
@@ -42,8 +44,15 @@ function keyOf(name: string): string {
   return words(name).join('-').toLowerCase();
 }
 
+/** The most bytes of a file's name, to which `.d.ts`, `.js.map` or a number is added: systems allow 255. */
+const LONGEST = 200;
+
+/** Returns the words of an id; where they are too long for a file, their beginning and a digest of the id. */
 function kebabCase(id: string): string {
-  return keyOf(id);
+  const whole = keyOf(id);
+  if (Buffer.byteLength(whole) <= LONGEST) return whole;
+  const start = Array.from(whole).slice(0, LONGEST / 5);
+  return keyOf(`${start.join('')}-${createHash('sha256').update(id).digest('hex').slice(0, 8)}`);
 }
 
 /** `get-boxes`, `getBoxes` and `boxes/get` have two words each. */
@@ -56,8 +65,8 @@ function words(name: string): string[] {
 
 /** Returns the id itself where it can be a name of TypeScript, or else its words as one. */
 export function identifierOf(id: string): string {
-  if (/^[\p{L}_$][\p{L}\p{N}_$]*$/u.test(id)) return id;
-  const [first = 'operation', ...others] = words(id);
+  if (/^[\p{ID_Start}_$][\p{ID_Continue}$]*$/u.test(id)) return id;
+  const [first = 'operation', ...others] = words(id.replaceAll(/[^\p{ID_Continue}$]+/gu, ' '));
   const name = first + others.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('');
-  return /^\p{N}/u.test(name) ? `_${name}` : name;
+  return /^\p{ID_Start}/u.test(name) ? name : `_${name}`;
 }

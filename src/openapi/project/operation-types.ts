@@ -16,7 +16,7 @@ export function operationTypes(operations: readonly Operation[]): string {
   );
   const body = fields.join('\n').replaceAll('\n', '\n  ');
   const text = `export interface Operations {\n  ${body}\n}\n\n${types.declarations}\n`;
-  const imports = Object.entries(IMPORTS).filter(([name]) => new RegExp(`\\b${name}\\b`).test(text));
+  const imports = Object.entries(IMPORTS).filter(([name]) => types.imported.has(name));
   return `// Generated from the API description.\n${imports.map(([, line]) => line).join('')}\n${text}`;
 }
 
@@ -64,14 +64,15 @@ function bodyField({ body, place }: Operation, types: SchemaTypes): string[] {
 }
 
 function contentType({ kind, files }: BodyContent, schema: Parameter['schema'], types: SchemaTypes): string {
-  if (kind === 'stream') return 'Readable';
+  if (kind === 'stream') return types.foreign('Readable');
   if (schema.value === undefined) return kind === 'text' ? 'string' : 'unknown';
   const type = types.of(schema, 'request');
   if (files.size === 0) return type;
   const required = new Set([keywordOf(schema, 'required')?.value].flat());
   const names = [...files.keys()].map((name) => JSON.stringify(name)).join(' | ');
+  const file = types.foreign('UploadedFile');
   const parts = [...files].map(([name, isList]) =>
-    field(name, isList ? 'UploadedFile[]' : 'UploadedFile', required.has(name)),
+    field(name, isList ? `${file}[]` : file, required.has(name)),
   );
   return `(Omit<${type}, ${names}> & ${object(parts)})`;
 }

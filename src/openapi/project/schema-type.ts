@@ -13,10 +13,18 @@ export class SchemaTypes {
   /** Names by place, direction, and the properties that are hidden by a schema around it. */
   readonly #names = new Map<string, string>();
   readonly #declarations: string[] = [];
+  /** Names of types of other modules that have been written. */
+  readonly imported = new Set<string>();
 
   /** The declarations of all schemas that were referred to. */
   get declarations(): string {
     return this.#declarations.join('\n\n');
+  }
+
+  /** Returns the name of a type of another module, which must be imported. */
+  foreign(name: 'Readable' | 'UploadedFile'): string {
+    this.imported.add(name);
+    return name;
   }
 
   /** Returns the type of a schema's values in this direction, without the properties hidden by one around it. */
@@ -121,7 +129,7 @@ export class SchemaTypes {
   }
 
   #free(plain: string): string {
-    const taken = new Set([...this.#names.values(), 'Operations', 'Readable', 'UploadedFile']);
+    const taken = new Set([...this.#names.values(), 'Operations', 'Readable', 'UploadedFile', 'Omit']);
     let name = plain;
     for (let count = 2; taken.has(name); count += 1) name = `${plain}${count}`;
     return name;
@@ -167,7 +175,7 @@ function literal(value: unknown): string {
 
 /** Makes a type's name of the last key of its place, with a capital, so that it is no word of TypeScript. */
 function typeName({ path }: Place): string {
-  const words = (path.at(-1) ?? '').split(/[^\p{L}\p{N}_$]+/u).filter((word) => word !== '');
+  const words = (path.at(-1) ?? '').split(/[^\p{ID_Continue}$]+/u).filter((word) => word !== '');
   const name = words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('');
   return /^[\p{Lu}_$]/u.test(name) ? name : `_${name}`;
 }

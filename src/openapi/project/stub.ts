@@ -46,10 +46,13 @@ function oneLine(text: string): string {
   return text.replaceAll(/\s+/g, ' ').replaceAll('*/', '* /').trim();
 }
 
-/** Tells whether a name is a word of the language: it can be exported, but is no variable. */
+/**
+ * Tells whether a name can be exported, but is no variable of the file: a word of the language, a name of every
+ * module or of this one, or a global, which the compiler's own code may use.
+ */
 function isReserved(name: string): boolean {
-  return RESERVED.split(' ').includes(name);
+  return RESERVED.split(' ').includes(name) || name in globalThis;
 }
 
 const RESERVED =
-  'arguments await break case catch class const continue debugger default delete do else enum eval export extends false finally for function if implements import in instanceof interface let new null package private protected public return static super switch this throw true try typeof var void while with yield';
+  'arguments await break case catch class const continue debugger default delete do else enum eval export extends false finally for function if implements import in instanceof interface let new null package private protected public return static super switch this throw true try typeof var void while with yield module exports require __dirname __filename Handler notImplemented';
