@@ -2,20 +2,23 @@ import { Registry } from 'prom-client';
 import { type ExitReason, registerWorkerExits, registerWorkers } from '../metrics/supervision-metrics.js';
 import type { Report } from '../metrics/service-folder/process-report.js';
 
-/** Makes the metrics about workers, which the primary has where there is one. */
+/**
+ * Makes the metrics about workers, which the primary has where there is one.
+ * @param wanted the number of instances that should be in one of the states
+ */
 export function instanceMetrics(
   prefix: string,
   exits: Readonly<Record<ExitReason, number>>,
   reports: readonly Report[],
+  wanted: number,
 ): Registry {
   const registry = new Registry();
   const counts = { starting: 0, ready: 0, draining: 0 };
   for (const { state } of reports) counts[state] += 1;
-  // Only PM2 knows how many instances are wanted; the number can change at any time.
   registerWorkers(
     registry,
     prefix,
-    () => 0,
+    () => wanted,
     () => counts,
   );
   registerWorkerExits(registry, prefix, () => exits);

@@ -28,6 +28,7 @@ import { removeLeftovers } from '../metrics/service-folder/leftovers.js';
 import { ServiceFolder } from '../metrics/service-folder/service-folder.js';
 import { SAME_SIGNAL_MS } from '../stop-signals.js';
 import { Siblings } from './siblings.js';
+import { wantedInstances } from './wanted-instances.js';
 
 /**
  * Milliseconds that an idle connection may stay while this instance drains, so that a
@@ -186,6 +187,7 @@ class Instance {
         answered: () => this.#metrics?.answered() ?? [],
         snapshot: () => snapshotText(register, this.#ledger?.memoryOnly() ?? []),
         onError: (err) => this.#log.warn({ err }, 'The folder of the instances cannot be used'),
+        wanted: wantedInstances(process.env),
         onRemoved: () =>
           this.#log.warn(
             'Somebody has removed the folder of counts: it is made anew, with all that is known',

@@ -34,6 +34,8 @@ export interface SiblingsOptions extends OwnReportOptions {
    * has another definition of it.
    */
   readonly onRedefined: (name: string) => void;
+  /** Resolves with the number of instances that should run, 0 if that is unknown. Never rejects. */
+  readonly wanted: () => Promise<number>;
   /** Called when somebody has removed the folder; it is made anew. */
   readonly onRemoved: () => void;
   /** Called with a message about counts that have to begin anew. */
@@ -154,7 +156,7 @@ export class Siblings implements Gatherer {
   async #collect(detailed: boolean): Promise<Gathered> {
     const asOf = monotonicTime();
     const { metricsPrefix: prefix } = this.#options.config;
-    const found = await this.#askAll();
+    const [found, wanted] = await Promise.all([this.#askAll(), this.#options.wanted()]);
     await this.takeOver(found.gone);
     const slices = await Slices.begin();
     const archive = this.#readArchive();
@@ -166,9 +168,11 @@ export class Siblings implements Gatherer {
       if (!archive.folded.includes(id)) await this.#read(id, found, slices, detailed);
     }
     const requests = await this.#aggregation.requests(slices, detailed);
+    const answered = [...found.answered.values()];
+    const silent = found.ids.length - found.gone.length - answered.length;
     const others = Promise.all([
-      familiesOf(instanceMetrics(prefix, archive.exits, [...found.answered.values()]), archive.since),
-      this.#families(found, slices),
+      familiesOf(instanceMetrics(prefix, archive.exits, answered, wanted - silent), archive.since),
+      this.#families(answered, silent, slices),
       this.#aggregation.counters(slices),
     ]);
     return { asOf, requests, others };
@@ -254,13 +258,12 @@ export class Siblings implements Gatherer {
     return { ids, gone, answered };
   }
 
-  async #families({ ids, gone, answered }: Found, slices: Slices): Promise<readonly Family[]> {
+  async #families(answered: readonly Report[], silent: number, slices: Slices): Promise<readonly Family[]> {
     const { metricsPrefix, metricsPerWorker } = this.#options.config;
-    const live = [...answered.values()].map(({ snapshot, slot }): Live =>
+    const live = answered.map(({ snapshot, slot }): Live =>
       metricsPerWorker ? { snapshot, slot } : { snapshot },
     );
-    const missing = missingWorkers(metricsPrefix, ids.length - gone.length - answered.size);
-    return [missing, ...(await this.#aggregation.families(live, slices))];
+    return [missingWorkers(metricsPrefix, silent), ...(await this.#aggregation.families(live, slices))];
   }
 
   #fail(err: unknown): void {

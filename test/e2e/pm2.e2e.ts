@@ -249,6 +249,27 @@ describe('PM2 in cluster mode', () => {
     }
   });
 
+  test('an instance that PM2 has given up is missing; one that somebody stops or adds changes what is wanted', async () => {
+    const app = await startWith('ecosystem.cluster.config.js', { max_restarts: 0 });
+    const eventuallyCounts = (what: string, starting: number, ready: number) =>
+      eventually(what, 30_000, async () => {
+        const families = await app.scrape();
+        const count = (state: string) => total(families, 'flask_app_workers', { state });
+        return count('starting') === starting && count('ready') === ready;
+      });
+    await eventuallyCounts('both run', 0, 2);
+    const [victim] = await app.processes();
+    process.kill(victim?.pid ?? 0, 'SIGKILL');
+    await eventuallyCounts('one is missing', 1, 1);
+    await app.run('delete', String(victim?.pm_id));
+    await eventuallyCounts('it is wanted no more', 0, 1);
+    await app.run('scale', 'koa-cluster-metrics', '3');
+    await eventuallyCounts('two more are wanted', 0, 3);
+    const [stopped] = await app.processes();
+    await app.run('stop', String(stopped?.pm_id));
+    await eventuallyCounts('nobody misses the one that was stopped', 0, 2);
+  });
+
   test('an instance that hangs holds nobody up, and its counts are there', async () => {
     const app = await start('ecosystem.cluster.config.js');
     for (let i = 0; i < 30; i++) await request(app.port, '/hello/you');

@@ -64,11 +64,13 @@ const ofItself = (onError: (err: Error) => void = fail) => ({
 async function first(
   metricsPerWorker = false,
   onError: (err: Error) => void = fail,
+  wanted = 0,
 ): Promise<() => Promise<ReadonlyMap<string, Family>>> {
   const siblings = await Siblings.join({
     ...ofItself(onError),
     config: { metricsPrefix: 'p_', metricsBuckets: [1], metricsPerWorker, metricsKeep: true },
     onRedefined: () => {},
+    wanted: () => Promise.resolve(wanted),
     onRemoved: () => {},
     onLoss: () => {},
     timeoutMs: 500,
@@ -93,6 +95,16 @@ test('adds up the counters and the gauges of all that answer', async () => {
   const families = await scrape();
   expect(figures(families)).toEqual([11, 11, 0]);
   expect(total(families, 'p_workers', { state: 'ready' })).toBe(2);
+});
+
+test('an instance that is missing counts as starting; one that does not answer is told of elsewhere', async () => {
+  const scrape = await first(false, fail, 4);
+  await another(7, () => report(2, 10));
+  await another(8, () => new Promise(() => {}));
+  const families = await scrape();
+  const states = ['starting', 'ready', 'draining'].map((state) => total(families, 'p_workers', { state }));
+  expect(states).toEqual([1, 2, 0]);
+  expect(total(families, 'p_scrape_workers_missing')).toBe(1);
 });
 
 test('gives gauges a label each where that is wanted, and counters none', async () => {
