@@ -1,6 +1,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Context } from 'koa';
 import { isMeasured, measurementOf } from '../http/measure.js';
+import { cutOff } from '../http/problem.js';
 import type { Logger } from '../log.js';
 import type { EndpointLabels, Label } from './endpoint-labels.js';
 import { type ForeignApp, isKoa, type KoaApp } from './foreign-app.js';
@@ -80,7 +81,7 @@ function plainListener(
 /** Answers an error with a 500: without it the client would wait for ever, and the worker be replaced. */
 function fail(res: ServerResponse, err: unknown, log: Logger): void {
   log.error({ err }, 'A request failed');
-  if (res.headersSent) return void res.destroy();
+  if (res.headersSent) return cutOff(res);
   // The headers belong to the answer that has failed.
   for (const name of res.getHeaderNames()) res.removeHeader(name);
   const text = 'Internal Server Error';

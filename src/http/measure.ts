@@ -39,7 +39,8 @@ export function isMeasured(
 function measureForeign(res: ServerResponse, account: Measurement): void {
   const end = res.end.bind(res);
   res.end = (...args: unknown[]) => {
-    if (!res.headersSent && isAcceptableEnd(res, args[0])) account.count(res.statusCode);
+    account.ended ||= isAcceptableEnd(res, args[0]);
+    if (!res.headersSent && account.ended) account.count(res.statusCode);
     return Reflect.apply(end, res, args);
   };
   res.once('finish', () => account.count(res.statusCode));

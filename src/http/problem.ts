@@ -4,6 +4,7 @@ import { isNativeError } from 'node:util/types';
 import type { Context } from 'koa';
 import type { Logger } from '../log.js';
 import type { Fault } from '../openapi/schemas/validation.js';
+import { measurementOf } from './measure.js';
 import { PROBLEM_TYPE, problemJson } from '../server/problem-json.js';
 
 type Headers = Readonly<Record<string, string | string[]>>;
@@ -65,9 +66,7 @@ export function answerError(ctx: Context, thrown: unknown): void {
   }
   const problem = asProblem(thrown);
   if (!problem || (problem.status >= 500 && !isUnwritten(problem))) report(ctx, thrown);
-  // Half an answer can't be taken back. The connection is cut, or the client would take it for a whole one;
-  // in the next tick, since Node hands the half to the socket at the end of this one.
-  if (res.headersSent) return process.nextTick(() => res.destroy());
+  if (res.headersSent) return cutOff(res);
   if (!open) return;
   const answer = problem ?? new Problem(500, INTERNAL, { headers: headersOf(thrown) });
   try {
@@ -95,6 +94,14 @@ function report(ctx: Context, thrown: unknown): void {
   } catch {
     logOf(ctx).error('Request failed; what it threw cannot be read');
   }
+}
+
+/**
+ * Cuts off an answer that was begun and not ended: it can't be taken back, and the client would take it for a
+ * whole one. That is in the next tick, since Node hands what there is to the socket at the end of this one.
+ */
+export function cutOff(res: ServerResponse): void {
+  if (!measurementOf({ res }).ended) process.nextTick(() => res.destroy());
 }
 
 function logOf(ctx: Context): Logger {

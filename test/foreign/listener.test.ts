@@ -1,4 +1,4 @@
-import { createServer, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import Koa from 'koa';
 import pino from 'pino';
@@ -64,6 +64,32 @@ test('a 500 has nothing of the answer that failed', async () => {
   const { answers } = await rawExchange(port, GET, { answers: 1 });
   expect(String(answers[0]?.body)).toBe('Internal Server Error');
   expect(answers[0]?.headers).not.toHaveProperty('content-encoding');
+});
+
+const LARGE = 'x'.repeat(5_000_000);
+
+test.each<[string, (res: ServerResponse) => void]>([
+  ['in one piece', (res) => res.end(LARGE)],
+  ['in parts', (res) => (res.write(LARGE), res.end())],
+])('an error after the end of an answer %s does not cut it off', async (_name, answer) => {
+  const { port, counts } = await served((_req: IncomingMessage, res: ServerResponse): unknown => {
+    answer(res);
+    return Promise.reject(new Error('too late'));
+  });
+  const { answers, malformed } = await rawExchange(port, GET, { answers: 1 });
+  expect([malformed, answers[0]?.body.length]).toEqual([undefined, LARGE.length]);
+  expect(counts()).toEqual([[200, 1]]);
+});
+
+test('an answer that fails half-way is cut off, and counted with the status that its client has seen', async () => {
+  const { port, counts } = await served((_req, res) => {
+    res.write('half of it');
+    throw new Error('no');
+  });
+  const { text, malformed, closedAfterMs } = await rawExchange(port, GET);
+  expect([text.slice(0, 15), text.includes('half of it')]).toEqual(['HTTP/1.1 200 OK', true]);
+  expect([malformed, closedAfterMs]).not.toContain(undefined);
+  expect(counts()).toEqual([[200, 1]]);
 });
 
 test('a stream whose socket the app destroys keeps the status that was sent', async () => {

@@ -5,6 +5,7 @@ import { Problem } from '../../src/http/problem';
 import { rawExchange } from '../support/exchange';
 import { ServiceUnderTest, json, operation } from './service-under-test';
 
+const LARGE = 'x'.repeat(5_000_000);
 const SECRET = 'a secret of the inside';
 
 async function* failing(): AsyncGenerator<string> {
@@ -45,6 +46,12 @@ const handlers: Record<string, (request: unknown, ctx: Context) => unknown> = {
   ownWords: (_, ctx) => {
     ctx.respond = false;
     ctx.res.write('half of it');
+    throw new Error(SECRET);
+  },
+  ended: async (_, ctx) => {
+    ctx.respond = false;
+    ctx.res.end(LARGE);
+    await Promise.resolve();
     throw new Error(SECRET);
   },
   stream: () => Readable.from(failing()),
@@ -150,6 +157,11 @@ test.each([
   const { text, malformed } = await rawExchange(service.port, `GET /${id} HTTP/1.1\r\nHost: a\r\n\r\n`);
   expect(text).toContain(part);
   expect(malformed).toBeDefined();
+  expect(service.log).toMatchObject([{ level: 50, err: { message: SECRET } }]);
+});
+
+test('an error after the end of an answer is logged, and does not cut it off', async () => {
+  expect(String((await service.request('/ended')).body)).toHaveLength(LARGE.length);
   expect(service.log).toMatchObject([{ level: 50, err: { message: SECRET } }]);
 });
 

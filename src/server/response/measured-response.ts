@@ -208,6 +208,7 @@ export class MeasuredResponse extends ServerResponse {
 
   override end(chunk?: unknown, encoding?: BufferEncoding | (() => void), callback?: () => void): this {
     if (!isAcceptableEnd(this, chunk)) return this.#end(chunk, encoding, callback);
+    this.measurement.ended = true;
     if (this.#body) {
       this.#body.last(() => this.#end(chunk, encoding, callback));
       return this;

@@ -14,6 +14,8 @@ export class Measurement {
   streamed = 0;
   observer: Observer | undefined;
   requestId = '';
+  /** Whether the app has ended the answer. Its last parts may still wait for the client. */
+  ended = false;
   readonly #res: ServerResponse;
   readonly #metrics: RequestMetrics;
   readonly #arrived = performance.now();
