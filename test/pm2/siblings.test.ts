@@ -192,6 +192,21 @@ test('one that has its ledger again before its socket, in a folder that was made
   ledger.close();
 });
 
+test('one that has a ledger with other buckets, and no socket, is not dead', async () => {
+  const scrape = await first();
+  const ledger = Ledger.open({ folder: folder.path, generation: 7, buckets: [1, 2], onError: fail });
+  const row = ledger.append({ method: 'GET', endpoint: '/', status: 200 }, 0);
+  row.cells.set([3, 0, 0, 1]);
+  row.commit();
+  for (let again = 1; again <= 2; again++) {
+    const families = await scrape();
+    expect(total(families, 'p_scrape_workers_missing')).toBe(1);
+    expect(total(families, 'p_worker_exits_total')).toBe(0);
+  }
+  expect(folder.ids()).toContain(7);
+  ledger.close();
+});
+
 test('what the gone have counted outlives the folder, whoever makes it anew, with whatever it knows', async () => {
   const scrape = await first();
   writeReport(folder.report(7), await report(2, 10));

@@ -60,11 +60,18 @@ export class LedgerSource extends Source {
     aggregation.retire(this);
   }
 
-  /** Whether the process that writes the ledger runs; false if there is no ledger. */
+  /** Whether the process that writes the ledger runs, with whatever buckets; false if there is no ledger. */
   get isRunning(): boolean {
     this.openLedger();
-    const { pid, startTime } = this.#ledger?.header ?? {};
-    return pid !== undefined && startTime !== undefined && isRunning(pid, startTime);
+    const reader = this.#ledger ?? LedgerReader.open(this.#path);
+    if (reader !== this.#ledger) reader?.close();
+    const { generation, pid, startTime } = reader?.header ?? {};
+    return (
+      generation === this.#options.id &&
+      pid !== undefined &&
+      startTime !== undefined &&
+      isRunning(pid, startTime)
+    );
   }
 
   /** Returns the rows of a process that was started with other buckets than this one. */
