@@ -20,7 +20,7 @@ try {
   const schemes = openapi.declaredSchemes(checked).filter((name) => name !== 'metricsToken');
   if (schemes.length > 0)
     console.log(
-      `The service starts when src/service.ts has a function for each of: ${schemes.join(', ')} (docs/security.md).`,
+      `The service starts when src/service.ts has a function for each of: ${schemes.join(', ')} (${docs()}/security.md).`,
     );
 } catch (error) {
   console.error(error.message);
@@ -36,6 +36,14 @@ function write(name, text) {
 
 /** A project has the neighbours of its handlers from the package. */
 function fromThePackage(text, folder) {
-  const adapt = createRequire(import.meta.url)('../dist/cli/package-imports.js').fromThePackage;
-  return adapt(text, join(process.cwd(), folder), process.cwd());
+  return packageImports().fromThePackage(text, join(process.cwd(), folder), process.cwd());
+}
+
+/** The folder of the pages. */
+function docs() {
+  return OWN ? 'docs' : packageImports().PACKAGE_DOCS;
+}
+
+function packageImports() {
+  return createRequire(import.meta.url)('../dist/cli/package-imports.js');
 }

@@ -16,7 +16,7 @@ export { defineService } from './http/define-service.js';
 export { durableCounter } from './metrics/durable-counter.js';
 export { notImplemented } from './http/not-implemented.js';
 export { Problem } from './http/problem.js';
-export type { Service, ServiceDefinition } from './http/define-service.js';
+export type { Service, ServiceDefinition, StartTools } from './http/define-service.js';
 export type { DurableCounter, DurableCounterOptions } from './metrics/durable-counter.js';
 export type { Handler, ServiceContext } from './http/handler.js';
 export type { AppSource } from './foreign/foreign-app.js';

@@ -1,8 +1,17 @@
-import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join, relative, resolve } from 'node:path';
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import type { CommandInput } from './command.js';
 import { CommandError } from './command-error.js';
-import { fromThePackage } from './package-imports.js';
+import { fromThePackage, PACKAGE_DOCS } from './package-imports.js';
 
 const PACKAGE = resolve(__dirname, '../..');
 
@@ -11,10 +20,11 @@ const SHARED = [
   'swagger',
   'src/handlers',
   'src/service.ts',
+  'src/serverless.ts',
   'test/handlers',
   'ecosystem.config.js',
   'ecosystem.cluster.config.js',
-  'deploy/Dockerfile',
+  'deploy',
   '.dockerignore',
   'tsconfig.json',
   'tsconfig.build.json',
@@ -69,15 +79,23 @@ function packageName(folder: string): string {
 
 function makeProject(folder: string, name: string): void {
   for (const entry of SHARED.filter((path) => existsSync(join(PACKAGE, path)))) copy(entry, folder);
+  for (const file of filesBelow(folder)) rewrite(file, (text) => adapted(text, file, folder, name));
+  const units = join(folder, 'deploy/systemd');
+  renameSync(join(units, 'koa-cluster-metrics.service'), join(units, `${name}.service`));
   cpSync(join(PACKAGE, 'template'), folder, { recursive: true });
-  for (const file of filesBelow(folder)) adapt(file, folder, name);
+  rewrite(join(folder, 'README.md'), (text) => text.replace('my-api', name));
   writeFileSync(join(folder, '.gitignore'), 'node_modules/\ndist/\n.dist-*/\nsrc/generated/\n');
   writeFileSync(join(folder, 'package.json'), `${JSON.stringify(manifestOf(folder, name), null, 2)}\n`);
 }
 
 function copy(entry: string, folder: string): void {
   mkdirSync(dirname(join(folder, entry)), { recursive: true });
-  cpSync(join(PACKAGE, entry), join(folder, entry), { recursive: true });
+  cpSync(join(PACKAGE, entry), join(folder, entry), { recursive: true, filter: isForProjects });
+}
+
+/** Tells whether a file is a project's too: tests of the rules are about the API of this package's repository. */
+function isForProjects(path: string): boolean {
+  return !path.endsWith('.test.yml');
 }
 
 function filesBelow(folder: string): string[] {
@@ -86,16 +104,22 @@ function filesBelow(folder: string): string[] {
     .map(({ parentPath, name }) => join(parentPath, name));
 }
 
-/**
- * Adapts a copied file: imports of files that the project does not have come from the package, and the
- * service gets the project's name.
- */
-function adapt(file: string, folder: string, name: string): void {
+function rewrite(file: string, change: (text: string) => string): void {
   const text = readFileSync(file, 'utf8');
-  const adapted = file.endsWith('.ts')
-    ? fromThePackage(text, dirname(file), folder)
-    : text.replaceAll(/(name: '|-t )koa-cluster-metrics/g, `$1${name}`);
-  if (adapted !== text) writeFileSync(file, adapted);
+  const changed = change(text);
+  if (changed !== text) writeFileSync(file, changed);
+}
+
+/**
+ * Adapts a copied file: what the project does not have comes from the package, and the service gets the
+ * project's name.
+ */
+function adapted(text: string, file: string, folder: string, name: string): string {
+  const withDocs = text.replaceAll(/(?<![\w/])docs(?=\/)/g, PACKAGE_DOCS);
+  if (file.endsWith('.ts')) return fromThePackage(withDocs, dirname(file), folder);
+  return withDocs
+    .replaceAll(/(?<!node_modules\/)koa-cluster-metrics/g, name)
+    .replaceAll('dist/cli/main.js', 'node_modules/koa-cluster-metrics/dist/cli/main.js');
 }
 
 function manifestOf(folder: string, name: string): object {
@@ -114,11 +138,17 @@ function manifestOf(folder: string, name: string): object {
       dev: 'koa-cluster-metrics dev',
       check: 'koa-cluster-metrics check',
       scaffold: 'koa-cluster-metrics scaffold',
+      observability: 'koa-cluster-metrics observability',
       pretest: 'koa-cluster-metrics generate',
       test: 'jest',
+      'pretest:unit': 'koa-cluster-metrics generate',
+      'test:unit': 'jest',
       typecheck: 'koa-cluster-metrics generate && tsc --noEmit',
+      reload: 'koa-cluster-metrics reload',
+      status: 'koa-cluster-metrics status',
+      'clean:ledgers': 'koa-cluster-metrics clean-ledgers',
     },
-    dependencies: { [own.name]: fileOfPackage(folder, own.name) ?? `^${own.version}` },
+    dependencies: { [own.name]: copyOfPackage(folder, own.name) ?? `^${own.version}` },
     devDependencies: Object.fromEntries(TOOLS.map((tool) => [tool, own.devDependencies[tool]])),
     overrides: own.overrides,
     scarfSettings: own.scarfSettings,
@@ -126,14 +156,17 @@ function manifestOf(folder: string, name: string): object {
 }
 
 /**
- * Returns the file that npm has installed this package from, for a project in this folder; `undefined` where it
- * came from a registry, which has it for the project too.
+ * Copies the file that npm has installed this package from into a project, where a container finds it too. Returns the
+ * dependency; `undefined` where the package came from a registry, which has it for the project as well.
  */
-function fileOfPackage(folder: string, name: string): string | undefined {
+function copyOfPackage(folder: string, name: string): string | undefined {
   const installed = resolve(PACKAGE, '..');
   const list = join(installed, '.package-lock.json');
   if (!existsSync(list)) return undefined;
   const { packages }: InstalledPackages = JSON.parse(readFileSync(list, 'utf8'));
   const [, file] = /^file:(.+)$/.exec(packages[`node_modules/${name}`]?.resolved ?? '') ?? [];
-  return file === undefined ? undefined : `file:${relative(folder, resolve(installed, '..', file))}`;
+  if (file === undefined) return undefined;
+  // The Dockerfile copies what begins with "package" before it installs.
+  copyFileSync(resolve(installed, '..', file), join(folder, 'package.tgz'));
+  return 'file:package.tgz';
 }

@@ -13,6 +13,7 @@ const SPECIFIER = /(from |import\(|declare module )'(\.{1,2}\/[^']*)'/g;
 const ENTRIES = [
   ['/http/handler.js', '/handler'],
   ['/testing.js', '/testing'],
+  ['/serverless/platform.js', '/serverless'],
 ] as const;
 
 /**

@@ -6,7 +6,7 @@ import type { Logger } from '../log.js';
 
 /**
  * Gives handlers the types of the service's resources and principals. `src/service.ts` adds its
- * functions `start` and `security`:
+ * functions `start` and `security`, in a project that depends on the package to 'koa-cluster-metrics/handler':
  *
  *     declare module './http/handler.js' {
  *       interface Provided {

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { eventually } from '../support/eventually';
 import { request } from '../support/exchange';
@@ -35,7 +35,8 @@ beforeAll(() => {
   chmodSync(folder, 0o755);
   const context = join(folder, 'context');
   const ignore = readFileSync(join(ROOT, '.dockerignore'), 'utf8').split('\n');
-  for (const name of ignore.filter((line) => line.startsWith('!')).map((line) => line.slice(1))) {
+  const allowed = ignore.filter((line) => line.startsWith('!')).map((line) => line.slice(1));
+  for (const name of allowed.filter((path) => existsSync(join(ROOT, path)))) {
     cpSync(join(ROOT, name), join(context, name), { recursive: true });
   }
   useGreetings(context);

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
@@ -158,20 +158,109 @@ void serve(5);
   }
 });
 
-test('a project that init makes is installed, tested, built and served', async () => {
+/** The samples of a page in one language, in their order. */
+function samples(page: string, language: string): string[] {
+  const text = readFileSync(join(ROOT, page), 'utf8');
+  return [...text.matchAll(/^```(\w+)\n(.*?)^```$/gms)].flatMap(([, name, code = '']) =>
+    name === language ? [code] : [],
+  );
+}
+
+/** The first sample of a page that has this text. */
+function sample(page: string, language: string, part: string): string {
+  const found = samples(page, language).find((code) => code.includes(part));
+  if (found === undefined) throw new Error(`${page} has no sample with ${part}`);
+  return found;
+}
+
+const SCHEME = '    apiKey: { type: apiKey, in: header, name: X-API-Key }\n';
+const PG = `declare module 'pg' {
+  export class Pool {
+    on(event: 'error', hear: (err: Error) => void): void;
+    query(text: string, values?: readonly unknown[]): Promise<{ rows: { id: string }[] }>;
+    end(): Promise<void>;
+  }
+}
+`;
+const GIVEN = `import { handlers } from './generated/handlers.js';\nconst description = 'swagger.yaml';\n`;
+
+/** Does in a project what README and the pages tell: its own description with an operation more, handlers, samples. */
+function followTheDocs(path: string): void {
+  const square = sample('README.md', 'yaml', '/square/{number}:');
+  const greetings = readFileSync(join(ROOT, 'test/fixtures/greetings/swagger.yaml'), 'utf8');
+  for (const name of ['src/handlers', 'test/handlers']) {
+    rmSync(join(path, name), { recursive: true });
+    mkdirSync(join(path, name));
+  }
+  const api = sample('docs/testing.md', 'ts', 'beforeAll').split("\ntest('")[0] ?? '';
+  write(path, {
+    'swagger/swagger.yaml': greetings
+      .replace('\npaths:\n', `\npaths:\n${square}\n`)
+      .replace('  securitySchemes:\n', `  securitySchemes:\n${SCHEME}`),
+    'src/handlers/square.ts': sample('README.md', 'ts', 'const square'),
+    'test/handlers/square.test.ts': `${api}\n${sample('README.md', 'ts', "test('squares'")}`,
+    'src/pg.d.ts': PG,
+    'src/lifecycle-sample.ts': GIVEN + sample('docs/lifecycle.md', 'ts', 'Provided'),
+    'src/security-sample.ts': GIVEN + sample('docs/security.md', 'ts', 'Provided'),
+  });
+}
+
+/** The files of a folder that its Dockerfile copies before it installs, and its .dockerignore lets through. */
+function imageOf(path: string, name: string): string {
+  const image = join(folder, name);
+  mkdirSync(image);
+  const [, pattern = ''] =
+    /^COPY (\S+) \.\/\nRUN npm ci/m.exec(readFileSync(join(path, 'deploy/Dockerfile'), 'utf8')) ?? [];
+  const allowed = readFileSync(join(path, '.dockerignore'), 'utf8').split('\n');
+  for (const file of readdirSync(path)) {
+    const isCopied = pattern.endsWith('*') ? file.startsWith(pattern.slice(0, -1)) : file === pattern;
+    if (isCopied && allowed.includes(`!${file}`)) cpSync(join(path, file), join(image, file));
+  }
+  return image;
+}
+
+test('a project that init makes follows the docs, and runs on a host, in a container and on a platform', async () => {
   const at = await installed('home');
-  const command = join(at, 'node_modules/.bin/koa-cluster-metrics');
-  await run(command, ['init', 'my-api'], { cwd: at });
+  await run(join(at, 'node_modules/.bin/koa-cluster-metrics'), ['init', 'my-api'], { cwd: at });
   const path = join(at, 'my-api');
-  await npm(path, 'install');
-  await npm(path, 'test');
+  await npm(path, 'install', '--prefer-offline');
+  followTheDocs(path);
+  const description = readFileSync(join(path, 'swagger/swagger.yaml'), 'utf8');
+  const secured = description.replace(/( +)operationId: echo\n/, '$&$1security: [{ apiKey: [] }]\n');
+  write(path, { 'swagger/swagger.yaml': secured });
+  expect((await npm(path, 'run', 'scaffold')).stdout).toMatch(
+    /3 handlers were written.*\(node_modules\/koa-cluster-metrics\/docs\/security\.md\)/s,
+  );
+  write(path, { 'swagger/swagger.yaml': description });
+  await npm(path, 'run', 'test:unit');
   await npm(path, 'run', 'typecheck');
+  const check = run('npm', ['run', '-s', 'observability', '--', '--check'], { cwd: path });
+  await expect(check).rejects.toThrow('rules.yml');
+  await npm(path, 'run', 'observability');
+  expect(readFileSync(join(path, 'deploy/prometheus/rules.yml'), 'utf8')).toContain('/square/');
   await npm(path, 'run', 'build');
+
   // A host that runs the service has no development tools.
-  await npm(path, 'prune', '--omit=dev');
-  const service = await Service.start({ program: join(path, 'dist/main.js'), cwd: path });
+  const image = imageOf(path, 'image');
+  await npm(image, 'ci', '--omit=dev', '--ignore-scripts', '--prefer-offline');
+  cpSync(join(path, 'dist'), join(image, 'dist'), { recursive: true });
+  const service = await Service.start({ program: join(image, 'dist/main.js'), cwd: image });
+  expect((await service.get('/square/12')).body.toString()).toBe('{"square":144}');
   expect((await service.get('/openapi.json')).status).toBe(200);
   expect((await service.get('/docs')).status).toBe(200);
-  const labels = { endpoint: '/openapi.json', http_status: '200' };
+  const labels = { endpoint: '/square/{number}', http_status: '200' };
   expect(total(await service.scrape(), 'flask_app_request_count', labels)).toBe(1);
+  await service.allReady(2);
+  const env = { PATH: process.env['PATH'], LEDGER_DIR: service.ledgerDir, PORT: String(service.port) };
+  const script = async (name: string) => (await run('npm', ['run', '-s', name], { cwd: path, env })).stdout;
+  expect(await script('status')).toContain('2 of 2 ready');
+  expect(await script('reload')).toBe('Reloaded: all workers are new.\n');
+  expect(await script('clean:ledgers')).toBe(`Nothing is left over in ${service.ledgerDir}\n`);
+
+  const event = readFileSync(join(ROOT, 'test/fixtures/events/apigateway-v2.json'), 'utf8');
+  const program = `require('./dist/serverless.js')
+    .handler({ ...${event}, rawPath: '/square/12' }, {}).then(({ body }) => console.log(body));`;
+  const lambda = { PATH: process.env['PATH'], AWS_LAMBDA_FUNCTION_NAME: 'f', LOG_LEVEL: 'silent' };
+  const answer = await run(process.execPath, ['-e', program], { cwd: image, env: lambda });
+  expect(answer.stdout).toBe('{"square":144}\n');
 });

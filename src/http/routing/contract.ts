@@ -15,7 +15,7 @@ export interface Contract {
 }
 
 interface ContractOptions {
-  /** The path of the description, OpenAPI 3.1 in YAML. */
+  /** The path of the description: OpenAPI 3.0 or 3.1, in YAML or JSON, in one file or several. */
   readonly description: string;
   readonly handlers: Handlers;
 }
