@@ -24,7 +24,7 @@ test.each(entries)('docs/interface.md has all that %s exports, and nothing else'
   const title = `### \`${entry.replace('.', 'koa-cluster-metrics')}\`\n`;
   const section = read('docs/interface.md').split(title)[1]?.split(/^##/m)[0] ?? '';
   const names = [...section.matchAll(/^\| (`.*?) \|/gm)].flatMap(([, cell = '']) =>
-    [...cell.matchAll(/`(\w+)`/g)].map(([, name]) => name),
+    [...cell.matchAll(/`(\w+)`/g)].map(([, name = '']) => name),
   );
   const source = built.replace('./dist/', 'src/').replace(/\.js$/, '.ts');
   expect(names.toSorted()).toEqual(exported(source).toSorted());
