@@ -4,7 +4,7 @@ import type { Serialized } from './parameters.js';
 import { isBinary } from './schemas/binary.js';
 import { choices, conjuncts, keywordOf } from './schemas/conjuncts.js';
 import type { Defaults, Fill } from './schemas/defaults.js';
-import { type Shape, shapeOf } from './schemas/shape.js';
+import { ANYTHING, type Shape, shapeOf } from './schemas/shape.js';
 import type { Validator } from './schemas/validation.js';
 
 /** The way a body is read. A body of any other type goes to the handler as a `stream`. */
@@ -97,15 +97,18 @@ function partsOf(
   kind: 'form' | 'multipart',
 ): Pick<BodyContent, 'fields' | 'files'> {
   const encodingOf = (name: string) => content.at('encoding').at(name);
-  const { properties } = shapeOf(schema);
+  const shape = shapeOf(schema);
   const isPart = ([name, place]: [string, Place]) => kind === 'multipart' && isFile(place, encodingOf(name));
   const files = new Map(
     [...propertiesOf(schema)]
       .filter(isPart)
-      .map(([name]) => [name, properties.get(name)?.types.has('array') ?? false]),
+      .map(([name]) => [name, shape.property(name)?.types.has('array') ?? false]),
   );
-  const fields = [...properties].filter(([name]) => !files.has(name));
-  return { files, fields: fields.map(([name, shape]) => fieldOf(name, shape, encodingOf(name), kind)) };
+  const fields = [...shape.names].filter((name) => !files.has(name));
+  return {
+    files,
+    fields: fields.map((name) => fieldOf(name, shape.property(name) ?? ANYTHING, encodingOf(name), kind)),
+  };
 }
 
 const FORM_STYLES = ['form', 'spaceDelimited', 'pipeDelimited', 'deepObject'] as const;
@@ -130,9 +133,9 @@ function fieldOf(name: string, shape: Shape, encoding: Place, kind: 'form' | 'mu
  * Tells whether a field is JSON where its encoding says nothing: an object, and each item of a list of
  * objects. What may be a text is none: `5` would be a number.
  */
-function isDocumentUnsaid({ types, items }: Shape, kind: 'form' | 'multipart'): boolean {
-  if (kind === 'multipart' && types.has('object')) return true;
-  return [types, items.types].some((all) => all.has('object') && !all.has('string'));
+function isDocumentUnsaid(shape: Shape, kind: 'form' | 'multipart'): boolean {
+  if (kind === 'multipart' && shape.types.has('object')) return true;
+  return [shape.types, shape.item(0).types].some((all) => all.has('object') && !all.has('string'));
 }
 
 function propertiesOf(schema: Place): Map<string, Place> {

@@ -1,4 +1,4 @@
-import type { Shape } from '../../openapi/schemas/shape.js';
+import { ANYTHING, type Shape } from '../../openapi/schemas/shape.js';
 import { convert } from './convert.js';
 import type { Fields } from './fields.js';
 import { Problem } from '../problem.js';
@@ -40,21 +40,18 @@ function childOf(parent: Tree, key: string): Tree {
 }
 
 /** Makes the value of one name. A list is `name[]=a&name[]=b`, `name[0]=a&name[1]=b`, or the name twice. */
-function valueOf({ texts, children }: Tree, shape: Shape | undefined): unknown {
-  const isList = shape?.types.has('array') ?? false;
+function valueOf({ texts, children }: Tree, shape: Shape = ANYTHING): unknown {
+  const isList = shape.types.has('array');
+  const item = (text: string, index: number) => convert(text, shape.item(index));
   if (children.size === 0) {
     const [text = '', ...more] = texts;
-    return isList || more.length > 0
-      ? texts.map((each) => convert(each, shape?.items))
-      : convert(text, shape);
+    return isList || more.length > 0 ? texts.map(item) : convert(text, shape);
   }
   const listed = children.get('');
-  if (listed && children.size === 1) return listed.texts.map((text) => convert(text, shape?.items));
+  if (listed && children.size === 1) return listed.texts.map(item);
   if (isList && [...children.keys()].every((key) => /^\d+$/.test(key)))
-    return [...children.values()].map((child) => valueOf(child, shape?.items));
-  return Object.fromEntries(
-    [...children].map(([key, child]) => [key, valueOf(child, shape?.properties.get(key) ?? shape?.others)]),
-  );
+    return [...children.values()].map((child, index) => valueOf(child, shape.item(index)));
+  return Object.fromEntries([...children].map(([key, child]) => [key, valueOf(child, shape.property(key))]));
 }
 
 function refused(field: string, message: string): Problem {

@@ -39,12 +39,12 @@ function queryReader(parameters: readonly Parameter[], keys: readonly string[]):
 
 /** Makes a reader that throws a 400 for an undeclared parameter. */
 function strictReader(parameters: readonly Parameter[], keys: readonly string[]): ParameterReader {
-  if (parameters.some((parameter) => isExploded(parameter) && parameter.shape.others !== undefined))
-    return queryReader(parameters, keys);
   const isDeclared = declaredNames(parameters, keys);
+  const objects = parameters.filter(isExploded);
+  const isPart = (name: string) => objects.some(({ shape }) => shape.property(name) !== undefined);
   const read = queryReader(parameters, keys);
   return (ctx) => {
-    const unknown = [...queryOfRequest(ctx).names].filter((name) => !isDeclared(name));
+    const unknown = [...queryOfRequest(ctx).names].filter((name) => !isDeclared(name) && !isPart(name));
     if (unknown.length > 0)
       throw new Problem(400, 'The request does not match the API description.', {
         errors: unknown.map((name) => ({ in: 'query', path: `/${name}`, message: 'is not declared' })),
@@ -61,7 +61,7 @@ function declaredNames(parameters: readonly Parameter[], keys: readonly string[]
   const names = new Set([
     ...keys,
     ...parameters.map(({ name }) => name),
-    ...parameters.filter(isExploded).flatMap(({ shape }) => [...shape.properties.keys()]),
+    ...parameters.filter(isExploded).flatMap(({ shape }) => [...shape.names]),
   ]);
   return (name) => names.has(name) || nested.some((start) => name.startsWith(start));
 }

@@ -51,7 +51,7 @@ function withoutPrefix(text: string, { name, style, explode, shape }: Serialized
 function valueOf(text: string, { name, style, explode, shape }: Serialized, decode: Decode): unknown {
   if (shape.types.has('array')) {
     const delimiter = !explode ? ',' : style === 'label' ? '.' : style === 'matrix' ? `;${name}=` : ',';
-    return text.split(delimiter).map((item) => convert(decode(item), shape.items));
+    return itemsOf(text.split(delimiter), shape, decode);
   }
   if (shape.types.has('object')) {
     const delimiter = !explode ? ',' : style === 'label' ? '.' : style === 'matrix' ? ';' : ',';
@@ -106,7 +106,7 @@ function namedReader({ name, style, explode, shape }: Serialized): (fields: Fiel
     const isSplit = !explode && new RegExp(delimiter).test(text);
     if (shape.types.has('array') && (texts.length > 1 || isSplit || !isScalar(fields.decode(text), shape))) {
       const items = explode ? texts : texts.flatMap((each) => each.split(delimiter));
-      return items.map((item) => convert(fields.decode(item), shape.items));
+      return itemsOf(items, shape, fields.decode);
     }
     if (shape.types.has('object') && isSplit)
       return objectOf(pairsOf(text.split(delimiter)), shape, fields.decode);
@@ -125,18 +125,20 @@ function namedReader({ name, style, explode, shape }: Serialized): (fields: Fiel
 function explodedObject(shape: Shape, fields: Fields, isDeclared: (name: string) => boolean): unknown {
   const found: [string, unknown][] = [];
   for (const name of fields.names) {
-    const property = shape.properties.get(name) ?? (isDeclared(name) ? undefined : shape.others);
+    const property = shape.names.has(name) || !isDeclared(name) ? shape.property(name) : undefined;
     const texts = fields.get(name) ?? [];
     if (!property) continue;
     const isList = texts.length > 1 || property.types.has('array');
     found.push([
       name,
-      isList
-        ? texts.map((text) => convert(fields.decode(text), property.items))
-        : convert(fields.decode(texts[0] ?? ''), property),
+      isList ? itemsOf(texts, property, fields.decode) : convert(fields.decode(texts[0] ?? ''), property),
     ]);
   }
   return found.length > 0 ? Object.fromEntries(found) : undefined;
+}
+
+function itemsOf(texts: readonly string[], shape: Shape, decode: Decode): unknown[] {
+  return texts.map((text, index) => convert(decode(text), shape.item(index)));
 }
 
 /** Splits `R,100,G,200` into pairs. */
@@ -156,7 +158,7 @@ function objectOf(pairs: readonly [string, string][], shape: Shape, decode: Deco
   return Object.fromEntries(
     pairs.map(([key, text]) => {
       const name = decode(key);
-      return [name, convert(decode(text), shape.properties.get(name) ?? shape.others)];
+      return [name, convert(decode(text), shape.property(name))];
     }),
   );
 }

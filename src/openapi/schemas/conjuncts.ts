@@ -14,13 +14,18 @@ export function conjuncts(schema: Place, found = new Map<unknown, Place>()): Map
   return found;
 }
 
-/** Returns a schema and the branches of its choices, however deep. */
+/** Returns the schemas that may hold for a value of this one: the branches of its choices and conditions. */
+export function branchesOf(schema: Place): Place[] {
+  const lists = ['anyOf', 'oneOf', 'dependentSchemas'].flatMap((key) => schema.own(key).ownEntries());
+  const single = ['then', 'else'].map((key) => schema.own(key));
+  return [...lists.map(([, branch]) => branch), ...single.filter(({ value }) => value !== undefined)];
+}
+
+/** Returns a schema and the branches of its choices and conditions, however deep. */
 export function choices(schema: Place, found = new Map<unknown, Place>()): Map<unknown, Place> {
   if (found.has(schema.value)) return found;
   found.set(schema.value, schema);
-  for (const one of conjuncts(schema).values())
-    for (const key of ['anyOf', 'oneOf'])
-      for (const [, branch] of one.own(key).ownEntries()) choices(branch, found);
+  for (const one of conjuncts(schema).values()) for (const branch of branchesOf(one)) choices(branch, found);
   return found;
 }
 

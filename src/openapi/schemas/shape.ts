@@ -1,5 +1,6 @@
 import type { Place } from '../description.js';
-import { conjuncts } from './conjuncts.js';
+import { branchesOf, conjuncts } from './conjuncts.js';
+import { regExp } from './reg-exp.js';
 
 export type JsonType = 'string' | 'number' | 'integer' | 'boolean' | 'null' | 'array' | 'object';
 
@@ -7,78 +8,147 @@ export type JsonType = 'string' | 'number' | 'integer' | 'boolean' | 'null' | 'a
 export interface Shape {
   /** The types that a value may have. Empty where the schema names none: text stays text. */
   readonly types: ReadonlySet<JsonType>;
-  /** Shape of each item of a list. */
-  readonly items: Shape;
-  /** Shapes of an object's declared properties, by name. */
-  readonly properties: ReadonlyMap<string, Shape>;
-  /** Shape of an object's other properties; `undefined` if it may have none. */
-  readonly others: Shape | undefined;
+  /** Names of an object's declared properties. */
+  readonly names: ReadonlySet<string>;
+  /** Returns the shape of a property; `undefined` if there may be none of this name. */
+  property(name: string): Shape | undefined;
+  /** Returns the shape of an item of a list. */
+  item(index: number): Shape;
 }
 
 /** The shape of a value without a schema. */
 export const ANYTHING: Shape = {
   types: new Set(),
-  properties: new Map(),
-  get items() {
-    return ANYTHING;
-  },
-  get others() {
-    return ANYTHING;
-  },
+  names: new Set(),
+  property: () => ANYTHING,
+  item: () => ANYTHING,
 };
 
 const ALL: readonly JsonType[] = ['string', 'number', 'integer', 'boolean', 'null', 'array', 'object'];
 
-/** The greatest depth of lists and objects inside each other that text is turned into. */
+/** The greatest depth of choices inside each other whose types are told. */
 const DEEPEST = 6;
 
 /** Returns the shape of a schema, through references and composition. */
-export function shapeOf(schema: Place, depth = 0): Shape {
-  if (depth > DEEPEST || schema.value === undefined) return ANYTHING;
-  const types = typesOf(schema);
-  const parts = types.has('array') || types.has('object') ? alternatives(schema) : [];
-  const properties = new Map<string, Shape>();
-  for (const part of parts)
-    for (const [name, property] of part.own('properties').ownEntries())
-      properties.set(name, united(properties.get(name), shapeOf(property, depth + 1)));
-  const [items] = parts.map((part) => part.own('items')).filter(({ value }) => value !== undefined);
+export function shapeOf(schema: Place): Shape {
+  return schema.value === undefined ? ANYTHING : new SchemaShape({ all: [schema], some: [] });
+}
+
+/** Schemas for one value: those that all hold for it, and those of which some may. */
+interface Parts {
+  readonly all: readonly Place[];
+  readonly some: readonly Place[];
+}
+
+/** Works out what lies below a value when it is asked for: schemas may refer to themselves. */
+class SchemaShape implements Shape {
+  readonly types: ReadonlySet<JsonType>;
+  readonly #schemas: Parts;
+  readonly #properties = new Map<string, Shape | undefined>();
+  readonly #items: Shape[] = [];
+  #known: Parts | undefined;
+  /** The number of items that have a schema of their own. */
+  #first: number | undefined;
+  #names: ReadonlySet<string> | undefined;
+
+  constructor(schemas: Parts) {
+    this.#schemas = schemas;
+    this.types = typesOfParts(schemas);
+  }
+
+  get #parts(): Parts {
+    return (this.#known ??= partsOf(this.#schemas));
+  }
+
+  get names(): ReadonlySet<string> {
+    const { all, some } = this.#parts;
+    return (this.#names ??= new Set(
+      [...all, ...some].flatMap((part) =>
+        part
+          .own('properties')
+          .ownEntries()
+          .map(([name]) => name),
+      ),
+    ));
+  }
+
+  property(name: string): Shape | undefined {
+    // Any other name comes from a client: to remember them would take all memory.
+    if (!this.names.has(name)) return this.#property(name);
+    if (!this.#properties.has(name)) this.#properties.set(name, this.#property(name));
+    return this.#properties.get(name);
+  }
+
+  #property(name: string): Shape | undefined {
+    const below = this.#below((part) => propertiesAt(part, name));
+    const { all, some } = this.#parts;
+    const isClosed = [...all, ...some].some((part) => part.own('additionalProperties').value === false);
+    return below ?? (isClosed ? undefined : ANYTHING);
+  }
+
+  item(index: number): Shape {
+    const { all, some } = this.#parts;
+    this.#first ??= Math.max(...[...all, ...some].map((part) => part.own('prefixItems').ownEntries().length));
+    const at = Math.min(index, this.#first);
+    return (this.#items[at] ??= this.#below((part) => [itemAt(part, at)]) ?? ANYTHING);
+  }
+
+  #below(schemasOf: (part: Place) => Place[]): Shape | undefined {
+    const said = (parts: readonly Place[]) =>
+      parts.flatMap(schemasOf).filter(({ value }) => value !== undefined && value !== false);
+    const parts = { all: said(this.#parts.all), some: said(this.#parts.some) };
+    return parts.all.length + parts.some.length === 0 ? undefined : new SchemaShape(parts);
+  }
+}
+
+function propertiesAt(part: Place, name: string): Place[] {
+  const matching = part
+    .own('patternProperties')
+    .ownEntries()
+    .filter(([pattern]) => regExp(pattern).test(name))
+    .map(([, schema]) => schema);
+  const declared = part.own('properties').own(name);
+  const found = declared.value === undefined ? matching : [declared, ...matching];
+  return found.length > 0 ? found : [part.own('additionalProperties')];
+}
+
+function itemAt(part: Place, index: number): Place {
+  const first = part.own('prefixItems').own(String(index));
+  return first.value === undefined ? part.own('items') : first;
+}
+
+/** Returns the schemas that say something about the items and properties of a value. */
+function partsOf({ all, some }: Parts): Parts {
+  const certain = new Map<unknown, Place>();
+  for (const schema of all) conjuncts(schema, certain);
+  const seen = new Set<unknown>(certain.keys());
+  const branches = [...certain.values()].flatMap(branchesOf);
   return {
-    types: types.size === ALL.length ? new Set() : types,
-    items: items ? shapeOf(items, depth + 1) : ANYTHING,
-    properties,
-    others: othersOf(parts, depth),
+    all: [...certain.values()],
+    some: [...branches, ...some].flatMap((schema) => alternatives(schema, seen)),
   };
 }
 
-function othersOf(parts: readonly Place[], depth: number): Shape | undefined {
-  const said = parts
-    .map((part) => part.own('additionalProperties'))
-    .filter(({ value }) => value !== undefined);
-  const [schema] = said;
-  if (!schema) return ANYTHING;
-  return said.some(({ value }) => value === false) ? undefined : shapeOf(schema, depth + 1);
-}
-
-function united(one: Shape | undefined, other: Shape): Shape {
-  return one ? { ...other, types: new Set([...one.types, ...other.types]) } : other;
-}
-
-/**
- * Returns the schemas that can apply to a value: the schema with its `allOf` and `$ref`, and
- * all branches of its choices.
- */
-function alternatives(schema: Place, seen = new Set<unknown>()): Place[] {
+/** Returns a schema with its `allOf` and `$ref`, and all branches of its choices and conditions, each once. */
+function alternatives(schema: Place, seen: Set<unknown>): Place[] {
   return [...conjuncts(schema).values()].flatMap((one) => {
     if (seen.has(one.value)) return [];
     seen.add(one.value);
-    return [
-      one,
-      ...branchesOf(one).flatMap((branches) => branches.flatMap((each) => alternatives(each, seen))),
-    ];
+    return [one, ...branchesOf(one).flatMap((each) => alternatives(each, seen))];
   });
 }
 
-function branchesOf(schema: Place): Place[][] {
+/** A part that names no type leaves those of the others. */
+function typesOfParts({ all, some }: Parts): Set<JsonType> {
+  const named = (schemas: readonly Place[]) =>
+    schemas.map((schema) => typesOf(schema)).filter(({ size }) => size < ALL.length);
+  const any = named(some);
+  const sets = any.length > 0 ? [...named(all), new Set(any.flatMap((types) => [...types]))] : named(all);
+  return new Set(sets.length > 0 ? ALL.filter((type) => sets.every((types) => types.has(type))) : []);
+}
+
+/** Returns the branches of each choice of a schema. */
+function choicesOf(schema: Place): Place[][] {
   return ['anyOf', 'oneOf']
     .map((key) =>
       schema
@@ -94,7 +164,7 @@ function typesOf(schema: Place, depth = 0): Set<JsonType> {
     declaredTypes(one),
     ...(depth > DEEPEST
       ? []
-      : branchesOf(one).map((all) => new Set(all.flatMap((each) => [...typesOf(each, depth + 1)])))),
+      : choicesOf(one).map((all) => new Set(all.flatMap((each) => [...typesOf(each, depth + 1)])))),
   ]);
   return new Set(ALL.filter((type) => sets.every((set) => set.has(type))));
 }
