@@ -47,6 +47,9 @@ test('a project has its own name in what it deploys, and names files of the pack
   expect(mentions.length).toBeGreaterThan(10);
   expect(mentions.filter((mention) => !mention.startsWith('node_modules/koa-cluster-metrics/'))).toEqual([]);
   expect(readdirSync(join(project, 'deploy/systemd'))).toEqual(['my-api.service']);
+  expect(read(join(project, 'deploy/systemd/my-api.service'))).toMatch(
+    /^ExecReload=\S+ node_modules\/koa-cluster-metrics\/dist\/cli\/main\.js reload$/m,
+  );
 });
 
 test('the package has what init copies, and the pages', () => {
