@@ -242,6 +242,8 @@ test('a project that init makes follows the docs, and runs on a host, in a conta
 
   // A host that runs the service has no development tools.
   const image = imageOf(path, 'image');
+  // npm's cache would stand in for the package's file.
+  expect(readdirSync(image).toSorted()).toEqual(['package-lock.json', 'package.json', 'package.tgz']);
   await npm(image, 'ci', '--omit=dev', '--ignore-scripts', '--prefer-offline');
   cpSync(join(path, 'dist'), join(image, 'dist'), { recursive: true });
   const service = await Service.start({ program: join(image, 'dist/main.js'), cwd: image });
