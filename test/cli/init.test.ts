@@ -1,10 +1,15 @@
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { init } from '../../src/cli/init';
 
 const ROOT = resolve(__dirname, '../..');
 const read = (path: string) => readFileSync(path, 'utf8');
+
+/** README and the pages that are not about the repository itself. */
+const PAGES = ['README.md', ...readdirSync(join(ROOT, 'docs')).map((name) => `docs/${name}`)].filter(
+  (page) => page !== 'docs/architecture.md',
+);
 
 let home: string;
 let project: string;
@@ -28,12 +33,9 @@ function settings(): [path: string, text: string][] {
 
 test('a project has every script that README and the pages name, but those that they give to a clone alone', () => {
   const { scripts }: { scripts: Record<string, string> } = JSON.parse(read(join(project, 'package.json')));
-  const pages = ['README.md', ...readdirSync(join(ROOT, 'docs')).map((name) => `docs/${name}`)];
-  // This page is about the repository.
-  const named = pages
-    .filter((page) => page !== 'docs/architecture.md')
-    .flatMap((page) => [...read(join(ROOT, page)).matchAll(/npm run (?:-s )?([a-z][a-z:]*)/g)])
-    .map(([, name = '']) => name);
+  const named = PAGES.flatMap((page) => [
+    ...read(join(ROOT, page)).matchAll(/npm run (?:-s )?([a-z][a-z:]*)/g),
+  ]).map(([, name = '']) => name);
   const clonesOnly = ['lint', 'format', 'generate', 'bench'];
   expect(named).toContain('observability');
   const isThere = (name: string) => name in scripts || clonesOnly.includes(name);
@@ -52,7 +54,16 @@ test('a project has its own name in what it deploys, and names files of the pack
   );
 });
 
-test('the package has what init copies, and the pages', () => {
+test('links of README and of the pages lead to files of the package, and it has what init copies', () => {
   const { files }: { files: string[] } = JSON.parse(read(join(ROOT, 'package.json')));
-  for (const name of ['docs', 'deploy', 'src/serverless.ts', 'template']) expect(files).toContain(name);
+  const isShipped = (path: string) =>
+    ['README.md', 'LICENSE', ...files].some((name) => path === name || path.startsWith(`${name}/`));
+  const links = PAGES.flatMap((page) =>
+    [...read(join(ROOT, page)).matchAll(/\]\((?!\w+:|#)([^)#]+)/g)].map(([, link = '']) =>
+      join(dirname(page), link),
+    ),
+  );
+  expect(links.length).toBeGreaterThan(40);
+  expect(links.filter((path) => !isShipped(path) || !existsSync(join(ROOT, path)))).toEqual([]);
+  for (const name of ['deploy', 'src/serverless.ts', 'template']) expect(files).toContain(name);
 });
