@@ -50,6 +50,21 @@ const SCHEMAS: Readonly<Record<string, readonly [schema: object, more?: object]>
     { style: 'deepObject', explode: true },
   ],
   patternFields: [{ type: 'object', patternProperties: { '^n_': integer }, additionalProperties: false }],
+  limits: [
+    {
+      anyOf: [
+        { type: 'number', minimum: 1, exclusiveMaximum: 5 },
+        { type: 'string', maxLength: 4 },
+      ],
+    },
+  ],
+  listed: [{ enum: ['1', 2, 'true'] }],
+  withBase: [
+    {
+      type: ['integer', 'string'],
+      allOf: [{ oneOf: [{ const: 7 }, { type: 'string', pattern: '^[0-6]$' }] }],
+    },
+  ],
   condition: [byKind, { style: 'deepObject', explode: true }],
 };
 
@@ -92,6 +107,14 @@ test.each<[string, unknown]>([
   ['behind?p=1&p=2', [1, 2]],
   ['either?p=1&p=2', [1, 2]],
   ['either?p=true', [true]],
+  ['limits?p=4.5', 4.5],
+  ['limits?p=5', '5'],
+  ['limits?p=0', '0'],
+  ['limits?p=a', 'a'],
+  ['listed?p=1', '1'],
+  ['listed?p=2', 2],
+  ['listed?p=true', 'true'],
+  ['withBase?p=7', 7],
   ['parts?p[ids]=1&p[ids]=2', { ids: [1, 2] }],
   ['nested?p[a][b]=1&p[a][c]=2', { a: { b: 1, c: 2 } }],
   ['narrowed?p[a]=1', { a: '1' }],
@@ -109,6 +132,9 @@ test.each([
   'beside?p=6',
   'before?p=6',
   'either?p=1&p=true',
+  'limits?p=50000',
+  'listed?p=3',
+  'withBase?p=8',
   'patterns?p[n_a]=b',
   'patterns?p[a]=1',
   'condition?p[kind]=n&p[n]=a',

@@ -16,10 +16,17 @@ export function convert(text: string, shape: Shape | undefined): unknown {
   if ((types.has('number') || types.has('integer')) && NUMBER.test(text)) {
     const number = Number(text);
     // An integer that a double can't hold would be changed without an error.
-    if (Number.isFinite(number) && (!Number.isInteger(number) || Number.isSafeInteger(number))) return number;
+    const isExact = Number.isFinite(number) && (!Number.isInteger(number) || Number.isSafeInteger(number));
+    if (isExact && isMeant(number, shape)) return number;
   }
-  if (types.has('boolean') && (text === 'true' || text === 'false')) return text === 'true';
+  if (types.has('boolean') && (text === 'true' || text === 'false') && isMeant(text === 'true', shape))
+    return text === 'true';
   return text;
+}
+
+/** Tells whether a text stands for this value where it may stand for itself, too. */
+function isMeant(value: number | boolean, shape: Shape): boolean {
+  return !shape.types.has('string') || shape.takes(value);
 }
 
 /** Tells whether this text can be a value that is no list, where the schema allows lists too. */

@@ -1,8 +1,7 @@
 import type { Place } from '../description.js';
 import { branchesOf, conjuncts } from './conjuncts.js';
+import { ALL, type JsonType, takes, typesOf } from './json-type.js';
 import { regExp } from './reg-exp.js';
-
-export type JsonType = 'string' | 'number' | 'integer' | 'boolean' | 'null' | 'array' | 'object';
 
 /** The part of a schema that is needed to make a value out of text. */
 export interface Shape {
@@ -14,6 +13,8 @@ export interface Shape {
   property(name: string): Shape | undefined;
   /** Returns the shape of an item of a list. */
   item(index: number): Shape;
+  /** Tells whether a value that a text can be turned into is within the limits of the schema. */
+  takes(value: number | boolean): boolean;
 }
 
 /** The shape of a value without a schema. */
@@ -22,12 +23,8 @@ export const ANYTHING: Shape = {
   names: new Set(),
   property: () => ANYTHING,
   item: () => ANYTHING,
+  takes: () => true,
 };
-
-const ALL: readonly JsonType[] = ['string', 'number', 'integer', 'boolean', 'null', 'array', 'object'];
-
-/** The greatest depth of choices inside each other whose types are told. */
-const DEEPEST = 6;
 
 /** Returns the shape of a schema, through references and composition. */
 export function shapeOf(schema: Place): Shape {
@@ -93,6 +90,12 @@ class SchemaShape implements Shape {
     return (this.#items[at] ??= this.#below((part) => [itemAt(part, at)]) ?? ANYTHING);
   }
 
+  takes(value: number | boolean): boolean {
+    const { all, some } = this.#schemas;
+    const isTaken = (schema: Place) => takes(schema, value);
+    return all.every(isTaken) && (some.length === 0 || some.some(isTaken));
+  }
+
   #below(schemasOf: (part: Place) => Place[]): Shape | undefined {
     const said = (parts: readonly Place[]) =>
       parts.flatMap(schemasOf).filter(({ value }) => value !== undefined && value !== false);
@@ -140,54 +143,12 @@ function alternatives(schema: Place, seen: Set<unknown>): Place[] {
 
 /** A part that names no type leaves those of the others. */
 function typesOfParts({ all, some }: Parts): Set<JsonType> {
-  const named = (schemas: readonly Place[]) =>
-    schemas.map((schema) => typesOf(schema)).filter(({ size }) => size < ALL.length);
-  const any = named(some);
-  const sets = any.length > 0 ? [...named(all), new Set(any.flatMap((types) => [...types]))] : named(all);
+  const any = namedTypes(some);
+  const either = any.length > 0 ? [new Set(any.flatMap((types) => [...types]))] : [];
+  const sets = [...namedTypes(all), ...either];
   return new Set(sets.length > 0 ? ALL.filter((type) => sets.every((types) => types.has(type))) : []);
 }
 
-/** Returns the branches of each choice of a schema. */
-function choicesOf(schema: Place): Place[][] {
-  return ['anyOf', 'oneOf']
-    .map((key) =>
-      schema
-        .own(key)
-        .ownEntries()
-        .map(([, branch]) => branch),
-    )
-    .filter((branches) => branches.length > 0);
-}
-
-function typesOf(schema: Place, depth = 0): Set<JsonType> {
-  const sets = [...conjuncts(schema).values()].flatMap((one) => [
-    declaredTypes(one),
-    ...(depth > DEEPEST
-      ? []
-      : choicesOf(one).map((all) => new Set(all.flatMap((each) => [...typesOf(each, depth + 1)])))),
-  ]);
-  return new Set(ALL.filter((type) => sets.every((set) => set.has(type))));
-}
-
-function declaredTypes(schema: Place): Set<JsonType> {
-  if (schema.value === false) return new Set();
-  const type = schema.own('type').value;
-  const listed = [schema.own('enum').value, [schema.own('const').value]].find(
-    (values) => Array.isArray(values) && values[0] !== undefined,
-  );
-  if (type !== undefined)
-    return new Set([type].flat().flatMap((name) => (name === 'number' ? NUMBERS : typesNamed(name))));
-  return Array.isArray(listed) ? new Set(listed.flatMap(typeOf)) : new Set(ALL);
-}
-
-function typeOf(value: unknown): readonly JsonType[] {
-  if (value === null) return ['null'];
-  if (Array.isArray(value)) return ['array'];
-  return typeof value === 'number' ? NUMBERS : typesNamed(typeof value);
-}
-
-const NUMBERS: readonly JsonType[] = ['number', 'integer'];
-
-function typesNamed(name: unknown): JsonType[] {
-  return ALL.filter((type) => type === name);
+function namedTypes(schemas: readonly Place[]): Set<JsonType>[] {
+  return schemas.map((schema) => typesOf(schema)).filter(({ size }) => size < ALL.length);
 }
