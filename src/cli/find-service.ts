@@ -27,10 +27,13 @@ export async function findControlSocket(port: string | undefined, env: Env): Pro
 const ONLY_STATUS =
   "This service runs in PM2's cluster mode, in which only `status` works: `pm2 reload` replaces its instances. In fork mode (ecosystem.config.js) all commands do.";
 
+/** Milliseconds that a primary may take to say who it is. */
+const PATIENCE_MS = 2_000;
+
 type Env = Readonly<Record<string, string | undefined>>;
 
 /**
- * Finds the service of this user that listens on `port`; without a port, the only one that runs. Root
+ * Finds the service of this user that listens on `port`, which may be HOST:PORT; without a port, the only one that runs. Root
  * sees the services of all users.
  * @param env the environment with the service's own `LISTEN`, `PORT` and `LEDGER_DIR`
  * @throws CommandError if there is none, or more than one
@@ -41,12 +44,17 @@ export async function findService(port: string | undefined, env: Env): Promise<F
   const folders = serviceFolders(readConfig(env).ledgerDir);
   const mine = folders.filter(({ user }) => me === 0 || user === me);
   const answers = await Promise.all(mine.map(({ path }) => identify(path)));
-  const running = answers.flatMap((service) => service ?? []);
-  const matching = running.filter(({ listen }) => wanted === undefined || listen === wanted);
-  const [found, other] = matching;
+  const running = answers.flatMap((service) => (service && service !== 'silent' ? service : []));
+  const matching = running.filter(
+    (service) => wanted === undefined || wanted === service.listen || wanted === placeOf(service),
+  );
+  const atHost = matching.filter(({ host }) => host === (env['HOST'] || undefined));
+  const [found, other] = port === undefined && matching.length > 1 && atHost.length > 0 ? atHost : matching;
   if (found && !other) return found;
   if (other)
     throw new CommandError(`Several services run here: ${listed(matching)}. Say which one by --port.`);
+  const silent = mine.filter((_, i) => answers[i] === 'silent').map(({ path }) => path);
+  if (silent.length > 0) throw new CommandError(`The service of ${silent.join(', ')} does not answer.`);
   throw new CommandError(
     running.length > 0
       ? `No service listens on ${wanted}; there is ${listed(running)}.`
@@ -55,16 +63,18 @@ export async function findService(port: string | undefined, env: Env): Promise<F
 }
 
 /**
- * Asks a service for its identity; undefined if it does not answer, because it was killed
- * and its folder is left over.
+ * Asks a service for its identity; undefined if nobody listens, because it was killed and its folder is left
+ * over; `silent` if it hangs, or is stopped.
  */
-async function identify(folder: string): Promise<FoundService | undefined> {
+async function identify(folder: string): Promise<FoundService | 'silent' | undefined> {
   const socket = controlSocketPath(folder);
+  const patience = AbortSignal.timeout(PATIENCE_MS);
   try {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- only the service can listen there
-    const identity = (await json(await ask(socket, 'GET', '/service'))) as ServiceIdentity;
+    const identity = (await json(await ask(socket, 'GET', '/service', patience))) as ServiceIdentity;
     return { ...identity, folder, socket };
   } catch {
+    if (patience.aborted) return 'silent';
     const { listen, primary: pid } = (await findInstance(folder)) ?? {};
     return listen === undefined || pid === undefined
       ? undefined
@@ -73,7 +83,12 @@ async function identify(folder: string): Promise<FoundService | undefined> {
 }
 
 function listed(services: readonly ServiceIdentity[]): string {
-  return services.map(({ listen, pid }) => `${listen} (pid ${pid})`).join(', ');
+  return services.map((service) => `${placeOf(service)} (pid ${service.pid})`).join(', ');
+}
+
+/** Tells services of one port apart by their host. */
+function placeOf({ host, listen }: ServiceIdentity): string {
+  return host === undefined || listen.includes(':') ? listen : `${host}:${listen}`;
 }
 
 function whyNone(others: readonly FoundFolder[]): string {

@@ -50,7 +50,7 @@ const USAGE = `Usage: koa-cluster-metrics COMMAND [--port PORT]
   heap WORKER > x.heapsnapshot
   clean-ledgers                       remove the counts of services that no longer run
 
-The service is found by LISTEN, PORT or --port, as it was started; WORKER is a number in the first column of status, or a pid.
+The service is found by LISTEN, PORT or --port (PORT or HOST:PORT), as it was started; WORKER is a number in the first column of status, or a pid.
 `;
 
 const OPTIONS = {

@@ -204,7 +204,8 @@ class Primary {
 
   #identity(): ServiceIdentity {
     const { url: address, listen = placeOf(this.#config) } = this.#address ?? {};
-    return { pid: process.pid, url: address, listen };
+    const { host } = this.#config;
+    return { pid: process.pid, url: address, listen, ...(host !== undefined && { host }) };
   }
 
   async #status(): Promise<ServiceStatus> {

@@ -1,5 +1,5 @@
-import { once } from 'node:events';
 import { createServer } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { collectDefaultMetrics, register } from 'prom-client';
 import { type Config, placeOf } from '../config.js';
 import type { KeyPair } from '../key-pair.js';
@@ -35,6 +35,9 @@ import { wantedInstances } from './wanted-instances.js';
  * request on its way is answered.
  */
 const GRACE_MS = 2_000;
+
+/** Milliseconds that PM2 has for the answer after which no connection comes any more. */
+const RETURN_MS = 1_000;
 
 /**
  * Runs one instance of the service in PM2's cluster mode, where PM2 is the primary. It serves requests, and
@@ -244,7 +247,11 @@ class Instance {
  * question, all of them have arrived.
  */
 async function returnConnections(): Promise<void> {
-  const question = createServer().listen(0, '127.0.0.1');
-  await once(question, 'listening');
+  const question = createServer();
+  const answered = new Promise<void>((resolve) => {
+    // PM2 may have no file descriptor left for it.
+    question.once('error', () => resolve()).listen(0, '127.0.0.1', resolve);
+  });
+  await Promise.race([answered, delay(RETURN_MS)]);
   question.close();
 }

@@ -241,9 +241,36 @@ test('where no service runs, or several do, it says what to do', async () => {
   await two.stop();
   expect((await command(one, ['status'], { PORT: '' })).out).toContain(`pid ${one.pid},`);
   const wrong = await command(one, ['status', '--port', '1']);
-  expect(wrong.err).toBe(`No service listens on 1; there is ${one.port} (pid ${one.pid}).\n`);
+  expect(wrong.err).toBe(`No service listens on 1; there is 127.0.0.1:${one.port} (pid ${one.pid}).\n`);
   await one.stop();
   expect((await command(one, ['status'])).err).toMatch(/^No service runs here\./);
+});
+
+test('services of one port are told apart by their hosts', async () => {
+  const one = await start();
+  const elsewhere = { HOST: '127.0.0.2', PORT: String(one.port), LEDGER_DIR: one.ledgerDir };
+  const two = await start({ env: elsewhere });
+  const asked = ['--port', `127.0.0.2:${one.port}`];
+  await eventually('the second one is found', 20_000, async () => {
+    return (await command(one, ['status', ...asked])).out.includes(`pid ${two.pid},`);
+  });
+  expect((await command(one, ['status'])).err).toContain(`127.0.0.2:${one.port} (pid ${two.pid})`);
+  expect((await command(one, ['status'], { HOST: '127.0.0.1' })).out).toContain(`pid ${one.pid},`);
+  expect((await command(one, ['status'], elsewhere)).out).toContain(`pid ${two.pid},`);
+});
+
+test('a service that hangs keeps nobody from the others, and is named', async () => {
+  const one = await start();
+  const two = await start({ env: { LEDGER_DIR: one.ledgerDir } });
+  one.signal('SIGSTOP');
+  try {
+    expect((await command(two, ['status'], { LEDGER_DIR: one.ledgerDir })).out).toContain(`pid ${two.pid},`);
+    expect((await command(one, ['status'])).err).toMatch(
+      /^The service of .*koa-cluster-metrics-.* does not answer\.\n$/,
+    );
+  } finally {
+    one.signal('SIGCONT');
+  }
 });
 
 test("another user's service is named as such", async () => {

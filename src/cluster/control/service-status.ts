@@ -12,6 +12,8 @@ export interface ServiceIdentity {
   readonly url: string | undefined;
   /** The port of the service, as text. */
   readonly listen: string;
+  /** The `HOST` of the service, where it has one. */
+  readonly host?: string;
 }
 
 /** The state of a service and its workers. */
