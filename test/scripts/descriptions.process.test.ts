@@ -120,6 +120,11 @@ paths:
       parameters: [{ name: id, in: path, required: true, schema: { type: integer } }]
       responses: { '204': { description: Gone. } }
 `;
+  const NAMED_AS_OTHERS = ['status', 'module', '__proto__'];
+  const named = NAMED_AS_OTHERS.map(
+    (id) =>
+      `  /named/${id}:\n    get: { operationId: ${id}, responses: { '204': { description: Fine. } } }\n`,
+  ).join('');
 
   test('writes what is missing, overwrites nothing, and what it wrote is built and answers 501 with the example', async () => {
     copyProject(folder);
@@ -148,6 +153,17 @@ paths:
     expect((await service.get('/boxes/7', { method: 'DELETE' })).status).toBe(501);
     expect((await service.get('/boxes/x', { method: 'DELETE' })).status).toBe(400);
     expect((await service.get('/')).body.toString()).toBe('{"message":"Hello."}');
+  });
+
+  test('writes what is built and answers for operations with the names of others', async () => {
+    copyProject(folder);
+    write(folder, { 'swagger/swagger.yaml': FOREIGN + named });
+    for (const name of ['hello', 'echo']) rmSync(join(folder, `src/handlers/${name}.ts`));
+    expect(run('scaffold').stdout).toBe('6 handlers were written to src/handlers.\n');
+    expect(run('build')).toMatchObject({ status: 0 });
+    const service = await Service.start({ program: join(folder, 'dist/main.js'), cwd: folder });
+    for (const id of NAMED_AS_OTHERS) expect((await service.get(`/named/${id}`)).status).toBe(501);
+    expect((await service.get('/status')).headers.get('content-type')).toContain('text/html');
   });
 
   test('says which schemes of security src/service.ts has to have a function for', () => {
