@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { readConfig } from '../config.js';
 import type { CommandInput } from './command.js';
 import { CommandError } from './command-error.js';
+import type { ObservabilityFiles } from '../observability/observability-files.js';
 import { PACKAGE_DOCS } from './package-imports.js';
 
 /**
@@ -10,19 +11,20 @@ import { PACKAGE_DOCS } from './package-imports.js';
  * current folder, METRICS_PREFIX and METRICS_BUCKETS.
  * @throws CommandError with `--check`, which writes nothing, where those that are there differ
  */
-export async function observability({ options, env }: CommandInput): Promise<void> {
+export async function observability({ options, env, out }: CommandInput): Promise<void> {
   // Other commands do not read descriptions.
   const { observabilityFiles } = await import('../observability/observability-files.js');
   const docs = existsSync(PACKAGE_DOCS) ? PACKAGE_DOCS : 'docs';
-  const files = observabilityFiles({ config: readConfig(env), docs });
+  const { files, notice } = observabilityFiles({ config: readConfig(env), docs });
   if (options.check) return compare(files);
   for (const [path, text] of files) {
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, text);
   }
+  if (notice !== undefined) out.write(`${notice}\n`);
 }
 
-function compare(files: readonly [path: string, text: string][]): void {
+function compare(files: ObservabilityFiles['files']): void {
   const stale = files.filter(([path, text]) => !existsSync(path) || readFileSync(path, 'utf8') !== text);
   if (stale.length === 0) return;
   const names = stale.map(([path]) => path).join(' and ');

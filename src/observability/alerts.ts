@@ -1,6 +1,6 @@
 import { JOB, type MetricNames } from './metric-names.js';
-import { endpointPattern } from './recording-rules.js';
-import type { Objective } from '../openapi/objectives.js';
+import { oneOf } from './recording-rules.js';
+import type { Operation } from '../openapi/objectives.js';
 
 /** `page`: somebody has to act now. `ticket`: somebody has to act this week. */
 export type Severity = 'page' | 'ticket';
@@ -37,14 +37,17 @@ export function targetAlerts(): AlertRule[] {
   ];
 }
 
-/** Requests of one endpoint fail. The objectives' alerts see the whole; this sees an endpoint that is a small part of it. */
+/**
+ * Requests of one endpoint fail. The objectives' alerts see the whole; this sees an endpoint that is a small part of it,
+ * and one without objective.
+ */
 export function requestAlerts(
   { prefix, requestCount }: MetricNames,
-  objectives: readonly Objective[],
+  watched: readonly Operation[],
 ): AlertRule[] {
-  const pattern = endpointPattern(objectives.flatMap(({ operations }) => operations));
-  const failed = `${requestCount}{endpoint=~"${pattern}",http_status=~"5.."}`;
-  if (pattern === '') return [];
+  if (watched.length === 0) return [];
+  const endpoints = oneOf(watched.map(({ endpoint }) => endpoint));
+  const failed = `${requestCount}{endpoint=~${endpoints},http_status=~"5.."}`;
   return [
     {
       alert: 'EndpointFailing',

@@ -1,6 +1,6 @@
 import type { Objective } from '../openapi/objectives.js';
 import type { AlertRule, Severity } from './alerts.js';
-import type { BurnWindow } from './recording-rules.js';
+import { type BurnWindow, oneOf } from './recording-rules.js';
 
 interface Burn {
   readonly long: BurnWindow;
@@ -45,8 +45,8 @@ export function burnAlerts(objectives: readonly Objective[]): AlertRule[] {
   return windows.flatMap((days) => {
     const names = objectives.filter(({ windowDays }) => windowDays === days).map(({ name }) => name);
     return Object.entries(SLIS).flatMap(([sli, { alert, bad }]) => [
-      burnAlert('page', days, `slo=~"${names.map(escapeDots).join('|')}",sli="${sli}"`, alert, bad),
-      burnAlert('ticket', days, `slo=~"${names.map(escapeDots).join('|')}",sli="${sli}"`, alert, bad),
+      burnAlert('page', days, `slo=~${oneOf(names)},sli="${sli}"`, alert, bad),
+      burnAlert('ticket', days, `slo=~${oneOf(names)},sli="${sli}"`, alert, bad),
     ]);
   });
 }
@@ -77,8 +77,4 @@ function burnAlert(
       `So many requests ${bad} that the error budget of ${days} days is spent ` +
       `{{ $value | humanize }} times as fast as it lasts.`,
   };
-}
-
-function escapeDots(name: string): string {
-  return name.replaceAll('.', String.raw`\\.`);
 }

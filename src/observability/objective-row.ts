@@ -1,6 +1,6 @@
 import type { Objective } from '../openapi/objectives.js';
 import { figure, graph, type Row } from './panels.js';
-import { BURN_WINDOWS, type BurnWindow } from './recording-rules.js';
+import { BURN_WINDOWS, type BurnWindow, oneOf } from './recording-rules.js';
 
 const SHOWN: readonly BurnWindow[] = BURN_WINDOWS.filter((window) =>
   ['5m', '1h', '6h', '3d'].includes(window),
@@ -45,8 +45,7 @@ function budgetQueries(objectives: readonly Objective[]): [string, string][] {
   const windows = [...new Set(objectives.map(({ windowDays }) => windowDays))];
   return windows.map((days) => {
     const slos = objectives.filter(({ windowDays }) => windowDays === days).map(({ name }) => name);
-    const total = (series: string) =>
-      `sum_over_time(${series}{job=~"$job",slo=~"${slos.join('|')}"}[${days}d])`;
+    const total = (series: string) => `sum_over_time(${series}{job=~"$job",slo=~${oneOf(slos)}}[${days}d])`;
     return [
       `{{slo}} {{sli}} (${days}d)`,
       `1 - ${total('slo:bad_events:rate5m')} / (${total('slo:events:rate5m')} > 0) / slo:error_budget:ratio`,

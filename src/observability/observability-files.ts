@@ -1,6 +1,7 @@
 import type { Config } from '../config.js';
-import { Description } from '../openapi/description.js';
-import { ObjectivesError, readObjectives } from '../openapi/objectives.js';
+import { checkButSchemas } from '../openapi/compile-description.js';
+import { ObjectivesError, readObjectives, watchedOperations } from '../openapi/objectives.js';
+import type { Operation } from '../openapi/operation.js';
 import { descriptionFile } from '../openapi/project/description-file.js';
 import { dashboardFile } from './dashboard.js';
 import { rulesFile } from './rules.js';
@@ -11,24 +12,45 @@ export interface ObservabilityOptions {
   readonly docs: string;
 }
 
-/**
- * The Prometheus rules and the Grafana dashboard that follow from the API description of the project in the current
- * folder: path and text of each file. Throws ContractError or ObjectivesError, which say what is wrong with it.
- */
-export function observabilityFiles({ config, docs }: ObservabilityOptions): [path: string, text: string][] {
-  const { metricsPrefix, metricsBuckets } = config;
-  const objectives = objectivesOf(descriptionFile(), metricsBuckets);
-  return [
-    ['deploy/prometheus/rules.yml', rulesFile(objectives, metricsPrefix, docs)],
-    ['deploy/grafana/dashboard.json', dashboardFile(objectives, metricsPrefix, docs)],
-  ];
+export interface ObservabilityFiles {
+  /** Path and text of each. */
+  readonly files: readonly (readonly [path: string, text: string])[];
+  /** A line for who makes them; `undefined` where there is nothing to say. */
+  readonly notice: string | undefined;
 }
 
-function objectivesOf(file: string, buckets: readonly number[]) {
+/**
+ * The Prometheus rules and the Grafana dashboard that follow from the API description of the project in the current
+ * folder. Throws ContractError or ObjectivesError, which say what is wrong with it.
+ */
+export function observabilityFiles({ config, docs }: ObservabilityOptions): ObservabilityFiles {
+  const { metricsPrefix, metricsBuckets } = config;
+  const file = descriptionFile();
+  const operations = operationsOf(file);
+  const objectives = objectivesOf(file, operations, metricsBuckets);
+  const watched = watchedOperations(operations);
+  return {
+    files: [
+      ['deploy/prometheus/rules.yml', rulesFile(objectives, watched, metricsPrefix, docs)],
+      ['deploy/grafana/dashboard.json', dashboardFile(objectives, metricsPrefix, docs)],
+    ],
+    notice: objectives.length === 0 && watched.length > 0 ? `${file}: ${WITHOUT_OBJECTIVES}` : undefined,
+  };
+}
+
+const WITHOUT_OBJECTIVES =
+  'no x-slo, so no objectives and no alerts about error budgets. Of requests only EndpointFailing tells.';
+
+/** Returns the operations of a description. Throws ContractError where one can't be served: it would have no alert. */
+function operationsOf(file: string): readonly Operation[] {
+  const { description, operations } = checkButSchemas(file);
+  description.refuseFaults();
+  return operations;
+}
+
+function objectivesOf(file: string, operations: readonly Operation[], buckets: readonly number[]) {
   try {
-    const description = new Description(file, { compiled: false });
-    description.refuseFaults();
-    return readObjectives(description.document, buckets);
+    return readObjectives(operations, buckets);
   } catch (error) {
     if (!(error instanceof ObjectivesError)) throw error;
     throw new ObjectivesError([`${file}:`, ...error.problems]);

@@ -86,7 +86,7 @@ function latencyRules({ name, latency, operations }: Objective, { requestLatency
   const { threshold, ratio } = latency;
   // Prometheus 3 writes le="1" as le="1.0".
   const le = Number.isInteger(threshold) ? `le=~"${threshold}(\\\\.0)?"` : `le="${threshold}"`;
-  const events = `slo:events:rate5m{slo="${name}",sli="latency"}`;
+  const events = `slo:events:rate5m{slo=${quoted(name)},sli="latency"}`;
   // If Prometheus has only native buckets (from 2.42 on it can), these tell how many requests were fast
   // enough, within 9 % of the threshold.
   const native = sumOfRates(requestLatency, operations);
@@ -104,7 +104,7 @@ function sliRules(
   { events, bad }: { events: string; bad: string },
 ) {
   const labels = { slo, sli };
-  const own = `slo:events:rate5m{slo="${slo}",sli="${sli}"}`;
+  const own = `slo:events:rate5m{slo=${quoted(slo)},sli="${sli}"}`;
   return [
     { record: 'slo:events:rate5m', labels, expr: events },
     { record: 'slo:bad_events:rate5m', labels, expr: bad },
@@ -128,21 +128,26 @@ function burnRule(window: BurnWindow): RecordingRule {
 function sumOfRates(metric: string, operations: readonly Operation[], matcher?: string): string {
   const methods = new Set(operations.map(({ method }) => method));
   const rates = [...methods].map((method) => {
-    const pattern = endpointPattern(operations.filter((operation) => operation.method === method));
+    const endpoints = operations
+      .filter((operation) => operation.method === method)
+      .map(({ endpoint }) => endpoint);
     const matchers = [
       method === 'GET' ? 'method=~"GET|HEAD"' : `method="${method}"`,
-      `endpoint=~"${pattern}"`,
+      `endpoint=~${oneOf(endpoints)}`,
     ];
     return `rate(${metric}{${[...matchers, ...(matcher === undefined ? [] : [matcher])].join(',')}}[5m])`;
   });
   return `sum by (job) (${rates.join(' or ')})`;
 }
 
-/** A regular expression (RE2), quoted for a PromQL string, that matches exactly these operations' endpoints. */
-export function endpointPattern(operations: readonly Operation[]): string {
-  const endpoints = new Set(operations.map(({ endpoint }) => endpoint));
-  const patterns = [...endpoints].map((endpoint) =>
-    endpoint.replaceAll(/[\\^$.|?*+()[\]{}]/g, String.raw`\$&`),
+/** Writes a regular expression (RE2) that matches exactly these values of a label, as a PromQL string. */
+export function oneOf(values: readonly string[]): string {
+  const patterns = [...new Set(values)].map((value) =>
+    value.replaceAll(/[\\^$.|?*+()[\]{}]/g, String.raw`\$&`),
   );
-  return patterns.join('|').replaceAll(/[\\"]/g, String.raw`\$&`);
+  return quoted(patterns.join('|'));
+}
+
+function quoted(text: string): string {
+  return `"${text.replaceAll(/[\\"]/g, String.raw`\$&`)}"`;
 }

@@ -2,18 +2,26 @@ import { stringify } from 'yaml';
 import { type AlertRule, requestAlerts, saturationAlerts, targetAlerts, workerAlerts } from './alerts.js';
 import { burnAlerts } from './burn-alerts.js';
 import { JOB, metricNames } from './metric-names.js';
-import type { Objective } from '../openapi/objectives.js';
+import type { Objective, Operation } from '../openapi/objectives.js';
 import { memoryRules, objectiveRules, requestRules } from './recording-rules.js';
 
 const HEADER = '# Written by "npm run observability" from the API description, which will write it again.\n';
 
-/** The text of rules.yml for these objectives and a METRICS_PREFIX. `docs` is the folder of the runbook. */
-export function rulesFile(objectives: readonly Objective[], prefix: string, docs: string): string {
+/**
+ * The text of rules.yml for these objectives, the operations that are watched, and a METRICS_PREFIX. `docs` is the
+ * folder of the runbook.
+ */
+export function rulesFile(
+  objectives: readonly Objective[],
+  watched: readonly Operation[],
+  prefix: string,
+  docs: string,
+): string {
   const names = metricNames(prefix);
   const alerts = [
     ...targetAlerts(),
     ...burnAlerts(objectives),
-    ...requestAlerts(names, objectives),
+    ...requestAlerts(names, watched),
     ...workerAlerts(names),
     ...saturationAlerts(names),
   ];

@@ -1,6 +1,9 @@
+import type { Place } from './description.js';
+import type { Operation as Declared } from './operation.js';
+
 /** A service-level objective, and the operations of the API description that it covers. */
 export interface Objective {
-  /** `default`, or the operationId of the one operation that states its own. */
+  /** `default`, or the id of the one operation that states its own. */
   readonly name: string;
   /** Share of requests that the server must not fail (5xx), e.g. 0.999. */
   readonly availability: number;
@@ -32,7 +35,6 @@ type Report = (place: string, expected: string, got: unknown) => undefined;
 type Goals = Omit<Objective, 'name' | 'operations'>;
 type Draft = { [K in 'availability' | 'threshold' | 'ratio' | 'windowDays']?: number | undefined };
 
-const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace'];
 const KEYS = ['availability', 'latency', 'window'];
 const LATENCY_KEYS = ['threshold', 'ratio'];
 
@@ -44,62 +46,57 @@ const LATENCY_KEYS = ['threshold', 'ratio'];
  *   nobody can count the requests that kept it
  * @throws ObjectivesError that names every fault at once
  */
-export function readObjectives(description: unknown, buckets: readonly number[]): Objective[] {
+export function readObjectives(operations: readonly Declared[], buckets: readonly number[]): Objective[] {
   const problems: string[] = [];
   const report: Report = (place, expected, got) => {
     problems.push(`${place}: expected ${expected}, got ${JSON.stringify(got) ?? 'nothing'}`);
     return undefined;
   };
-  const root = isObject(description) ? description : {};
-  const shared = root['x-slo'] === undefined ? {} : readDraft(root['x-slo'], 'x-slo', buckets, report);
-  const objectives = groupOperations(root['paths'], shared, buckets, report);
+  const [slo] = operations.map(({ place }) => sloOf(place.description.root));
+  const shared = slo === undefined ? {} : readDraft(slo, 'x-slo', buckets, report);
+  const objectives = groupOperations(operations, shared, buckets, report);
   if (problems.length > 0) throw new ObjectivesError(problems);
   return objectives;
 }
 
+/** Returns the operations that are to be watched, with an objective or not: all that do not say `x-slo: false`. */
+export function watchedOperations(operations: readonly Declared[]): Operation[] {
+  return operations.filter(({ place }) => sloOf(place) !== false).map(counted);
+}
+
+function sloOf(place: Place): unknown {
+  return place.at('x-slo').value;
+}
+
+function counted({ method, path }: Declared): Operation {
+  return { method, endpoint: path };
+}
+
 function groupOperations(
-  paths: unknown,
+  operations: readonly Declared[],
   shared: Draft,
   buckets: readonly number[],
   report: Report,
 ): Objective[] {
   const covered: Operation[] = [];
   const own: Objective[] = [];
-  for (const { method, endpoint, operation } of operationsOf(paths)) {
-    const slo = operation['x-slo'];
+  for (const operation of operations) {
+    const { id, method, path } = operation;
+    const slo = sloOf(operation.place);
     if (slo === false) continue;
     if (slo === undefined) {
-      covered.push({ method, endpoint });
+      covered.push(counted(operation));
       continue;
     }
-    const place = `paths.${endpoint}.${method.toLowerCase()}`;
+    const place = `paths.${path}.${method.toLowerCase()}`;
     const draft = { ...shared, ...readDraft(slo, `${place}.x-slo`, buckets, report) };
     const goals = complete(draft, `${place}.x-slo`, report);
-    const name = readName(operation['operationId'], `${place}.operationId`, own, report);
-    if (goals && name !== undefined) own.push({ name, ...goals, operations: [{ method, endpoint }] });
+    if (id === 'default') report(`${place}.operationId`, 'a name that no other objective has', id);
+    if (goals) own.push({ name: id, ...goals, operations: [counted(operation)] });
   }
   if (Object.keys(shared).length === 0 || covered.length === 0) return own;
   const goals = complete(shared, 'x-slo', report);
   return goals ? [{ name: 'default', ...goals, operations: covered }, ...own] : own;
-}
-
-function operationsOf(paths: unknown) {
-  return Object.entries(isObject(paths) ? paths : {}).flatMap(([endpoint, item]) =>
-    METHODS.flatMap((method) => {
-      const operation = isObject(item) ? item[method] : undefined;
-      return isObject(operation) ? [{ method: method.toUpperCase(), endpoint, operation }] : [];
-    }),
-  );
-}
-
-function readName(id: unknown, place: string, own: readonly Objective[], report: Report): string | undefined {
-  if (typeof id !== 'string' || !/^[\w.-]+$/.test(id)) {
-    return report(place, 'a name of letters, digits, _, . and - for the objective', id);
-  }
-  if (id === 'default' || own.some(({ name }) => name === id)) {
-    return report(place, 'a name that no other objective has', id);
-  }
-  return id;
 }
 
 function readDraft(slo: unknown, place: string, buckets: readonly number[], report: Report): Draft {

@@ -24,6 +24,7 @@ interface ServiceOptions extends Partial<Omit<Service, 'description'>> {
   readonly root?: object;
   readonly env?: Readonly<Record<string, string>>;
   readonly gather?: (format: Format) => Promise<Buffer>;
+  readonly workers?: () => Promise<Buffer>;
   readonly accepting?: () => boolean;
 }
 
@@ -54,6 +55,7 @@ export class ServiceUnderTest {
     root,
     env,
     gather = () => Promise.resolve(Buffer.alloc(0)),
+    workers,
     accepting = () => true,
     handlers,
     ...service
@@ -64,7 +66,7 @@ export class ServiceUnderTest {
       : { description: GREETINGS, handlers: handlers ?? greetings };
     const write = (line: string) => this.log.push(JSON.parse(line) as LogLine);
     const log = pino({ level: 'debug' }, { write });
-    const host = { config, log, metrics: this.metrics, gather, accepting };
+    const host = { config, log, metrics: this.metrics, gather, ...(workers && { workers }), accepting };
     this.#started = await startService({ ...served, ...service }, host);
     this.#server = new Server(this.#started.listener, this.metrics, config);
     ({ port: this.#port } = await this.#server.listen({ port: 0, host: '127.0.0.1' }));

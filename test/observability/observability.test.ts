@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { dashboardFile } from '../../src/observability/dashboard';
-import { readObjectives } from '../../src/openapi/objectives';
+import { checkButSchemas } from '../../src/openapi/compile-description';
+import { type Objective, readObjectives, watchedOperations } from '../../src/openapi/objectives';
 import { rulesFile } from '../../src/observability/rules';
 import { readConfig } from '../../src/config';
 
@@ -41,13 +42,22 @@ interface AlertCase {
 const read = (path: string) => readFileSync(path, 'utf8');
 const GREETINGS = join(__dirname, '../fixtures/greetings/swagger.yaml');
 const { metricsBuckets, metricsPrefix } = readConfig({});
-const objectives = readObjectives(parse(read(GREETINGS)), metricsBuckets);
+const { operations } = checkButSchemas(GREETINGS);
+const objectives = readObjectives(operations, metricsBuckets);
+const watched = watchedOperations(operations);
 const dashboard = JSON.parse(dashboardFile(objectives, metricsPrefix, 'docs'));
 const panels: readonly Panel[] = dashboard.panels;
 const graphs = panels.filter(({ type }) => type !== 'row');
-const rules: readonly Rule[] = parse(rulesFile(objectives, metricsPrefix, 'docs')).groups.flatMap(
-  (group: { rules: Rule[] }) => group.rules,
-);
+
+function rulesOf(some: readonly Objective[]): readonly Rule[] {
+  const { groups } = parse(rulesFile(some, watched, metricsPrefix, 'docs'));
+  return groups.flatMap((group: { rules: Rule[] }) => group.rules);
+}
+
+const aboutRequests = (some: readonly Rule[]) =>
+  some.filter(({ alert }) => /Endpoint|Budget/.test(alert ?? ''));
+
+const rules = rulesOf(objectives);
 
 function alertCases(file: string): readonly AlertCase[] {
   const { tests } = parse(read(`deploy/prometheus/${file}`));
@@ -57,7 +67,7 @@ function alertCases(file: string): readonly AlertCase[] {
 const alerts = rules.filter(({ alert }) => alert !== undefined);
 
 test('no objective is about health, metrics and documentation', () => {
-  const endpoints = objectives.flatMap(({ operations }) => operations.map(({ endpoint }) => endpoint));
+  const endpoints = objectives.flatMap((objective) => objective.operations.map(({ endpoint }) => endpoint));
   expect(endpoints).toContain('/');
   expect(endpoints.filter((endpoint) => /^\/(metrics|livez|readyz|docs|openapi)/.test(endpoint))).toEqual([]);
 });
@@ -72,6 +82,12 @@ describe('alerts', () => {
       expect(rule.annotations['runbook_url']).toBe(`docs/runbook.md#${name?.toLowerCase()}`);
     },
   );
+
+  test('without objectives one tells of an endpoint that fails, and none of budgets', () => {
+    const failing = aboutRequests(rules).filter(({ alert }) => alert === 'EndpointFailing');
+    expect(failing).toHaveLength(1);
+    expect(aboutRequests(rulesOf([]))).toEqual(failing);
+  });
 
   test('the runbook has one section for each: what it means, what to look at, what to do', () => {
     const sections = read('docs/runbook.md').split(/^## /m).slice(1);

@@ -6,6 +6,7 @@ import { createReadyz, livez } from './health.js';
 import { createMetricsHandler } from './metrics-route.js';
 import { type Objective, readObjectives } from '../../openapi/objectives.js';
 import type { ServiceOperation } from '../../openapi/service-operations.js';
+import type { Operation } from '../../openapi/operation.js';
 import { statusHandlers } from './status-page.js';
 import type { Findings } from './readiness.js';
 
@@ -26,7 +27,7 @@ export type OwnHandler = (
 
 export interface ServiceDeps {
   readonly config: Pick<Config, 'docs' | 'metricsBuckets' | 'metricsPort' | 'metricsToken' | 'statusPage'>;
-  readonly contract: Described;
+  readonly contract: Described & { readonly operations: readonly Operation[] };
   /** Makes the whole exposition. */
   readonly gather: (format: Format) => Promise<Buffer>;
   /** Gives the workers, or instances, as JSON. Without it there is no status page. */
@@ -40,7 +41,7 @@ export interface ServiceDeps {
 /** Returns the handlers of own operations that the configuration does not switch off. */
 export function serviceHandlers(deps: ServiceDeps): Partial<Record<ServiceOperation, OwnHandler>> {
   const { config, contract, gather, workers } = deps;
-  const objectives = () => objectivesOf(contract.document, config.metricsBuckets);
+  const objectives = () => objectivesOf(contract.operations, config.metricsBuckets);
   return {
     livez,
     readyz: createReadyz(deps),
@@ -58,9 +59,9 @@ export function serviceHandlers(deps: ServiceDeps): Partial<Record<ServiceOperat
 /**
  * Reads the objectives of a description; none if they have mistakes, which `npm run observability` reports.
  */
-function objectivesOf(document: unknown, buckets: readonly number[]): readonly Objective[] {
+function objectivesOf(operations: readonly Operation[], buckets: readonly number[]): readonly Objective[] {
   try {
-    return readObjectives(document, buckets);
+    return readObjectives(operations, buckets);
   } catch {
     return [];
   }

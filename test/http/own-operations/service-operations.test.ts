@@ -1,5 +1,6 @@
+import { basename } from 'node:path';
 import supertest from 'supertest';
-import { ServiceUnderTest, json } from '../service-under-test';
+import { ServiceUnderTest, describeText, json, operation } from '../service-under-test';
 
 afterEach(() => ServiceUnderTest.closeAll());
 
@@ -94,4 +95,17 @@ describe('documentation', () => {
     }
     expect(service.counted).toEqual([['unmatched', 404]]);
   });
+});
+
+test('the status page has the objectives of operations in other files', async () => {
+  const slo = { availability: 0.99, latency: { threshold: 1, ratio: 0.9 }, window: '30d' };
+  const boxes = basename(describeText(JSON.stringify({ get: operation('boxes', { 'x-slo': slo }) })));
+  const service = await ServiceUnderTest.start({
+    paths: { '/boxes': { $ref: boxes } },
+    handlers: { boxes: () => [] },
+    workers: () => Promise.resolve(Buffer.from('[]')),
+  });
+  expect(JSON.parse((await service.request('/status/objectives.json')).body.toString())).toMatchObject([
+    { name: 'boxes', availability: 0.99, operations: [{ method: 'GET', endpoint: '/boxes' }] },
+  ]);
 });
