@@ -124,6 +124,14 @@ test('PM2 and systemd give a stop more time than the service takes for it', () =
     expect(ms).toBeGreaterThan(shutdownTimeoutMs + 1_000);
 });
 
+test('systemd keeps the counts when it stops the service: in a folder in memory that is not removed with the dynamic user', () => {
+  const lines = read('systemd/koa-cluster-metrics.service').split('\n');
+  expect(lines).toContain('RuntimeDirectory=koa-cluster-metrics');
+  expect(lines).toContain('RuntimeDirectoryPreserve=yes');
+  const [, ledgerDir = ''] = /^Environment=LEDGER_DIR=(.*)$/m.exec(lines.join('\n')) ?? [];
+  expect(readConfig({ LEDGER_DIR: ledgerDir }).ledgerDir).toBe('/run/koa-cluster-metrics');
+});
+
 test('systemd waits until the service serves and until a reload is over, by the command of the package', () => {
   const unit = read('systemd/koa-cluster-metrics.service');
   const setting = (name: string) => new RegExp(`^${name}=(.*)$`, 'm').exec(unit)?.[1];
