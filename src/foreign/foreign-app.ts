@@ -1,12 +1,15 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { Context } from 'koa';
 import { ServiceError } from '../http/define-service.js';
 
 /** The part of a Koa app, of any version, that is used. */
 export interface KoaApp {
   readonly middleware: readonly unknown[];
+  /** The prototype of its contexts. */
+  readonly context: object;
   callback(): (req: IncomingMessage, res: ServerResponse) => unknown;
   listenerCount(event: 'error'): number;
-  on(event: 'error', listener: (err: Error) => void): unknown;
+  on(event: 'error', listener: (err: Error, ctx?: Context) => void): unknown;
 }
 
 /**

@@ -2,6 +2,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import type { Context } from 'koa';
 import { isMeasured, measurementOf } from '../http/measure.js';
 import { cutOff } from '../http/problem.js';
+import { idsOf, provideLog } from '../http/request-log.js';
 import type { Logger } from '../log.js';
 import type { EndpointLabels, Label } from './endpoint-labels.js';
 import { type ForeignApp, isKoa, type KoaApp } from './foreign-app.js';
@@ -16,6 +17,8 @@ export type EndpointOf = (request: Context & IncomingMessage) => Label;
 interface ListenerOptions {
   readonly labels: EndpointLabels;
   readonly log: Logger;
+  /** Fields that the contexts of a Koa app get beside `log`, unless the app has them itself. */
+  readonly provided?: object;
   readonly endpoint?: EndpointOf | undefined;
 }
 
@@ -27,9 +30,13 @@ export function listenerOf(app: ForeignApp, options: ListenerOptions): RequestLi
 /** The method by which Koa makes each context; its types leave the method out. */
 type ContextMaker = { createContext(req: IncomingMessage, res: ServerResponse): Context & IncomingMessage };
 
-function koaListener(app: KoaApp, { labels, log, endpoint = koaRoute }: ListenerOptions): RequestListener {
+function koaListener(
+  app: KoaApp,
+  { labels, log, provided = {}, endpoint = koaRoute }: ListenerOptions,
+): RequestListener {
+  provide(app, log, provided);
   // Koa writes errors to the console if there is no listener.
-  if (app.listenerCount('error') === 0) app.on('error', (err) => logUnexpected(log, err));
+  if (app.listenerCount('error') === 0) app.on('error', (err, ctx) => logUnexpected(log, err, ctx));
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- every version of Koa has it
   const maker = app as KoaApp & ContextMaker;
   const createContext = maker.createContext.bind(app);
@@ -45,13 +52,20 @@ function koaListener(app: KoaApp, { labels, log, endpoint = koaRoute }: Listener
   return (req, res) => void handle(req, res);
 }
 
+/** Gives the contexts of an app the fields that those of a described service have. */
+function provide(app: KoaApp, log: Logger, fields: object): void {
+  if (!('log' in app.context)) provideLog(app, log);
+  for (const [name, value] of Object.entries(fields))
+    if (!(name in app.context)) Object.assign(app.context, { [name]: value as unknown });
+}
+
 /**
  * Logs an error, unless Koa's own rule says that it is none of the app's: a 404, or one whose
  * message the client is shown.
  */
-function logUnexpected(log: Logger, err: unknown): void {
+function logUnexpected(log: Logger, err: unknown, ctx: Context | undefined): void {
   const { status, expose } = typeof err === 'object' && err !== null ? (err as Partial<HttpError>) : {}; // of http-errors or not
-  if (status !== 404 && expose !== true) log.error({ err }, 'A request failed');
+  if (status !== 404 && expose !== true) log.error({ ...(ctx && idsOf(ctx)), err }, 'A request failed');
 }
 
 interface HttpError {
@@ -80,7 +94,7 @@ function plainListener(
 
 /** Answers an error with a 500: without it the client would wait for ever, and the worker be replaced. */
 function fail(res: ServerResponse, err: unknown, log: Logger): void {
-  log.error({ err }, 'A request failed');
+  log.error({ ...idsOf({ res }), err }, 'A request failed');
   if (res.headersSent) return cutOff(res);
   // The headers belong to the answer that has failed.
   for (const name of res.getHeaderNames()) res.removeHeader(name);

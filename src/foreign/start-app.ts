@@ -55,7 +55,12 @@ export function startApp<Started>(
     // The service's own operations are served under overload, too: they need no limit.
     const config = { ...host.config, maxEventLoopDelayMs: undefined };
     const service = served(createApp({ ...host, ...made, config, contract: NOTHING }));
-    const listener = listenerOf(app, { log: host.log, endpoint: options.endpoint, labels: labelsOf(host) });
+    const listener = listenerOf(app, {
+      log: host.log,
+      endpoint: options.endpoint,
+      labels: labelsOf(host),
+      provided: made.provided,
+    });
     const routes = isKoa(app) ? knownRoutes(app.middleware) : [];
     if (host.config.metricsZeros) host.metrics.foreseen.push(...routes);
     const own = ownPaths(routes, host);

@@ -1,6 +1,6 @@
 import { Router } from '@koa/router';
 import Koa from 'koa';
-import pino from 'pino';
+import pino, { type Logger } from 'pino';
 import { readConfig } from '../../src/config';
 import { startApp } from '../../src/foreign/start-app';
 import { STATUS_PATHS } from '../../src/http/own-operations/status-page';
@@ -25,7 +25,7 @@ async function start(
   const metrics = new RequestMetrics([1]);
   const started = await startApp(
     app,
-    { endpoint: (req) => req.url },
+    { endpoint: (req) => req.url, start: () => 'made by start' },
     {
       config,
       log: pino({}, { write: (line) => void write(line) }),
@@ -38,7 +38,13 @@ async function start(
   const server = new Server(started.listener, metrics, config);
   const { port } = await server.listen({ port: 0, host: '127.0.0.1' });
   ends.push(() => server.drain({ timeoutMs: 0, graceMs: 0 }));
-  return { port, get: (path: string) => fetch(`http://127.0.0.1:${port}${path}`), lines, metrics };
+  return {
+    port,
+    started,
+    get: (path: string, init?: RequestInit) => fetch(`http://127.0.0.1:${port}${path}`, init),
+    lines,
+    metrics,
+  };
 }
 
 function busy(): void {
@@ -159,4 +165,73 @@ test('a process that drains is not ready, whatever the readyz of the app says', 
   expect(await (await get('/livez')).text()).toBe('of the app');
   const counted = metrics.rows.map(({ labels }) => `${labels.endpoint} ${labels.status}`);
   expect(counted.toSorted()).toEqual(['/livez 200', '/readyz 200', '/readyz 503']);
+});
+
+/** The fields of these names in a context of an app, as a request finds them. */
+async function fieldsOf(app: Koa, names: readonly string[]) {
+  let fields: unknown[] = [];
+  app.use((ctx) => {
+    fields = names.map((name) => ctx[name] as unknown);
+    ctx.body = 'ok';
+  });
+  const running = await start(app, {});
+  expect((await running.get('/')).status).toBe(200);
+  return { ...running, fields };
+}
+
+test('a Koa app has the resources and the signal of the drain in its contexts', async () => {
+  const { started, fields } = await fieldsOf(new Koa(), ['resources', 'draining']);
+  expect(fields).toEqual(['made by start', expect.any(AbortSignal)]);
+  const [, draining] = fields as [unknown, AbortSignal]; // as the line before has it
+  expect(draining.aborted).toBe(false);
+  await started.stop(1_000);
+  expect(draining.aborted).toBe(true);
+});
+
+test.each(['log', 'resources', 'draining'])('a Koa app keeps a ctx.%s of its own', async (name) => {
+  const app = new Koa();
+  app.context[name] = 'of the app';
+  expect((await fieldsOf(app, [name])).fields).toEqual(['of the app']);
+});
+
+test('a middleware of a Koa app may set ctx.log', async () => {
+  const app = new Koa();
+  app.use((ctx, next) => ((ctx['log'] = 'of the middleware'), next()));
+  expect((await fieldsOf(app, ['log'])).fields).toEqual(['of the middleware']);
+});
+
+test('a Koa app may read and set its context’s log after it is served', async () => {
+  const app = new Koa();
+  app.use((ctx) => (ctx.body = String(ctx['log'])));
+  const { get } = await start(app, {});
+  expect(app.context['log']).toHaveProperty('info');
+  app.context['log'] = 'of the app';
+  expect(await (await get('/')).text()).toBe('of the app');
+});
+
+const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
+const TRACED = { headers: { traceparent: `00-${TRACE}-00f067aa0ba902b7-01` } };
+
+test.each<[string, Parameters<typeof startApp>[0]]>([
+  ['a Koa app', new Koa().use(() => Promise.reject(new Error('boom')))],
+  ['a request listener', (_req, _res) => Promise.reject(new Error('boom'))],
+])('the error of %s is in the log under the ids of its access log line', async (_name, app) => {
+  const { get, lines } = await start(app, {});
+  expect((await get('/', TRACED)).status).toBe(500);
+  const [failure, access] = lines;
+  expect(failure).toMatchObject({ msg: 'A request failed', err: { message: 'boom' }, trace_id: TRACE });
+  expect(access).toMatchObject({ msg: 'Request answered', status: 500, trace_id: TRACE });
+  expect(failure?.['span_id']).toBe(access?.['span_id']);
+});
+
+test('the lines of ctx.log have the ids of the access log line', async () => {
+  const app = new Koa();
+  app.use((ctx) => {
+    (ctx['log'] as Logger).info('here'); // the service gives it
+    ctx.body = 'ok';
+  });
+  const { get, lines } = await start(app, { ACCESS_LOG: 'on' });
+  await get('/', TRACED);
+  const [line, access] = lines;
+  expect(line).toMatchObject({ msg: 'here', trace_id: TRACE, span_id: access?.['span_id'] });
 });
