@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { duration, statusTable } from '../../src/cli/status-table';
 import type { ServiceStatus } from '../../src/cluster/control/service-status';
 import type { WorkerStatus } from '../../src/metrics/worker-status';
@@ -99,4 +100,20 @@ test.each([
   [90_000, '1d1h'],
 ])('%d seconds are %s', (seconds, text) => {
   expect(duration(seconds)).toBe(text);
+});
+
+test('the sample in the documentation is what is printed', () => {
+  const first = { ...worker, worker: 5, pid: 4120, ageSeconds: 7_440, restarts: 2, requestsPerSecond: 812 };
+  const second = { ...first, worker: 7, pid: 4145, ageSeconds: 1_872, restarts: 3, requestsPerSecond: 799.2 };
+  const sample: ServiceStatus = {
+    ...service,
+    pid: 3745,
+    uptimeSeconds: 11_520,
+    exits: { drained: 4, recycled: 0, crashed: 0, killed: 1, hung: 0, boot_failed: 0 },
+    workers: [
+      { ...first, eventLoopDelaySeconds: 0.0012 },
+      { ...second, p99Seconds: 0.0121, cpu: 0.44, rssBytes: 121 * 2 ** 20, eventLoopDelaySeconds: 0.001 },
+    ],
+  };
+  expect(readFileSync('docs/operating.md', 'utf8')).toContain(statusTable(sample, false));
 });
