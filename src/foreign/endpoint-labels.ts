@@ -1,7 +1,7 @@
 import { UNMATCHED } from '../http/measure.js';
 import type { Endpoint, RequestMetrics } from '../metrics/request-metrics.js';
 import { LateEndpoint } from './late-endpoint.js';
-import { type RoutePath, templateOf } from './matched-route.js';
+import { type RoutePath, templateOf } from './route-path.js';
 
 const OVERFLOW = 'overflow';
 

@@ -1,5 +1,6 @@
 import { undescribedSeries } from '../http/routing/foreseen-series.js';
 import type { Foreseen } from '../metrics/foreseen.js';
+import { METHODS } from '../metrics/request-metrics.js';
 
 /** The property that @koa/router puts on its middleware. */
 interface RouterMiddleware {
@@ -11,9 +12,12 @@ interface Layer {
   readonly methods: readonly string[];
 }
 
+/** The methods that are foreseen of a route that takes all. */
+const USUAL = ['GET', 'POST'];
+
 /**
- * Returns the routes of the routers that are mounted in a Koa app, with their prefixes
- * and those of nested routers.
+ * Returns the routes of the routers that a Koa app uses, with their prefixes and those of nested routers. A
+ * router within koa-mount, koa-compose or any other middleware can't be seen.
  */
 export function knownRoutes(middleware: readonly unknown[]): Foreseen[] {
   return middleware
@@ -28,6 +32,8 @@ function isRouter(layer: unknown): layer is RouterMiddleware {
 
 function foreseen({ path, methods }: Layer): Foreseen[] {
   if (typeof path !== 'string') return [];
-  const described = methods.filter((method) => method !== 'HEAD');
-  return described.map((method) => undescribedSeries(method, path));
+  const named = [...METHODS].filter((method) => methods.includes(method));
+  // Nobody asks for all methods of a path that takes all (\`router.all\`, \`router.redirect\`).
+  const asked = named.length === METHODS.size ? USUAL : named.filter((method) => method !== 'HEAD');
+  return asked.map((method) => undescribedSeries(method, path));
 }

@@ -5,8 +5,10 @@ import { cutOff } from '../http/problem.js';
 import { idsOf, provideLog } from '../http/request-log.js';
 import type { Logger } from '../log.js';
 import type { EndpointLabels, Label } from './endpoint-labels.js';
+import { expressRoute, noteRoute } from './express-route.js';
 import { type ForeignApp, isKoa, type KoaApp } from './foreign-app.js';
-import { expressRoute, koaRoute } from './matched-route.js';
+import { noteMounts } from './koa-mounts.js';
+import { koaRoute } from './koa-route.js';
 
 /**
  * Returns the endpoint label of a request; nothing if no route matched. It is called when the answer is
@@ -37,6 +39,7 @@ function koaListener(
   provide(app, log, provided);
   // Koa writes errors to the console if there is no listener.
   if (app.listenerCount('error') === 0) app.on('error', (err, ctx) => logUnexpected(log, err, ctx));
+  noteMounts(app.context);
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- every version of Koa has it
   const maker = app as KoaApp & ContextMaker;
   const createContext = maker.createContext.bind(app);
@@ -80,6 +83,7 @@ function plainListener(
   return (req, res) => {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- of a listener it reads only the request
     const request = req as Context & IncomingMessage;
+    if (endpoint === expressRoute) noteRoute(req);
     measurementOf({ res }).endpoint = labels.late(() => endpoint(request));
     measurementOf({ res }).joinTrace();
     const failed = (err: unknown) => fail(res, err, log);

@@ -62,7 +62,8 @@ export function startApp<Started>(
       provided: made.provided,
     });
     const routes = isKoa(app) ? knownRoutes(app.middleware) : [];
-    if (host.config.metricsZeros) host.metrics.foreseen.push(...routes);
+    // Requests have other labels than routes where the app tells them.
+    if (host.config.metricsZeros && !options.endpoint) host.metrics.foreseen.push(...routes);
     const own = ownPaths(routes, host);
     const admitted = admitting(listener, host);
     return {

@@ -115,7 +115,17 @@ export class RequestMetrics {
  * The methods that get a label value of their own: RFC 9110 section 9 and PATCH (RFC 5789), as
  * OpenTelemetry's HTTP conventions have it. Any other is `OTHER`, so that a client can't make series.
  */
-const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH']);
+export const METHODS: ReadonlySet<string> = new Set([
+  'GET',
+  'HEAD',
+  'POST',
+  'PUT',
+  'DELETE',
+  'CONNECT',
+  'OPTIONS',
+  'TRACE',
+  'PATCH',
+]);
 
 /** The part of an Endpoint that counting a request needs. */
 export type CountedAs = Pick<Endpoint, 'template' | 'observe'>;

@@ -4,7 +4,8 @@ import type { Context, Middleware } from 'koa';
 import { DEFAULT_BUCKETS } from '../config.js';
 import { BUCKETS, type Kind, PREFIX, TOKEN } from '../config-values.js';
 import { EndpointLabels, type Label } from '../foreign/endpoint-labels.js';
-import { koaRoute } from '../foreign/matched-route.js';
+import { noteMounts } from '../foreign/koa-mounts.js';
+import { koaRoute } from '../foreign/koa-route.js';
 import { measurementOf, measuring } from '../http/measure.js';
 import { createMetricsHandler, createMetricsListener } from '../http/own-operations/metrics-route.js';
 import { createLog } from '../log.js';
@@ -96,6 +97,7 @@ export function measure({ requests }: ClusterMetrics, options: MeasureOptions = 
   const begin = measuring(requests);
   return (ctx, next) => {
     begin(ctx);
+    noteMounts(ctx.app.context);
     measurementOf(ctx).endpoint = labels.late(() => endpoint(ctx));
     return next();
   };

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { Router } from '@koa/router';
 import Koa from 'koa';
 import pino from 'pino';
 import { readConfig } from '../../src/config';
@@ -26,7 +27,8 @@ async function served(app: ForeignApp) {
   ends.push(() => server.drain({ timeoutMs: 0, graceMs: 0 }));
   const counts = () =>
     metrics.rows.map(({ labels: { status }, cells }) => [status, (cells[0] ?? 0) + (cells[1] ?? 0)]);
-  return { port, counts };
+  const endpoints = () => metrics.rows.map(({ labels: { endpoint } }) => endpoint);
+  return { port, counts, endpoints };
 }
 
 /** What JavaScript may do, and the types forbid. */
@@ -110,4 +112,30 @@ test('a Koa app may have a server of its own beside, whose requests are not coun
   const { port: otherPort } = other.address() as AddressInfo;
   for (const each of [port, otherPort]) expect((await fetch(`http://127.0.0.1:${each}/`)).status).toBe(200);
   expect(counts()).toEqual([[200, 1]]);
+});
+
+test('a route of Express keeps the mount of its router when an error leaves it', async () => {
+  const { port, endpoints } = await served((req, res) => {
+    // Does what Express' routers do.
+    Object.assign(req, { baseUrl: '/users' });
+    Object.assign(req, { route: { path: '/:id' } });
+    Object.assign(req, { baseUrl: '' });
+    res.writeHead(500).end();
+  });
+  await rawExchange(port, GET, { answers: 1 });
+  expect(endpoints()).toEqual(['/users/:id']);
+});
+
+test('a router of a Koa app has the prefix of its mount', async () => {
+  const router = new Router();
+  router.get('/users/:id', (ctx) => void (ctx.body = 'one'));
+  const app = new Koa();
+  app.use((ctx, next) => {
+    ctx['mountPath'] = '/v1';
+    ctx.path = ctx.path.slice(3);
+    return next();
+  });
+  const { port, endpoints } = await served(app.use(router.routes()));
+  await rawExchange(port, GET.replace('/', '/v1/users/1'), { answers: 1 });
+  expect(endpoints()).toEqual(['/v1/users/:id']);
 });

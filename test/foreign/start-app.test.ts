@@ -18,23 +18,20 @@ async function start(
   app: Parameters<typeof startApp>[0],
   env: Record<string, string>,
   accepting: () => boolean = () => true,
+  options: Parameters<typeof startApp>[1] = { endpoint: (req) => req.url, start: () => 'made by start' },
 ) {
   const lines: Record<string, unknown>[] = [];
   const write = (line: string) => lines.push(JSON.parse(line) as Record<string, unknown>);
   const config = readConfig(env);
   const metrics = new RequestMetrics([1]);
-  const started = await startApp(
-    app,
-    { endpoint: (req) => req.url, start: () => 'made by start' },
-    {
-      config,
-      log: pino({}, { write: (line) => void write(line) }),
-      metrics,
-      gather: () => Promise.resolve(Buffer.alloc(0)),
-      workers: () => Promise.resolve(Buffer.from('[]')),
-      accepting,
-    },
-  );
+  const started = await startApp(app, options, {
+    config,
+    log: pino({}, { write: (line) => void write(line) }),
+    metrics,
+    gather: () => Promise.resolve(Buffer.alloc(0)),
+    workers: () => Promise.resolve(Buffer.from('[]')),
+    accepting,
+  });
   const server = new Server(started.listener, metrics, config);
   const { port } = await server.listen({ port: 0, host: '127.0.0.1' });
   ends.push(() => server.drain({ timeoutMs: 0, graceMs: 0 }));
@@ -234,4 +231,23 @@ test('the lines of ctx.log have the ids of the access log line', async () => {
   await get('/', TRACED);
   const [line, access] = lines;
   expect(line).toMatchObject({ msg: 'here', trace_id: TRACE, span_id: access?.['span_id'] });
+});
+
+/** Returns the endpoints of an app's own zeros. */
+async function zerosOf(
+  app: Parameters<typeof start>[0],
+  env: Record<string, string>,
+  options: Parameters<typeof startApp>[1],
+) {
+  const { metrics } = await start(app, env, () => true, options);
+  return metrics.foreseen.map(({ endpoint }) => endpoint).filter((path) => path.startsWith('/of-the-app'));
+}
+
+test('the routes of the app are at 0 unless it tells the labels itself', async () => {
+  const router = new Router();
+  router.get('/of-the-app/:id', (ctx) => (ctx.body = 'one'));
+  const app = new Koa().use(router.routes());
+  expect(await zerosOf(app, {}, {})).toEqual(['/of-the-app/:id']);
+  expect(await zerosOf(app, {}, { endpoint: () => '/other' })).toEqual([]);
+  expect(await zerosOf(app, { METRICS_ZEROS: 'off' }, {})).toEqual([]);
 });
