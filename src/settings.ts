@@ -27,6 +27,15 @@ export function readSettings(env: Env): Settings {
 }
 
 /**
+ * Adds the variables of `ENV_FILE` to an environment, for a command: it reads no key file, which the person
+ * who gives it may not be allowed to.
+ * @throws ConfigError if the file cannot be read
+ */
+export function withEnvFile(env: Env): Env {
+  return { ...env, ...variablesOfFile(env) };
+}
+
+/**
  * Reads the settings again, for a reload.
  * @returns also the changed variables that need a restart; they keep their old values
  * @throws ConfigError as `readSettings`

@@ -2,6 +2,7 @@ import { json } from 'node:stream/consumers';
 import { controlSocketPath } from '../cluster/control/control-socket.js';
 import type { ServiceIdentity } from '../cluster/control/service-status.js';
 import { readConfig } from '../config.js';
+import { withEnvFile } from '../settings.js';
 import { findInstance } from '../metrics/service-folder/instances.js';
 import { type FoundFolder, serviceFolders } from '../metrics/service-folder/leftovers.js';
 import { CommandError } from './command-error.js';
@@ -35,10 +36,11 @@ type Env = Readonly<Record<string, string | undefined>>;
 /**
  * Finds the service of this user that listens on `port`, which may be HOST:PORT; without a port, the only one that runs. Root
  * sees the services of all users.
- * @param env the environment with the service's own `LISTEN`, `PORT` and `LEDGER_DIR`
+ * @param given the environment with the service's own `LISTEN`, `PORT` and `LEDGER_DIR`, or its `ENV_FILE`
  * @throws CommandError if there is none, or more than one
  */
-export async function findService(port: string | undefined, env: Env): Promise<FoundService> {
+export async function findService(port: string | undefined, given: Env): Promise<FoundService> {
+  const env = withEnvFile(given);
   const wanted = port ?? (env['LISTEN'] || env['PORT'] || undefined);
   const me = process.geteuid?.() ?? 0;
   const folders = serviceFolders(readConfig(env).ledgerDir);

@@ -273,6 +273,32 @@ test('a service that hangs keeps nobody from the others, and is named', async ()
   }
 });
 
+test('the commands find a service that has its place from ENV_FILE', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'env-file-'));
+  const ENV_FILE = join(folder, '.env');
+  const service = await start();
+  const socket = join(folder, 'api.sock');
+  // The key files may be for the service's user alone.
+  const keys = ['TLS_CERT', 'TLS_KEY'].map((name) => `${name}=${folder}/none.pem\n`).join('');
+  const env = { ENV_FILE, LEDGER_DIR: '', PORT: '' };
+  try {
+    writeFileSync(ENV_FILE, `PORT=${service.port}\nLEDGER_DIR=${service.ledgerDir}\n${keys}`);
+    expect((await command(service, ['status'], env)).out).toContain(`pid ${service.pid},`);
+    expect((await command(service, ['clean-ledgers'], env)).out).toBe(
+      `Nothing is left over in ${service.ledgerDir}\n`,
+    );
+    writeFileSync(ENV_FILE, `LISTEN=unix:${socket}\nLEDGER_DIR=${service.ledgerDir}\n`);
+    const elsewhere = `No service listens on unix:${socket}; there is 127.0.0.1:${service.port} (pid ${service.pid}).\n`;
+    expect((await command(service, ['status'], env)).err).toBe(elsewhere);
+    rmSync(ENV_FILE);
+    const missing = `ENV_FILE: expected a file that can be read, got "${ENV_FILE}" (ENOENT)\n`;
+    expect(await command(service, ['reload'], env)).toEqual({ code: 1, out: '', err: missing });
+    expect(await command(service, ['clean-ledgers'], env)).toEqual({ code: 1, out: '', err: missing });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
 test("another user's service is named as such", async () => {
   const service = await start();
   chmodSync(service.ledgerDir, 0o755);
