@@ -11,7 +11,7 @@ import { registerRequestsInProgress, registerRequestsShed } from '../metrics/met
 import { RequestMetrics } from '../metrics/request-metrics.js';
 import { lambdaHandler } from './lambda.js';
 import { Pushgateway } from './pushgateway.js';
-import { unread } from './read-request.js';
+import { unread } from '../http/body/read-request.js';
 
 /** A service as platforms call it. */
 export interface Serverless {

@@ -250,9 +250,12 @@ describe('with STRICT_QUERY=on', () => {
     },
   );
 
-  test.each(['/form?p=1', '/deep?p[a]=1', '/formFields?R=1', '/simple/1'])('%s is served', async (path) => {
-    expect(await get(path, strict)).not.toHaveProperty('status');
-  });
+  test.each(['/form?p=1', '/form?p=1&', '/form?&&p=1', '/deep?p[a]=1', '/formFields?R=1&', '/simple/1'])(
+    '%s is served',
+    async (path) => {
+      expect(await get(path, strict)).not.toHaveProperty('status');
+    },
+  );
 
   test('it is off unless it is set', async () => {
     expect(await get('/form?p=1&q=2')).toEqual({ p: [1] });

@@ -1,10 +1,12 @@
+import type { IncomingMessage } from 'node:http';
 import type { Context } from 'koa';
-import type { BodyContent, DeclaredBody } from '../../openapi/body.js';
+import type { BodyContent, BodyKind, DeclaredBody } from '../../openapi/body.js';
 import { findByType, parseMediaType } from '../../openapi/media-type.js';
 import { urlencodedReader } from './form-body.js';
 import { parseJson } from './json-body.js';
 import { multipartReader } from './multipart-body.js';
 import { Problem } from '../problem.js';
+import { unread, wasRead } from './read-request.js';
 import { streamBody } from './stream-body.js';
 import { textReader } from './text-body.js';
 import { tooLarge } from './body-problem.js';
@@ -31,11 +33,14 @@ export function bodyMiddleware(
   );
   const [first] = contents.values();
   const withoutBody = first && serve(first);
+  const serveWithout = (ctx: Context) => withoutBody?.(ctx, undefined);
   return (ctx) => {
-    if (!hasBody(ctx)) return withoutBody?.(ctx, undefined);
+    if (!hasBody(ctx) && !isEmptyOfType(ctx)) return serveWithout(ctx);
+    if (wasRead(ctx.req)) ctx.req = readAgain(ctx);
     const content = contents.get(ctx.req.headers['content-type'] ?? '') ?? contentFor(ctx, contents);
+    if (!hasBody(ctx) && !(content && MAY_BE_EMPTY.has(content.kind))) return serveWithout(ctx);
     const read = content && readers.get(content);
-    if (!read) throw unsupportedType(types);
+    if (!read) return withoutType(ctx, serveWithout, types);
     checkCoding(ctx);
     // A client that waits for 100 Continue need not send a body that would be refused.
     if (!isEncoded(ctx) && Number(ctx.req.headers['content-length'] ?? 0) > limit) throw tooLarge(limit);
@@ -61,8 +66,41 @@ function reading(
   ];
   return async (ctx) => {
     const found = await text(ctx);
-    return serve(ctx, found === undefined ? undefined : parse(found));
+    return serve(ctx, found === '' && content.kind === 'json' ? undefined : parse(found));
   };
+}
+
+/** Kinds of a body that no byte is a value of. */
+const MAY_BE_EMPTY: ReadonlySet<BodyKind> = new Set(['text', 'form', 'stream']);
+
+/** Tells whether a request says that its body has a type and no byte, as a browser's for a form without a checked box. */
+function isEmptyOfType({ req: { headers } }: Context): boolean {
+  return headers['content-length'] !== undefined && headers['content-type'] !== undefined;
+}
+
+/** Makes the body readable that a middleware has read: validated is what it was made of. */
+function readAgain({ req, request }: Context): IncomingMessage {
+  const again = unread(req, request);
+  if (again !== req) return again;
+  throw new Error(
+    'A middleware has read the body, and has left it neither in ctx.request.rawBody nor in ctx.request.body',
+  );
+}
+
+/** Serves a body of chunks that has neither a type nor a byte as none. Any other body that is not declared is a 415. */
+async function withoutType(
+  ctx: Context,
+  serve: (ctx: Context) => Promise<void> | undefined,
+  types: readonly string[],
+): Promise<void> {
+  if (ctx.req.headers['content-type'] !== undefined || !(await isEmpty(ctx.req)))
+    throw unsupportedType(types);
+  await serve(ctx);
+}
+
+async function isEmpty(req: IncomingMessage): Promise<boolean> {
+  const { done } = await req.iterator({ destroyOnReturn: false }).next();
+  return done === true;
 }
 
 /** Tells whether a request has a body (RFC 9112 section 6.3). */

@@ -11,19 +11,18 @@ import { tooLarge, unreadable } from './body-problem.js';
 const BYTES = { encoding: 'binary' };
 
 /**
- * Makes the reader of text bodies of these types. It gives `undefined` for an empty body, and throws a 413
- * for one that is too large after decompression, and a 400 for one that is broken or not UTF-8.
+ * Makes the reader of text bodies of these types. It throws a 413 for one that is too large after
+ * decompression, and a 400 for one that is broken or not UTF-8.
  */
-export function textReader(
-  types: readonly string[],
-  limit: number,
-): (ctx: Context) => Promise<string | undefined> {
+export function textReader(types: readonly string[], limit: number): (ctx: Context) => Promise<string> {
   let parser: Middleware | undefined;
   return async (ctx) => {
     if (isPlain(ctx)) return decodeUtf8(await readPlainBody(ctx.req));
+    // A parser of the service, which has left the body to be read here, has put an empty object there.
+    ctx.request.body = undefined;
     await (parser ??= bodyParser(types, limit))(ctx, done);
     const raw: unknown = ctx.request.body;
-    return typeof raw === 'string' && raw !== '' ? decodeUtf8(Buffer.from(raw, 'latin1')) : undefined;
+    return typeof raw === 'string' ? decodeUtf8(Buffer.from(raw, 'latin1')) : '';
   };
 }
 

@@ -65,8 +65,10 @@ function fields(text: string, separator: string, found: Fields): Fields {
   if (text === '') return found;
   for (const pair of text.split(separator)) {
     const equals = pair.indexOf('=');
-    if (equals < 0) found.add(found.decode(pair), '');
-    else found.add(found.decode(pair.slice(0, equals)), pair.slice(equals + 1));
+    const name = found.decode(equals < 0 ? pair : pair.slice(0, equals));
+    if (equals >= 0) found.add(name, pair.slice(equals + 1));
+    // An empty pair, such as that behind a last "&", is none (URL Standard section 5.1).
+    else if (name !== '') found.add(name, '');
   }
   return found;
 }

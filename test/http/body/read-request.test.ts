@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
-import { type ReadRequest, unread } from '../../src/serverless/read-request';
+import { type ReadRequest, unread } from '../../../src/http/body/read-request';
 
 const servers: Server[] = [];
 afterEach(() => {
@@ -55,8 +55,17 @@ test('a form that was left as a value is a form again', async () => {
   );
 });
 
-test('a body that nothing was left of is empty, and nobody waits for it', async () => {
-  expect((await readAgain(() => ({}), json)).body).toBe('');
+test.each<[string, string, object]>([
+  ['nothing was left', 'application/json', {}],
+  ['an object was left whose type is not known', 'multipart/form-data; boundary=B', { body: { a: '1' } }],
+  [
+    'a form was left that is no list of texts',
+    'application/x-www-form-urlencoded',
+    { body: { a: { b: '1' } } },
+  ],
+])('a body of which %s is not made up: the request is left as it was read', (_, type, left) => {
+  const req: Partial<ReadRequest> = { readableDidRead: true, headers: { 'content-type': type }, ...left };
+  expect(unread(req as ReadRequest)).toBe(req); // has all that is looked at
 });
 
 test('a Content-Encoding stays with bytes that have it, and goes with those that were inflated', async () => {
