@@ -3,7 +3,7 @@ import Koa, { type Context, type Middleware } from 'koa';
 import { type Problem, sendProblem } from './problem.js';
 import { COMMON_HEADERS, setCommonHeaders } from './request-id.js';
 import { respond } from './answer/respond.js';
-import { cancelWebStreams } from './answer/web-streams.js';
+import { takeWebBodies } from './answer/web-bodies.js';
 
 type Route = (ctx: Context) => Promise<unknown> | undefined;
 
@@ -44,7 +44,7 @@ export class Application extends Koa {
       if (error !== null && error !== undefined) fail(this, error);
     };
     Object.assign(this.context, { onerror });
-    cancelWebStreams(this.response);
+    takeWebBodies(this.response);
   }
 
   /**

@@ -30,6 +30,16 @@ function statusOf(status: string, place: Place): string {
     : place.fail(`"${status}" is no status, such as 200, 4XX or default`);
 }
 
+/** Headers that an answer gets when it is sent. That of the type is to be ignored (OpenAPI, "Response Object"). */
+const SET_LATER: ReadonlySet<string> = new Set([
+  'content-type',
+  'content-length',
+  'transfer-encoding',
+  'connection',
+  'keep-alive',
+  'date',
+]);
+
 function declaredResponse(place: Place, schemas: Schemas): DeclaredResponse {
   const contents = place
     .at('content')
@@ -41,7 +51,7 @@ function declaredResponse(place: Place, schemas: Schemas): DeclaredResponse {
   const headers = place
     .at('headers')
     .entries()
-    .filter(([, header]) => header.at('required').boolean());
+    .filter(([name, header]) => header.at('required').boolean() && !SET_LATER.has(name.toLowerCase()));
   return { contents: new Map(contents), headers: headers.map(([name]) => name) };
 }
 

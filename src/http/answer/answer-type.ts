@@ -13,11 +13,16 @@ export function typeInRange(range: string, value: unknown): string | undefined {
 
 /** Adds the charset to a type of text: all text is sent in UTF-8. */
 export function withCharset(type: string): string {
+  if (type.includes('charset=')) return type;
   return isJson(essenceOf(type)) || type.startsWith('text/') ? `${type}; charset=utf-8` : type;
 }
 
+const BYTES = 'application/octet-stream';
+
 function typeOf(value: unknown): string {
   if (typeof value === 'string') return 'text/plain';
+  if (value instanceof Blob) return value.type || BYTES;
+  if (value instanceof Response) return value.headers.get('content-type') ?? BYTES;
   const isBytes = value instanceof Uint8Array || value instanceof Stream || value instanceof ReadableStream;
-  return isBytes ? 'application/octet-stream' : 'application/json';
+  return isBytes ? BYTES : 'application/json';
 }

@@ -8,7 +8,11 @@ import { typeInRange, withCharset } from './answer-type.js';
 type Reply = (ctx: Context, value: unknown) => void;
 
 /** Makes the Reply of an operation. It throws an error if the handler gave no answer. */
-export function replier({ id, success: { status, type } }: Pick<Operation, 'id' | 'success'>): Reply {
+export function replier({
+  id,
+  method,
+  success: { status, type },
+}: Pick<Operation, 'id' | 'method' | 'success'>): Reply {
   const essence = essenceOf(type ?? '');
   const json = isJson(essence);
   const range = essence.includes('*') ? essence : undefined;
@@ -16,10 +20,11 @@ export function replier({ id, success: { status, type } }: Pick<Operation, 'id' 
   return (ctx, value) => {
     if (value === undefined) {
       if (ctx.body !== undefined || ctx.respond === false) return;
-      if (type !== undefined && ctx.status === status)
+      if (type !== undefined && ctx.status === status && method !== 'HEAD')
         throw new Error(`The handler of "${id}" gave no answer`);
       return empty(ctx);
     }
+    if (value === null && type === undefined && ctx.status === status) return empty(ctx);
     const { res } = ctx;
     const typeIsOurs = header !== undefined && !res.hasHeader('Content-Type');
     if (typeIsOurs) res.setHeader('Content-Type', header);

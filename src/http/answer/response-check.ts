@@ -111,6 +111,7 @@ function disagreement(
   const missing = response.headers.find((name) => !ctx.res.hasHeader(name));
   if (missing) return `without the header ${missing}`;
   const isEmpty = ctx.body === null || ctx.body === undefined;
+  if (isEmpty && ctx.method === 'HEAD') return undefined;
   // Koa's redirect has a short text for people, which no description declares.
   if (response.contents.size === 0)
     return isEmpty || ctx.status >= 300 ? undefined : 'its description has no content for it';

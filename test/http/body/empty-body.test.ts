@@ -83,11 +83,12 @@ test('a body without a type that has bytes is a 415, however it is sent', async 
   }
 });
 
+const send = async (body: string) => {
+  const answer = await service.request('/all', { method: 'POST', headers: { 'Content-Type': FORM }, body });
+  return [answer.status, json(answer)['body']];
+};
+
 test('an empty pair of a form, such as that behind a last "&", is no field', async () => {
-  const send = async (body: string) => {
-    const answer = await service.request('/all', { method: 'POST', headers: { 'Content-Type': FORM }, body });
-    return [answer.status, json(answer)['body']];
-  };
   expect(await send('box=1&')).toEqual([200, { box: '1' }]);
   expect(await send('&&box=1')).toEqual([200, { box: '1' }]);
   expect((await send('box=1&=2'))[0]).toBe(400);
