@@ -20,7 +20,7 @@ export type LambdaHandler = (event: object, context: object) => Promise<object>;
 export function lambdaHandler(app: Koa): LambdaHandler {
   return serverless(app, {
     request: (req: IncomingMessage, event: LambdaEvent) => {
-      req.url = withoutBasePath(originForm(req.url ?? '/', event), event);
+      req.url = withoutBasePath(originForm(withCommas(req.url ?? '/', event), event), event);
       joinRepeated(req, event);
     },
     response: (res: ServerResponse & { headers: Record<string, string> }, event: LambdaEvent) => {
@@ -28,6 +28,15 @@ export function lambdaHandler(app: Koa): LambdaHandler {
     },
     binary: isBinary,
   });
+}
+
+/**
+ * Returns the target with the commas of its query as they are. REST APIs and ALBs give the query decoded, and
+ * serverless-http encodes it again, commas too: a list would be one item.
+ */
+function withCommas(url: string, { version }: LambdaEvent): string {
+  const [path = ''] = url.split('?', 1);
+  return version === '2.0' ? url : path + url.slice(path.length).replaceAll('%2C', ',');
 }
 
 /**

@@ -182,6 +182,19 @@ test('a query may have question marks', async () => {
   expect(body).toBe('/go?to=http://h/p?y=1&z=2');
 });
 
+test.each(KINDS)('%s: the commas of a list come as the client sent them', async (kind) => {
+  const given = event(kind);
+  const query =
+    given['version'] === '2.0'
+      ? { rawQueryString: 'ids=1,2&a=b%26c' }
+      : {
+          queryStringParameters: { ids: '1,2', a: kind.startsWith('alb') ? 'b%26c' : 'b&c' },
+          multiValueQueryStringParameters: undefined,
+        };
+  const { body } = await send({ ...given, ...query }, (ctx) => ctx.querystring);
+  expect(body).toBe('ids=1,2&a=b%26c');
+});
+
 test.each(['apigateway-v1', 'alb-multi-value'])(
   '%s: of what was sent more than once all arrives',
   async (kind) => {

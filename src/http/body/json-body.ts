@@ -67,10 +67,38 @@ function refuseChangedNumbers(text: string, value: unknown, spot: Spot): void {
   for (const token of numbersIn(text)) {
     const number = Number(token);
     const isInteger = /^-?\d{16,}(?:\.0+)?$/.test(token);
-    if (isInteger ? Number.isSafeInteger(number) : Number.isFinite(number)) continue;
+    if (isInteger ? Number.isSafeInteger(number) : Number.isFinite(number) && !isChanged(token, number))
+      continue;
     const message = `has the ${isInteger ? 'integer' : 'number'} ${token.slice(0, 40)}, which is too large to be kept as it is`;
     throw malformed(message, below(spot, pathTo(number, value) ?? ''));
   }
+}
+
+/** Tells whether an integer that is written with an exponent has become another one. */
+function isChanged(token: string, number: number): boolean {
+  if (!/e/i.test(token) || Math.abs(number) <= Number.MAX_SAFE_INTEGER || !isWhole(token)) return false;
+  // A double of another program may have 17 digits: those that JavaScript writes for it.
+  return digitsOf(token) !== digitsOf(String(number));
+}
+
+/** Tells whether the digits behind the point are no more than its exponent moves before it. */
+function isWhole(token: string): boolean {
+  const [digits = '', exponent = '0'] = token.toLowerCase().split('e');
+  const [, fraction = ''] = digits.split('.');
+  return Number(exponent) >= withoutLastZeros(fraction).length;
+}
+
+/** Returns the digits of a number from the first to the last that is not 0. */
+function digitsOf(token: string): string {
+  const [digits = ''] = token.toLowerCase().split('e');
+  return withoutLastZeros(digits.replace(/[-.]/g, '').replace(/^0+/, ''));
+}
+
+/** Takes the zeros off the end. A pattern takes the square of the length where there are many in the midst. */
+function withoutLastZeros(digits: string): string {
+  let end = digits.length;
+  while (digits[end - 1] === '0') end -= 1;
+  return digits.slice(0, end);
 }
 
 /** Finds the numbers outside of strings. One pattern for both would run out of stack in a string of 20 MB. */
