@@ -76,22 +76,26 @@ test('an app is served by a line of CommonJS, of an ES module, and by the comman
   }
 });
 
-test('metrics of @prometheus-io/client are merged as prom-client’s are', async () => {
+test('metrics of @prometheus-io/client, and of another prom-client, are merged as those of the service’s are', async () => {
   // The package does not run on an older Node.
   const isOld = Number(process.versions.node.split('.')[0]) < 22;
-  const path = await installed('successor', ['@prometheus-io/client@0.16']);
+  const path = await installed('successor', ['@prometheus-io/client@0.16', 'prom-client@14']);
   if (isOld) await npm(path, 'install', '--ignore-scripts=false', 'node@24');
   write(path, {
     'serve.mjs': `
 import { serve } from 'koa-cluster-metrics';
 import { Counter, Gauge, Histogram, collectDefaultMetrics } from '@prometheus-io/client';
+import older from 'prom-client';
 collectDefaultMetrics();
+older.collectDefaultMetrics();
+const orders = new older.Counter({ name: 'orders_total', help: 'Orders.' });
 const jobs = new Counter({ name: 'jobs_total', help: 'Jobs.', labelNames: ['kind'] });
 const sizes = new Histogram({ name: 'sizes', help: 'Sizes.', buckets: [1, 5] });
 new Gauge({ name: 'load', help: 'Load.', aggregator: 'max' }).set(3);
 await serve((req, res) => {
   jobs.inc({ kind: 'mail' });
   sizes.observe(2);
+  orders.inc();
   res.end(String(process.pid));
 });`,
   });
@@ -110,6 +114,7 @@ await serve((req, res) => {
   });
   expect(total(families, 'sizes_bucket', { le: '5' })).toBe(requests);
   expect(total(families, 'load')).toBe(3);
+  expect(total(families, 'orders_total')).toBe(requests);
   expect(families.get('process_cpu_seconds_total')?.samples).toHaveLength(1);
   const told = await scrapeProtobuf(service.port);
   expect(total(asText(told), 'sizes_sum')).toBe(2 * requests);

@@ -7,7 +7,7 @@ import type { Snapshot } from './snapshot.js';
 import { Collection } from './collection.js';
 import { startsOf } from './series-starts.js';
 import { parse } from './snapshot-parser.js';
-import { successorRegistry } from './successor-registry.js';
+import { otherRegistries } from './other-registries.js';
 
 /**
  * Milliseconds after which collecting pauses: all default metrics together take more than one, and
@@ -68,15 +68,17 @@ function rowsOf(memoryOnly: readonly Row[]): RowData[] {
 }
 
 /**
- * Collects the metrics of a registry. Those of @prometheus-io/client belong to prom-client's default
- * registry, but for names that this has.
+ * Collects the metrics of a registry. Those of other packages' default registries belong to prom-client's, but
+ * for names that this has.
  */
 async function collect(registry: Registry): Promise<Collected[]> {
   const collected = await collectAll(registry);
-  const successor = registry === register ? successorRegistry() : undefined;
-  if (!successor) return collected;
+  if (registry !== register) return collected;
   const names = new Set(collected.map(({ name }) => name));
-  return [...collected, ...(await collectAll(successor)).filter(({ name }) => !names.has(name))];
+  for (const other of otherRegistries())
+    for (const metric of await collectAll(other))
+      if (names.size < names.add(metric.name).size) collected.push(metric);
+  return collected;
 }
 
 /**
