@@ -30,10 +30,7 @@ export async function listenAt(
 
 function listen(server: Server, options: ListenOptions): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(options, () => {
-      server.off('error', reject);
-      resolve();
-    });
+    // It stays: a connection that can't be accepted, because files are out, is no reason to end the process.
+    server.on('error', reject).listen(options, resolve);
   });
 }

@@ -59,6 +59,8 @@ export class ControlSocket {
     this.#path = controlSocketPath(folder);
     // Node's limit of five minutes for a request would cut off a large heap snapshot.
     this.#server = http.createServer({ requestTimeout: 0 }, (req, res) => void this.#answer(req, res));
+    // A connection that can't be accepted, because files are out, must not end the primary.
+    this.#server.on('error', () => {});
   }
 
   /**

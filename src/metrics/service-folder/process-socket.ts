@@ -23,7 +23,8 @@ export function answerAt(path: string, answer: () => Promise<string>): Promise<S
     );
   });
   return new Promise((resolve, reject) => {
-    server.once('error', reject);
+    // It stays, for connections that can't be accepted.
+    server.on('error', reject);
     // `exclusive`: otherwise PM2's primary would hold the socket, and it would outlive this process.
     const unborn = path.replace(/sock$/, 'new');
     server.listen({ path: unborn, exclusive: true }, () => {

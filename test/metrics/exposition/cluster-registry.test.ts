@@ -62,7 +62,12 @@ describe('gathering', () => {
     hung.serve();
     expect(await values(primary, ...names)).toEqual([1, 10, 1, 1]);
     hung.silent = false;
-    expect(await values(primary, ...names)).toEqual([1, 10, 2, 0]);
+    // On a busy host it may miss the deadline of a scrape once more.
+    await eventually('it is heard again', 20_000, async () => {
+      const [, , load, missing] = await values(primary, ...names);
+      return load === 2 && missing === 0;
+    });
+    expect(await values(primary, 'p_request_count', 'jobs')).toEqual([1, 10]);
   });
 
   it('shares the next gathering among those that come while one runs, and is complete for each of them', async () => {
