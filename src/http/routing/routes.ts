@@ -115,7 +115,7 @@ function unlisted(own: ReadonlyMap<string, OwnHandler>, deps: RouteDeps): Route[
     const handler = own.get(id);
     const isThere = ({ method, routes }: Operation) =>
       method === 'GET' && routes.some((route) => shapeOf(route) === shapeOf(path));
-    // One that is listed has the base path of a server, and none other: its security would not hold there.
+    // A listed operation is served under the base path of its server only: its security would not hold elsewhere.
     const isListed = (operation: Operation) => operation.id === id && !handlers[id];
     const isTaken = operations.some((operation) => isListed(operation) || isThere(operation));
     if (!handler || isTaken) return [];
