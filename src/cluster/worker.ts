@@ -59,6 +59,7 @@ class Worker {
   readonly #lines: Lines;
   #linesLostSaid = 0;
   readonly #ledger: Ledger;
+  readonly #folder: string;
   readonly #reportPath: string;
   readonly #metrics: RequestMetrics;
   readonly #gatherer = new RemoteGatherer(send);
@@ -78,6 +79,7 @@ class Worker {
     if (waits) this.#turn = new Promise((resolve) => (this.#begin = resolve));
     this.#log = log;
     this.#lines = lines;
+    this.#folder = folder;
     this.#reportPath = reportPath(folder, id);
     const buckets = config.metricsBuckets;
     this.#ledger = Ledger.open({
@@ -114,6 +116,7 @@ class Worker {
       config,
       log: this.#log,
       metrics: this.#metrics,
+      folder: this.#folder,
       gather: (format) => this.#gatherer.gather(format),
       workers: () => this.#gatherer.gather('workers'),
       accepting: () => this.#ready,

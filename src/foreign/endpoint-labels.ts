@@ -1,5 +1,6 @@
 import { UNMATCHED } from '../http/measure.js';
 import type { Endpoint, RequestMetrics } from '../metrics/request-metrics.js';
+import { AdmittedLabels } from '../metrics/service-folder/admitted-labels.js';
 import { LateEndpoint } from './late-endpoint.js';
 import { type RoutePath, templateOf } from './route-path.js';
 
@@ -13,8 +14,12 @@ export type Label = RoutePath | null | undefined;
 
 interface Options {
   readonly metrics: RequestMetrics;
-  /** The most different labels; all others become `overflow`. */
+  /** The most different labels of all processes of the service; all others become `overflow`. */
   readonly max: number;
+  /** The labels of the app's routes: they come first, in every process. */
+  readonly known?: readonly string[];
+  /** The path of the service's folder, in which its processes agree on the other labels. */
+  readonly folder?: string | undefined;
   /** Called for the first label above the limit. */
   readonly onOverflow: (label: string) => void;
   /** Called for the first request whose label function has thrown, or has given something else than a label. */
@@ -26,17 +31,29 @@ export class EndpointLabels {
   readonly #options: Options;
   readonly #endpoints = new Map<string, Endpoint>();
   readonly #unmatched: Endpoint;
-  #overflow: Endpoint | undefined;
+  readonly #overflow: Endpoint;
+  readonly #admitted: AdmittedLabels;
+  #overflown = false;
   #failed = false;
 
   constructor(options: Options) {
+    const { metrics, max, known = [], folder } = options;
     this.#options = options;
-    this.#unmatched = options.metrics.endpoint(UNMATCHED);
+    this.#unmatched = metrics.endpoint(UNMATCHED);
+    this.#overflow = metrics.endpoint(OVERFLOW);
+    const named = [...new Set(known)].slice(0, max);
+    for (const label of [UNMATCHED, OVERFLOW, ...named]) this.#endpoints.set(label, metrics.endpoint(label));
+    this.#admitted = new AdmittedLabels(max - named.length, folder);
   }
 
   /** Makes an endpoint whose label is asked for when the request is counted. Whatever the app answers, it is counted. */
   late(label: () => Label): LateEndpoint {
     return new LateEndpoint(this.#unmatched, () => this.#told(label));
+  }
+
+  /** Tells whether a label has a name of its own already. */
+  has(label: string): boolean {
+    return this.#endpoints.has(label);
   }
 
   endpoint(label: string): Endpoint {
@@ -55,10 +72,11 @@ export class EndpointLabels {
   }
 
   #add(label: string): Endpoint {
-    const { metrics, max, onOverflow } = this.#options;
-    if (this.#endpoints.size >= max || label.length > MAX_LENGTH) {
-      if (!this.#overflow) onOverflow(label.slice(0, MAX_LENGTH));
-      return (this.#overflow ??= metrics.endpoint(OVERFLOW));
+    const { metrics, onOverflow } = this.#options;
+    if (label.length > MAX_LENGTH || !this.#admitted.admits(label)) {
+      if (!this.#overflown) onOverflow(label.slice(0, MAX_LENGTH));
+      this.#overflown = true;
+      return this.#overflow;
     }
     const endpoint = metrics.endpoint(label);
     this.#endpoints.set(label, endpoint);

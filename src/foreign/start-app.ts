@@ -55,15 +55,17 @@ export function startApp<Started>(
     // The service's own operations are served under overload, too: they need no limit.
     const config = { ...host.config, maxEventLoopDelayMs: undefined };
     const service = served(createApp({ ...host, ...made, config, contract: NOTHING }));
+    const routes = isKoa(app) ? knownRoutes(app.middleware) : [];
+    // Requests have other labels than routes where the app tells them.
+    const labels = labelsOf(host, options.endpoint ? [] : routes);
     const listener = listenerOf(app, {
       log: host.log,
       endpoint: options.endpoint,
-      labels: labelsOf(host),
+      labels,
       provided: made.provided,
     });
-    const routes = isKoa(app) ? knownRoutes(app.middleware) : [];
-    // Requests have other labels than routes where the app tells them.
-    if (host.config.metricsZeros && !options.endpoint) host.metrics.foreseen.push(...routes);
+    if (host.config.metricsZeros)
+      host.metrics.foreseen.push(...routes.filter(({ endpoint }) => labels.has(endpoint)));
     const own = ownPaths(routes, host);
     const admitted = admitting(listener, host);
     return {
@@ -97,11 +99,13 @@ function admitting(
   };
 }
 
-function labelsOf({ config, metrics, log }: Host): EndpointLabels {
+function labelsOf({ config, metrics, folder, log }: Host, routes: readonly Foreseen[]): EndpointLabels {
   const max = config.metricsMaxEndpoints;
   return new EndpointLabels({
     metrics,
     max,
+    known: routes.map(({ endpoint }) => endpoint),
+    folder,
     onOverflow: (endpoint) =>
       log.warn(
         { endpoint, max },

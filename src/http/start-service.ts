@@ -19,6 +19,8 @@ export interface Host {
   readonly config: Config;
   readonly log: Logger;
   readonly metrics: RequestMetrics;
+  /** The path of the folder that this process shares with the others of the service, if there is one. */
+  readonly folder?: string | undefined;
   /** Makes the whole exposition. */
   readonly gather: (format: Format) => Promise<Buffer>;
   /** Gives the workers, or instances, as JSON. Without it there is no status page. */

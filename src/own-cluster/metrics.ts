@@ -11,6 +11,7 @@ import { createMetricsHandler, createMetricsListener } from '../http/own-operati
 import { createLog } from '../log.js';
 import type { Format } from '../metrics/exposition/gatherer.js';
 import type { RequestMetrics } from '../metrics/request-metrics.js';
+import { announcedFolder } from './ledger-place.js';
 import { PrimaryMetrics } from './primary-metrics.js';
 import { WorkerMetrics } from './worker-metrics.js';
 
@@ -88,6 +89,7 @@ export function measure({ requests }: ClusterMetrics, options: MeasureOptions = 
   const labels = new EndpointLabels({
     metrics: requests,
     max,
+    folder: announcedFolder(),
     onOverflow: (label) =>
       process.emitWarning(
         `There are more than ${max} endpoints: "${label}" and all others are counted as overflow`,

@@ -111,6 +111,7 @@ class Instance {
       config: this.#config,
       log: this.#log,
       metrics,
+      folder: this.#folder,
       ...documents,
       accepting: () => !this.#stopping,
     });

@@ -1,13 +1,14 @@
 import { EndpointLabels } from '../../src/foreign/endpoint-labels';
 import { RequestMetrics } from '../../src/metrics/request-metrics';
 
-function labelled(max: number) {
+function labelled(max: number, known: readonly string[] = []) {
   const overflowed: string[] = [];
   const errors: unknown[] = [];
   const metrics = new RequestMetrics([1]);
   const labels = new EndpointLabels({
     metrics,
     max,
+    known,
     onOverflow: (label) => overflowed.push(label),
     onError: (err) => errors.push(err),
   });
@@ -63,4 +64,23 @@ test.each([
   const { counted, errors } = countedUnder(tell);
   expect(counted).toEqual([['unmatched', 2]]);
   expect(errors).toEqual([expect.any(error)]);
+});
+
+function templatesOf(asked: readonly string[], known: readonly string[]): string[] {
+  const { labels } = labelled(3, known);
+  return asked.map((label) => labels.endpoint(label).template);
+}
+
+test('the labels of the app’s routes come first, and leave the rest of the limit to others', () => {
+  expect(templatesOf(['/x', '/y', '/b', '/a'], ['/a', '/b', '/a'])).toEqual(['/x', 'overflow', '/b', '/a']);
+  expect(templatesOf(['/d', '/c', '/x'], ['/a', '/b', '/c', '/d'])).toEqual(['overflow', '/c', 'overflow']);
+});
+
+test('"unmatched" and "overflow" take no place', () => {
+  const { labels, overflowed } = labelled(1);
+  const templates = ['unmatched', 'overflow', '/a', 'unmatched'].map(
+    (label) => labels.endpoint(label).template,
+  );
+  expect(templates).toEqual(['unmatched', 'overflow', '/a', 'unmatched']);
+  expect(overflowed).toEqual([]);
 });

@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import { Aggregation, type Counts } from '../aggregation/aggregation.js';
 import { LedgerSource } from '../aggregation/ledger-source.js';
 import { EXIT_REASONS, type ExitReason } from '../supervision-metrics.js';
+import { forgetLabels } from './admitted-labels.js';
 import { parseCounts } from './archived-counts.js';
 import { laterReport, readReport, type Report } from './process-report.js';
 import type { ServiceFolder } from './service-folder.js';
@@ -120,6 +121,7 @@ export class CountArchive {
       if (JSON.stringify(archive) !== JSON.stringify(seen)) return undefined;
       return this.#format({ ...EMPTY, folded: [...archive.folded, ...gone].slice(-REMEMBERED) });
     });
+    forgetLabels(this.#folder.path);
     await this.fold(gone);
   }
 

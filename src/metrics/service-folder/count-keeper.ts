@@ -5,6 +5,7 @@ import type { Keeper } from '../exposition/keeper.js';
 import { ledgerPath } from '../ledger/ledger.js';
 import type { Snapshot } from '../snapshot/snapshot.js';
 import { EXIT_REASONS, type ExitReason } from '../supervision-metrics.js';
+import { forgetLabels } from './admitted-labels.js';
 import { type Archive, CountArchive, EMPTY, type Exits, REMEMBERED } from './archive.js';
 import { readReport } from './process-report.js';
 import type { ServiceFolder } from './service-folder.js';
@@ -122,7 +123,8 @@ export class CountKeeper implements Keeper {
   takeCharge(): void {
     if (this.#inCharge) return;
     this.#inCharge = true;
-    const { folder } = this.#options;
+    const { folder, keep } = this.#options;
+    if (!keep) forgetLabels(folder.path);
     // Earlier primaries may have left files without counts.
     for (const id of folder.ids()) if (!this.#own.has(id) && !this.#hasCounts(id)) folder.remove(id);
   }
