@@ -3,6 +3,7 @@ import Koa, { type Context, type Middleware } from 'koa';
 import { type Problem, sendProblem } from './problem.js';
 import { COMMON_HEADERS, setCommonHeaders } from './request-id.js';
 import { respond } from './answer/respond.js';
+import { checkAtEnd } from './answer/response-check.js';
 import { takeWebBodies } from './answer/web-bodies.js';
 
 type Route = (ctx: Context) => Promise<unknown> | undefined;
@@ -66,6 +67,7 @@ export class Application extends Koa {
       return this.#fail(ctx, error);
     }
     try {
+      checkAtEnd(ctx);
       const sent = respond(ctx);
       if (sent) await sent;
     } catch (error) {

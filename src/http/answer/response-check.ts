@@ -21,9 +21,11 @@ export interface ResponseCheck {
   thrown(thrown: unknown): void;
 }
 
+const atEnd = Symbol('the check of the headers that middleware may still set');
+
 /**
  * Makes the check of the answers of one operation before they are written: status, media type, required
- * headers, and content. An answer that contradicts the description is an error that names the operation, or
+ * headers, which middleware may set too, and content. An answer that contradicts the description is an error that names the operation, or
  * is only reported to the log.
  */
 export function responseCheck(
@@ -46,6 +48,9 @@ export function responseCheck(
       if (statusCode === 501) return;
       const response = find(responses, statusCode);
       check(statusCode, response ? disagreement(response, contentOf(response, ctx), ctx, value) : UNDECLARED);
+      if (response && missingHeader(response, ctx))
+        ctx[atEnd] = () =>
+          ctx.res.statusCode === statusCode && check(statusCode, missingHeader(response, ctx));
     },
     thrown(thrown) {
       if (thrown instanceof BodyProblem) return;
@@ -54,6 +59,12 @@ export function responseCheck(
         check(problem.status, UNDECLARED, thrown);
     },
   };
+}
+
+/** Ends the check of an answer, when all middleware has ended. */
+export function checkAtEnd(ctx: Context): void {
+  const check: (() => void) | undefined = ctx[atEnd];
+  check?.();
 }
 
 const UNDECLARED = 'its description has no such status';
@@ -108,8 +119,6 @@ function disagreement(
   ctx: Context,
   value: unknown,
 ): string | undefined {
-  const missing = response.headers.find((name) => !ctx.res.hasHeader(name));
-  if (missing) return `without the header ${missing}`;
   const isEmpty = ctx.body === null || ctx.body === undefined;
   if (isEmpty && ctx.method === 'HEAD') return undefined;
   // Koa's redirect has a short text for people, which no description declares.
@@ -119,6 +128,11 @@ function disagreement(
   if (!validate) return `with the type "${ctx.response.type}" that its description has not`;
   const [complaint] = (isStream(ctx.body) ? undefined : validate(valueOf(ctx.body, value, content))) ?? [];
   return complaint && `"${complaint.path}" of the body ${complaint.message}`;
+}
+
+function missingHeader({ headers }: DeclaredResponse, { res }: Context): string | undefined {
+  const missing = headers.find((name) => !res.hasHeader(name));
+  return missing && `without the header ${missing}`;
 }
 
 function validatorFor(

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import type { Context } from 'koa';
+import type { Context, Middleware } from 'koa';
 import { Problem } from '../../../src/http/problem';
 import { ServiceUnderTest, json } from '../service-under-test';
 
@@ -25,6 +25,7 @@ afterEach(() => ServiceUnderTest.closeAll());
 async function answering(
   handler: (request: unknown, ctx: Context) => unknown,
   env: Readonly<Record<string, string>> = {},
+  middleware: Middleware[] = [],
 ) {
   const service = await ServiceUnderTest.start({
     paths: {
@@ -39,6 +40,7 @@ async function answering(
     },
     handlers: { item: handler, text: handler, created: handler, empty: handler },
     env,
+    middleware,
   });
   return service;
 }
@@ -152,6 +154,29 @@ test('a problem that is described is sent', async () => {
     throw new Problem(404, 'No such item.');
   });
   expect(found).toMatchObject({ status: 404, log: [] });
+});
+
+test('a required header may come from a middleware that has passed the request on', async () => {
+  const elsewhere = (_: unknown, ctx: Context) => void (ctx.status = 304);
+  const setting = (header: string): Middleware => {
+    return async (ctx, next) => {
+      ctx.set('X-Before', 'stays');
+      await next();
+      ctx.set(header, '/elsewhere');
+    };
+  };
+  const set = await answering(elsewhere, {}, [setting('Location')]);
+  expect(await set.request('/item')).toMatchObject({ status: 304 });
+  expect(set.log).toEqual([]);
+  const missing = await answering(elsewhere, {}, [setting('X-After')]);
+  const { status, headers } = await missing.request('/item');
+  expect([status, headers.get('x-before'), headers.get('x-after')]).toEqual([500, 'stays', undefined]);
+  expect(missing.counted).toEqual([['/item', 500]]);
+  const replaced: Middleware = async (ctx, next) => {
+    await next();
+    ctx.status = 202;
+  };
+  expect(await (await answering(elsewhere, {}, [replaced])).request('/item')).toMatchObject({ status: 202 });
 });
 
 test('is not checked with VALIDATE_RESPONSES=off', async () => {
