@@ -20,7 +20,8 @@ export function replier({
   return (ctx, value) => {
     if (value === undefined) {
       if (ctx.body !== undefined || ctx.respond === false) return;
-      if (type !== undefined && ctx.status === status && method !== 'HEAD')
+      if (method === 'HEAD') return;
+      if (type !== undefined && ctx.status === status)
         throw new Error(`The handler of "${id}" gave no answer`);
       return empty(ctx);
     }

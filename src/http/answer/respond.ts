@@ -18,13 +18,16 @@ export function respond(ctx: Context): Promise<void> | undefined {
     ctx.body = null; // which removes the headers of a content
     return void res.end();
   }
+  const isHead = ctx.req.method === 'HEAD';
+  // The answer to a GET may have a length that only the handler knows.
+  if (isHead && (ctx.body === undefined || ctx.body === null)) return void res.end();
   const body = (ctx.body ?? reasonPhrase(ctx)) as unknown; // Koa says `any`
   const stream = streamOf(body);
   if (stream) return send(ctx, stream);
   const content = typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
   if (!res.headersSent && !res.hasHeader('Transfer-Encoding'))
     res.setHeader('Content-Length', Buffer.byteLength(content));
-  res.end(ctx.req.method === 'HEAD' ? undefined : content);
+  res.end(isHead ? undefined : content);
   return undefined;
 }
 

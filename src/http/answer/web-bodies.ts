@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import type { BaseResponse, Response as KoaResponse } from 'koa';
 
 /**
@@ -10,8 +11,9 @@ export function takeWebBodies(response: BaseResponse): void {
   Object.defineProperty(response, 'body', {
     ...body,
     set(this: KoaResponse, value: unknown) {
+      const cookies = this.res.getHeader('Set-Cookie');
       body?.set?.call(this, value);
-      if (value instanceof Response) correctHeaders(this, value);
+      if (value instanceof Response) correctHeaders(this, value, cookies);
       const stream = webStreamOf(value);
       if (!stream) return;
       // This rejects for a locked stream, which has been sent or is somebody else's.
@@ -28,11 +30,18 @@ const HOP_BY_HOP = ['connection', 'keep-alive', 'proxy-connection', 'transfer-en
 /** Content codings that `fetch` decodes. It leaves the field, and the length of the encoded content. */
 const DECODED = /^(?:(?:x-)?gzip|deflate|br|zstd)$/i;
 
-/** Corrects the headers that Koa has copied from a Response. */
-function correctHeaders(response: KoaResponse, { headers, url }: Response): void {
-  const cookies = headers.getSetCookie();
-  // Koa has joined them, which cookies are not made for.
-  if (cookies.length > 1) response.set('Set-Cookie', cookies);
+/**
+ * Corrects the headers that Koa has copied from a Response.
+ * @param cookies the cookies that were set before
+ */
+function correctHeaders(
+  response: KoaResponse,
+  { headers, url }: Response,
+  cookies: ReturnType<ServerResponse['getHeader']> = [],
+): void {
+  const all = [cookies, headers.getSetCookie()].flat().map(String);
+  // Koa has replaced those from before, and joined several, which cookies are not made for.
+  if (all.length > 0) response.set('Set-Cookie', all);
   for (const name of HOP_BY_HOP) if (headers.has(name)) response.remove(name);
   const isFetched = url !== '';
   if (!isFetched || !DECODED.test(headers.get('content-encoding') ?? '')) return;

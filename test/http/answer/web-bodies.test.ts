@@ -47,13 +47,16 @@ beforeAll(async () => {
       },
     },
     handlers: {
-      fetched: () => fetch(url('/')),
+      fetched: (_request, ctx) => {
+        ctx.append('Set-Cookie', 'own=1');
+        return fetch(url('/'));
+      },
       picture: () => fetch(url('/png')),
       encoded: () => new Response(gzipSync(TEXT), { headers: { 'Content-Encoding': 'gzip' } }),
       blob: () => new Blob([PNG], { type: 'image/png' }),
       plainBlob: () => new Blob([PNG]),
       accepted: () => null,
-      head: () => undefined,
+      head: (_request, { response }) => void (response.length = 1234),
       dated: () => ({}),
     },
   });
@@ -70,7 +73,7 @@ afterAll(async () => {
 test('the answer of another service is passed on as it was decoded, with each cookie', async () => {
   const answer = await call('/fetched');
   expect(await answer.text()).toBe(TEXT);
-  expect(answer.headers.getSetCookie()).toEqual(['a=1; Path=/', 'b=2; Path=/']);
+  expect(answer.headers.getSetCookie()).toEqual(['own=1', 'a=1; Path=/', 'b=2; Path=/']);
   expect(answer.headers.get('content-encoding')).toBeNull();
   expect(answer.headers.get('keep-alive')).toBeNull();
 });
@@ -95,8 +98,9 @@ test('null is no content where none is declared', async () => {
   expect([answer.status, await answer.text()]).toEqual([202, '']);
 });
 
-test('an operation for HEAD needs no content', async () => {
-  expect((await call('/head', 'HEAD')).status).toBe(200);
+test('an operation for HEAD needs no content, and tells the length that it sets', async () => {
+  const { status, headers } = await call('/head', 'HEAD');
+  expect([status, headers.get('content-length')]).toEqual([200, '1234']);
 });
 
 test('headers that are set when an answer is sent are not missed before', async () => {
