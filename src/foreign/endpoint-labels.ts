@@ -1,6 +1,7 @@
 import { UNMATCHED } from '../http/measure.js';
 import type { Endpoint, RequestMetrics } from '../metrics/request-metrics.js';
 import { AdmittedLabels } from '../metrics/service-folder/admitted-labels.js';
+import { routeTeller } from '../server/response/open-telemetry.js';
 import { LateEndpoint } from './late-endpoint.js';
 import { type RoutePath, templateOf } from './route-path.js';
 
@@ -48,7 +49,12 @@ export class EndpointLabels {
 
   /** Makes an endpoint whose label is asked for when the request is counted. Whatever the app answers, it is counted. */
   late(label: () => Label): LateEndpoint {
-    return new LateEndpoint(this.#unmatched, () => this.#told(label));
+    const tellRoute = routeTeller();
+    return new LateEndpoint(this.#unmatched, () => {
+      const endpoint = this.#told(label);
+      if (endpoint !== this.#unmatched && endpoint !== this.#overflow) tellRoute?.(endpoint.template);
+      return endpoint;
+    });
   }
 
   /** Tells whether a label has a name of its own already. */

@@ -55,6 +55,19 @@ test('the spans of OpenTelemetry have the route, and the ids that the log has', 
   );
 });
 
+test('the span of a request to an app without a description has its endpoint as route', async () => {
+  const env = { NODE_OPTIONS: PRELOADED, WEB_CONCURRENCY: '1', METRICS_MAX_ENDPOINTS: '1' };
+  const service = await Service.start({ program: 'test/fixtures/named-by-path.js', env });
+  await service.get('/named');
+  await service.get('/too-many');
+  const [named, overflow] = await eventually('two spans', 10_000, () => {
+    const spans = ['/named', '/too-many'].flatMap((target) => spansOf(service, target));
+    return spans.length === 2 && spans;
+  });
+  expect(named).toMatchObject({ name: 'GET /named', attributes: { 'http.route': '/named' } });
+  expect(overflow?.attributes).not.toHaveProperty('http.route');
+});
+
 test('a request that expects a 100 has a span with its route, which ends, whether it gets the 100 or not', async () => {
   const service = await Service.start({ env: { NODE_OPTIONS: PRELOADED, WEB_CONCURRENCY: '1' } });
   for (const { type, first, status } of [

@@ -13,7 +13,7 @@ import { pathOf } from '../parameters/request-target.js';
 import { type Route, type RouteDeps, routesOf } from './routes.js';
 import type { Serve } from './serve.js';
 import { arriveWithin } from '../../server/request-deadline.js';
-import { tellRoute } from '../../server/response/open-telemetry.js';
+import { routeTeller } from '../../server/response/open-telemetry.js';
 import { ESSENTIAL } from '../own-operations/service-operations.js';
 
 export interface RouterDeps extends RouteDeps {
@@ -82,7 +82,7 @@ export function createRouter(deps: RouterDeps): Router {
     const called = resource?.methods.get(method);
     const endpoint = (called ?? resource)?.endpoint;
     measurementOf(ctx).endpoint = endpoint ?? unmatched;
-    if (endpoint) tellRoute(endpoint.template);
+    if (endpoint) routeTeller()?.(endpoint.template);
     if (called?.timeoutMs !== undefined && hasBody(ctx)) arriveWithin(called.timeoutMs, ctx.req, ctx.res);
     return (ctx[match] = { url, method, resource, called, segments, essential: called?.essential === true });
   };

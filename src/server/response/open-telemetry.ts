@@ -32,11 +32,13 @@ export function activeSpan(): Trace | undefined {
 }
 
 /**
- * Tells OpenTelemetry the path template of the request that is being handled: it is `http.route` of its span.
+ * Returns a function that tells OpenTelemetry the path template of the request that is being handled, now or
+ * when it is known: it is `http.route` of its span. `undefined` where OpenTelemetry is not loaded.
  */
-export function tellRoute(template: string): void {
+export function routeTeller(): ((template: string) => void) | undefined {
   const request = active(REQUEST);
-  if (typeof request === 'object' && request !== null) Object.assign(request, { route: template });
+  if (typeof request !== 'object' || request === null) return undefined;
+  return (template) => void Object.assign(request, { route: template });
 }
 
 function active(key: symbol): unknown {
