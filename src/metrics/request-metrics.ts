@@ -127,6 +127,11 @@ export const METHODS: ReadonlySet<string> = new Set([
   'PATCH',
 ]);
 
+/** Returns the label value of a request's method. */
+export function methodLabel(method: string): string {
+  return METHODS.has(method) ? method : 'OTHER';
+}
+
 /** The part of an Endpoint that counting a request needs. */
 export type CountedAs = Pick<Endpoint, 'template' | 'observe'>;
 
@@ -164,7 +169,7 @@ export class Endpoint {
   }
 
   #row(given: string, status: number, seconds: number): Row {
-    const method = METHODS.has(given) ? given : 'OTHER';
+    const method = methodLabel(given);
     const start = Date.now() - Math.ceil(1000 * seconds);
     let byStatus = this.#rows.get(method);
     if (!byStatus) this.#rows.set(method, (byStatus = new Map()));

@@ -1,4 +1,5 @@
 import type { Objective, Operation } from '../openapi/objectives.js';
+import { methodLabel } from '../metrics/request-metrics.js';
 import type { MetricNames } from './metric-names.js';
 
 export interface RecordingRule {
@@ -126,10 +127,10 @@ function burnRule(window: BurnWindow): RecordingRule {
  * Operations with GET also answer HEAD.
  */
 function sumOfRates(metric: string, operations: readonly Operation[], matcher?: string): string {
-  const methods = new Set(operations.map(({ method }) => method));
+  const methods = new Set(operations.map(({ method }) => methodLabel(method)));
   const rates = [...methods].map((method) => {
     const endpoints = operations
-      .filter((operation) => operation.method === method)
+      .filter((operation) => methodLabel(operation.method) === method)
       .map(({ endpoint }) => endpoint);
     const matchers = [
       method === 'GET' ? 'method=~"GET|HEAD"' : `method="${method}"`,

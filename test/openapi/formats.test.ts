@@ -22,6 +22,7 @@ const GOOD: Readonly<Record<string, readonly string[]>> = {
     '"a\\"@b"@c',
     "o'x.y+z@b",
   ],
+  time: ['00:00:00Z', '23:59:59.5-08:00'],
   uuid: ['123e4567-e89b-12d3-a456-426614174000', '123E4567-E89B-12D3-A456-426614174000'],
 };
 
@@ -33,6 +34,8 @@ const BAD: Readonly<Record<string, readonly string[]>> = {
     '2024-01-01T00:00:00Z\n',
     '2024-01-01T00:00:00',
     '2023-02-29T00:00:00Z',
+    '2024-01-01T00:00:00+0530',
+    '2024-01-01T00:00:00+05',
   ],
   'date-time-local': [
     '2024-00-01T00:00:00',
@@ -63,6 +66,7 @@ const BAD: Readonly<Record<string, readonly string[]>> = {
     'a@b@c',
     '"a\nb"@c',
   ],
+  time: ['00:00:00', '00:00:00+0530', '24:00:00Z', '00:00:00Z\n'],
   uuid: [
     'urn:uuid:123e4567-e89b-12d3-a456-426614174000',
     '123e4567e89b12d3a456426614174000',

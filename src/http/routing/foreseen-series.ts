@@ -1,4 +1,5 @@
 import type { Foreseen } from '../../metrics/foreseen.js';
+import { methodLabel } from '../../metrics/request-metrics.js';
 import type { Operation } from '../../openapi/operation.js';
 import type { Contract } from './contract.js';
 
@@ -14,12 +15,12 @@ export function foreseenSeries(operation: Operation, { document }: Contract): Fo
   const ofBody = body ? [400, 413, 415] : [];
   const ofSecurity = isSecured(operation, document) ? [401, 403] : [];
   const statuses = new Set([...declared, ...ofValidation, ...ofBody, ...ofSecurity, 500, 503]);
-  return { method, endpoint, statuses: [...statuses] };
+  return { method: methodLabel(method), endpoint, statuses: [...statuses] };
 }
 
 /** Returns the series of a route that nobody has described: what success and alerts are made of. */
 export function undescribedSeries(method: string, endpoint: string): Foreseen {
-  return { method, endpoint, statuses: [200, 500, 503] };
+  return { method: methodLabel(method), endpoint, statuses: [200, 500, 503] };
 }
 
 function isSecured({ place }: Operation, document: Contract['document']): boolean {

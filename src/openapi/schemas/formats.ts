@@ -10,7 +10,7 @@ const integer = (least: number, most: number): Format => ({
 type Check = (text: string) => boolean;
 
 /** Returns the check of a format of ajv-formats, which has several forms there. */
-function checkOf(name: 'date' | 'date-time'): Check {
+function checkOf(name: 'date' | 'time' | 'date-time'): Check {
   const format = fullFormats[name];
   if (typeof format !== 'object' || !('validate' in format) || typeof format.validate !== 'function')
     throw new Error(`ajv-formats has changed its "${name}"`);
@@ -19,7 +19,11 @@ function checkOf(name: 'date' | 'date-time'): Check {
 }
 
 const isDate = checkOf('date');
+const isTime = checkOf('time');
 const isDateTime = checkOf('date-time');
+
+/** A text that ends in the offset of a zone (RFC 3339 section 5.6). */
+const ZONED = /^\S+(?:z|[+-]\d\d:\d\d)$/i;
 
 const TIME = /^(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d+)?$/;
 
@@ -66,8 +70,10 @@ export const formats: Readonly<Record<string, Format>> = {
   'double-int': integer(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER),
   base64url: /^[\w-]*={0,2}$/,
   char: /^.$/su,
-  // ajv-formats takes a space or a line break in place of the T, and a line of base64 among others.
-  'date-time': (text: string) => !/\s/.test(text) && isDateTime(text),
+  // ajv-formats takes a space or a line break in place of the T, an offset without colon or minutes, and a line
+  // of base64 among others.
+  'date-time': (text: string) => ZONED.test(text) && isDateTime(text),
+  time: (text: string) => ZONED.test(text) && isTime(text),
   'date-time-local': isLocal,
   'time-local': TIME,
   byte: (text: string) => text.length % 4 === 0 && /^[a-z\d+/]*={0,2}$/i.test(text),

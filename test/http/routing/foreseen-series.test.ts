@@ -55,3 +55,20 @@ test('the operation that may want a token is foreseen to refuse', async () => {
   expect(metrics?.statuses).toEqual(expect.arrayContaining([200, 401, 403, 500, 503]));
   expect(own.metrics.foreseen.find(({ endpoint }) => endpoint === '/')?.statuses).not.toContain(401);
 });
+
+test('a method without a label value of its own is foreseen as it is counted', async () => {
+  const service = await ServiceUnderTest.start({
+    root: { openapi: '3.2.0' },
+    paths: { '/found': { query: { operationId: 'plain', responses: { 204: ok } } } },
+    handlers: { plain: () => undefined },
+  });
+  expect(service.metrics.foreseen[0]).toEqual({
+    method: 'OTHER',
+    endpoint: '/found',
+    statuses: [204, 500, 503],
+  });
+  await service.request('/found', { method: 'QUERY' });
+  expect(service.metrics.rows.map(({ labels }) => labels)).toEqual([
+    { method: 'OTHER', endpoint: '/found', status: 204 },
+  ]);
+});
