@@ -261,8 +261,10 @@ export class Supervisor {
       const restarts = this.#forks.get(place) ?? 0;
       this.#forks.set(place, restarts + 1);
       const waits = !this.#up && this.#workers.size > 0;
-      const process = this.#options.fork(generation, waits);
-      this.#workers.set(generation, new WorkerRecord(generation, now, process, place, restarts, waits));
+      const { fork, workerTimeoutMs } = this.#options;
+      const process = fork(generation, waits);
+      const worker = new WorkerRecord(generation, now, process, place, restarts, waits, workerTimeoutMs);
+      this.#workers.set(generation, worker);
     }
   }
 
@@ -310,7 +312,7 @@ export class Supervisor {
   #endOverdue(now: number): void {
     for (const worker of this.#workers.values()) {
       if (worker.state === 'starting') worker.excuseStarvation();
-      const reason = worker.overdue(now, this.#options.workerTimeoutMs);
+      const reason = worker.overdue(now);
       if (reason === undefined) continue;
       const { generation, process, state } = worker;
       this.#log.error(

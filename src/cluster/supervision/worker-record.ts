@@ -64,6 +64,8 @@ export class WorkerRecord {
     readonly restarts: number,
     /** Whether the worker only loads its code until it is told to begin. */
     private waits: boolean,
+    /** Milliseconds that it may be silent. They are those with which it started: its heartbeats follow them. */
+    private readonly timeoutMs: number,
   ) {
     this.lastHeard = forkedAt;
   }
@@ -136,9 +138,9 @@ export class WorkerRecord {
   }
 
   /** Returns the reason for which the worker must be killed now; undefined if there is none. */
-  overdue(now: number, workerTimeoutMs: number): ExitReason | undefined {
+  overdue(now: number): ExitReason | undefined {
     if (this.#ended !== undefined || this.waits) return undefined;
-    const silent = now - this.lastHeard > workerTimeoutMs;
+    const silent = now - this.lastHeard > this.timeoutMs;
     if (this.state === 'starting') return silent ? 'boot_failed' : undefined;
     // A worker keeps its own, earlier deadline for draining: one that misses it has a stuck event loop.
     return silent || now > this.#drainBy ? 'hung' : undefined;

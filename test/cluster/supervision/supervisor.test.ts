@@ -207,6 +207,19 @@ describe('replacement', () => {
     expect(bench.logged.join('')).toContain('no database');
   });
 
+  test('a worker keeps the timeout with which it started, which its heartbeats follow', () => {
+    const bench = running(1);
+    const { supervisor } = bench;
+    supervisor.configure({
+      concurrency: 1,
+      workerTimeoutMs: 200,
+      shutdownDelayMs: 0,
+      shutdownTimeoutMs: 10_000,
+    });
+    bench.pass(TIMEOUT_MS - 500, []);
+    expect(bench.killed).toEqual([]);
+  });
+
   test('a silent worker is killed after the timeout, counted as hung and replaced', () => {
     const bench = running(2).pass(TIMEOUT_MS - 260, [1]);
     expect(bench.killed).toEqual([]);
