@@ -7,6 +7,8 @@ import { codeOf } from './thrown.js';
 type Env = Readonly<Record<string, string | undefined>>;
 type Variables = Readonly<Record<string, string>>;
 
+const TLS = ['TLS_CERT', 'TLS_KEY', 'TLS_CLIENT_CA'];
+
 /** The configuration of a service, and the variables that come from its file. */
 export interface Settings {
   readonly config: Config;
@@ -48,10 +50,12 @@ export function readSettingsAgain(
   // The file is checked as it is written: a bad value is reported even if it would be ignored.
   readConfig({ ...env, ...variables });
   const isChanged = (name: string) => variables[name] !== before.variables[name];
-  const isSwitched = (name: string) =>
-    (variables[name] === undefined) !== (before.variables[name] === undefined);
+  const isSwitched = ['TLS_CERT', 'TLS_KEY'].some(
+    (name) => (variables[name] === undefined) !== (before.variables[name] === undefined),
+  );
   // Old and new workers share the port: with TLS in one half of them, connections would fail.
-  const ignored = [...NEEDS_RESTART.filter(isChanged), ...['TLS_CERT', 'TLS_KEY'].filter(isSwitched)];
+  const fixed = isSwitched ? [...NEEDS_RESTART, ...TLS] : NEEDS_RESTART;
+  const ignored = fixed.filter(isChanged);
   for (const name of ignored) {
     const old = before.variables[name];
     if (old === undefined) delete variables[name];

@@ -80,6 +80,15 @@ describe('read again', () => {
     expect([...list.matchAll(/`(\w+)`/g)].map(([, name]) => name)).toEqual(NEEDS_RESTART);
   });
 
+  test('TLS is neither switched on nor off', () => {
+    write('');
+    const before = readSettings({ ENV_FILE: file });
+    write('TLS_CERT=/a\nTLS_KEY=/b\nTLS_CLIENT_CA=/c\nBODY_LIMIT=2mb\n');
+    const { settings, ignored } = readSettingsAgain({ ENV_FILE: file }, before);
+    expect(ignored).toEqual(['TLS_CERT', 'TLS_KEY', 'TLS_CLIENT_CA']);
+    expect(settings.variables).toEqual({ BODY_LIMIT: '2mb' });
+  });
+
   test('a bad value is refused, also of what would be left as it was', () => {
     write('PORT=81\n');
     const before = readSettings({ ENV_FILE: file });
