@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { WorkerStatus } from '../../src/metrics/worker-status';
@@ -197,12 +197,21 @@ test('heap gives a snapshot of the heap of a worker, which goes on', async () =>
   expect(service.workers()).toEqual(before);
 });
 
+/** Tells whether a command is connected to the primary (proc(5): state 03, the path of the listening socket). */
+function hasClient({ ledgerDir }: Service): boolean {
+  const sockets = readFileSync('/proc/net/unix', 'utf8').split('\n');
+  return sockets.some(
+    (line) => / 03 +\d+ /.test(line) && line.includes(`${ledgerDir}/`) && line.endsWith('control.sock'),
+  );
+}
+
 test('a worker that ends while it is asked is said to have ended', async () => {
   const service = await start();
   const [worker] = await workersOf(service);
   const profile = command(service, ['profile', '1', '--seconds', '60']);
   const { pid = 0 } = worker ?? {};
-  // The profiler is at work when the worker's status is asked for again.
+  await eventually('the primary is asked', 20_000, () => hasClient(service));
+  // What is asked before is taken in before.
   await workersOf(service);
   process.kill(pid, 'SIGKILL');
   expect(await profile).toMatchObject({ code: 1, err: 'The worker has ended.\n' });
