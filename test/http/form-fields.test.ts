@@ -57,6 +57,7 @@ beforeAll(async () => {
           self: { $ref: '#/components/schemas/Self' },
         },
       }),
+      '/needed': posted('needed', MULTIPART, { required: ['one'], properties: { one: binary } }),
       '/texts': posted('texts', 'application/json', {
         properties: Object.fromEntries(
           ['text/html', 'image/png'].map((type) => [
@@ -111,12 +112,14 @@ beforeAll(async () => {
               ],
             },
             named: { type: 'object' },
+            deep: { type: 'object' },
           },
         },
         {
           encoding: {
             split: { style: 'form', explode: false },
             pairs: { explode: false },
+            deep: { style: 'deepObject', explode: true },
             named: { contentType: 'application/json' },
           },
         },
@@ -132,6 +135,7 @@ beforeAll(async () => {
     },
     handlers: {
       files: told,
+      needed: told,
       texts: keep,
       documents: keep,
       closed: keep,
@@ -178,6 +182,32 @@ describe('a part that may be a file', () => {
   ])('is one where a branch of its schema says so: %s', async (name, value) => {
     expect(await upload('/files', png(name))).toEqual({ [name]: value });
   });
+});
+
+const empty = (name: string) => part(name, '', '; filename=""\r\nContent-Type: application/octet-stream');
+
+describe('an input in which no file was chosen', () => {
+  test('is no file', async () => {
+    expect(await upload('/files', empty('any'), empty('anyList'), part('text', 'a'))).toEqual({ text: 'a' });
+    expect(await upload('/files', empty('anyList'), png('anyList'))).toEqual({
+      anyList: [{ filename: 'a.png', content: 'PNG' }],
+    });
+  });
+
+  test('is missing where a file is required', async () => {
+    const errors = [{ in: 'body', path: '/one', message: 'is required' }];
+    expect(await upload('/needed', empty('one'))).toMatchObject({ status: 400, errors });
+  });
+});
+
+test('one file that is sent twice is refused, and said to be more than one', async () => {
+  const errors = [{ in: 'body', path: '/one', message: 'has more than one file' }];
+  expect(await upload('/needed', png('one'), png('one'))).toMatchObject({ status: 400, errors });
+});
+
+test('a fault of a nested name in a form is one of the body', async () => {
+  const errors = [{ in: 'body', path: '/deep[__proto__]', message: 'is not allowed' }];
+  expect(await sent('/form', FORM, 'deep[__proto__]=1')).toMatchObject({ status: 400, errors });
 });
 
 test.each([

@@ -45,6 +45,8 @@ describe('a media type that is declared is taken', () => {
     'application/json;charset=utf-8',
     'APPLICATION/Json ; Charset="UTF-8"',
     'application/json\t;\tcharset=utf-8',
+    'application/json;charset=utf8',
+    'application/json;charset=us-ascii',
     'application/json;',
     'application/json; profile="a;b=\\"c"; charset=utf-8',
   ])('%j', async (type) => {

@@ -30,6 +30,10 @@ const QUERY: Readonly<Record<string, Style>> = {
     },
     { style: 'deepObject', explode: true },
   ],
+  deepItems: [
+    { type: 'object', properties: { list: { type: 'array', items: { type: 'object' } } } },
+    { style: 'deepObject', explode: true },
+  ],
   choice: [
     { anyOf: [{ type: 'integer' }, { type: 'object', properties: { gte: { type: 'integer' } } }] },
     { style: 'deepObject', explode: true },
@@ -153,6 +157,8 @@ describe('a query is read as its style says', () => {
     ['pipeObject?p=R|100', { R: 100 }],
     ['deep?p[a]=1&p[b][c]=true&p[list][]=1&p[list][]=2', { a: 1, b: { c: true }, list: [1, 2] }],
     ['deep?p%5Ba%5D=1&p[list]=7', { a: 1, list: [7] }],
+    ['deep?p[list][10]=3&p[list][1]=2&p[list][0]=1', { list: [1, 2, 3] }],
+    ['deepItems?p[list][1][x]=b&p[list][0][x]=a', { list: [{ x: 'a' }, { x: 'b' }] }],
     ['choice?p=5', 5],
     ['choice?p[gte]=5', { gte: 5 }],
     ['text?p=1+1%2B1', '1 1+1'],
@@ -184,6 +190,17 @@ describe('a query is read as its style says', () => {
     'formFields?R=x',
   ])('%s is a 400', async (path) => {
     expect(await get(`/${path}`)).toMatchObject({ status: 400 });
+  });
+
+  test.each([
+    ['deepItems?p[list][][x]=1', '/p[list][]', 'has values in brackets: its items need numbers'],
+    ['deep?p[list][]=1&p[list]=2', '/p[list]', 'has a value beside those in brackets'],
+    ['choice?p=5&p[gte]=5', '/p', 'has a value beside those in brackets'],
+    ['content?p={', '/p', 'is not JSON'],
+    ['content?p=', '/p', 'is not JSON'],
+  ])('%s is a 400 that says what is wrong at %s', async (path, place, message) => {
+    const errors = [{ in: 'query', path: place, message }];
+    expect(await get(`/${path}`)).toMatchObject({ status: 400, errors });
   });
 
   test.each(['deep?p[__proto__][x]=1', `deep?p${'[a]'.repeat(11)}=1`])(

@@ -36,7 +36,11 @@ export function replier({
     if (value instanceof Stream) value.on('error', () => {});
     // Koa would take a string for JSON that is already encoded, and null for no body.
     const isEncodedHere = (typeof value === 'string' || value === null) && isJson(ctx.response.type);
-    ctx.body = isEncodedHere ? JSON.stringify(value) : value;
+    ctx.body = isEncodedHere
+      ? JSON.stringify(value)
+      : isText(value, ctx.response.type)
+        ? String(value)
+        : value;
   };
 }
 
@@ -49,6 +53,11 @@ function setTypeOf(ctx: Context, id: string, range: string, value: unknown): voi
   if (type === undefined)
     throw new Error(`The handler of "${id}" must set the Content-Type: its description has ${range}`);
   ctx.res.setHeader('Content-Type', type);
+}
+
+/** Tells whether a value is written as text. Koa would write it as JSON, and change the type. */
+function isText(value: unknown, type: string): value is number | boolean {
+  return (typeof value === 'number' || typeof value === 'boolean') && type.startsWith('text/');
 }
 
 /** Tells whether a value is an array or a plain object. An object of a class could be a stream. */

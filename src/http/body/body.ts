@@ -14,6 +14,9 @@ import { tooLarge } from './body-problem.js';
 /** Content codings (RFC 9110 section 8.4.1) that are decoded. */
 const CODINGS = ['gzip', 'deflate', 'br'];
 
+/** Names of UTF-8 and of a part of it. */
+const UTF8: ReadonlySet<string> = new Set(['utf-8', 'utf8', 'us-ascii']);
+
 /** Serves a request with its parsed body; `undefined` if it has none. */
 type Serve = (ctx: Context, body: unknown) => Promise<void> | undefined;
 
@@ -117,7 +120,7 @@ function contentFor(ctx: Context, contents: DeclaredBody['contents']): BodyConte
   // Without a type a body may be taken for bytes (RFC 9110 section 8.3).
   const type = parseMediaType(ctx.req.headers['content-type'] ?? 'application/octet-stream');
   const content = type && findByType(contents, type);
-  const isReadable = type?.charset === undefined || type.charset === 'utf-8' || content?.kind === 'stream';
+  const isReadable = type?.charset === undefined || UTF8.has(type.charset) || content?.kind === 'stream';
   return isReadable ? content : undefined;
 }
 

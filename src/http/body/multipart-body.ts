@@ -7,6 +7,7 @@ import { pipeline } from 'node:stream/promises';
 import { Busboy, type BusboyConfig, type BusboyInstance } from '@fastify/busboy';
 import type { Context } from 'koa';
 import type { BodyContent } from '../../openapi/body.js';
+import { pointerStep } from '../../openapi/pointer.js';
 import { Fields } from '../parameters/fields.js';
 import { formReader } from './form-body.js';
 import { malformed, refusePrototype } from './json-body.js';
@@ -60,7 +61,7 @@ export function withoutFiles(value: unknown): unknown {
 
 class Upload {
   readonly fields = new Fields((text) => text, true);
-  readonly #files: [string, Promise<UploadedFile>][] = [];
+  readonly #files: { name: string; isUnnamed: boolean; stored: Promise<UploadedFile> }[] = [];
   readonly #received: [string, UploadedFile][] = [];
   readonly #ctx: Context;
   readonly #content: BodyContent;
@@ -80,7 +81,11 @@ class Upload {
     await pipeline(streamBody(this.#ctx, this.#limit), busboy).catch((error: unknown) => {
       throw error instanceof Problem || isGone(error) ? error : malformed('is no multipart/form-data');
     });
-    for (const [name, file] of this.#files) this.#received.push([name, await file]);
+    for (const { name, isUnnamed, stored } of this.#files) {
+      const file = await stored;
+      // A browser sends this for an input in which no file was chosen.
+      if (!isUnnamed || file.size > 0) this.#received.push([name, file]);
+    }
   }
 
   filesByName(): Value {
@@ -91,16 +96,20 @@ class Upload {
       if (others) others.push(file);
       else found.set(name, [file]);
     }
+    const { files: isList } = this.#content;
+    for (const [name, { length }] of found)
+      if (length > 1 && isList.get(name) === false)
+        throw malformed('has more than one file', { in: 'body', path: pointerStep(name) });
     return Object.fromEntries(
       [...found].map(([name, files]) => [
         name,
-        files.length > 1 || this.#content.files.get(name) === true ? files : files[0],
+        files.length > 1 || isList.get(name) === true ? files : files[0],
       ]),
     );
   }
 
   async remove(): Promise<void> {
-    await Promise.allSettled(this.#files.map(([, file]) => file));
+    await Promise.allSettled(this.#files.map(({ stored }) => stored));
     if (this.#folder !== undefined) await rm(this.#folder, { recursive: true, force: true });
   }
 
@@ -116,10 +125,11 @@ class Upload {
     const busboy = parserOf(config);
     busboy.on('field', (name, value) => this.fields.add(name, value));
     busboy.on('file', (name, stream, filename, _encoding, type) => {
-      const file = this.#store(stream, filename === '' ? undefined : filename, type);
+      const isUnnamed = filename === '';
+      const stored = this.#store(stream, isUnnamed ? undefined : filename, type);
       // The promise is awaited when the whole body has arrived; until then nobody would notice a failure.
-      file.catch((error: Error) => busboy.destroy(error));
-      this.#files.push([name, file]);
+      stored.catch((error: Error) => busboy.destroy(error));
+      this.#files.push({ name, isUnnamed, stored });
     });
     busboy.on('partsLimit', () => busboy.destroy(malformed(`has more than ${MOST_PARTS} parts`)));
     return busboy;

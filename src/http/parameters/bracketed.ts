@@ -1,7 +1,10 @@
+import type { Serialized } from '../../openapi/parameters.js';
+import { pointerStep } from '../../openapi/pointer.js';
 import { ANYTHING, type Shape } from '../../openapi/schemas/shape.js';
+import { malformed } from '../body/json-body.js';
+import type { Problem } from '../problem.js';
 import { convert } from './convert.js';
 import type { Fields } from './fields.js';
-import { Problem } from '../problem.js';
 
 interface Tree {
   readonly texts: string[];
@@ -11,11 +14,15 @@ interface Tree {
 /** The greatest depth of nested names: a client could make deeper ones only to cost us time. */
 const DEEPEST = 10;
 
+/** Makes the 400 for a field of this name. */
+type Refuse = (field: string, message: string) => Problem;
+
 /**
  * Makes the value of `name[key]=text` fields (`deepObject`), whose brackets may be nested;
- * `undefined` if there is none.
+ * `undefined` if there is none. Throws a 400 where the fields contradict each other.
  */
-export function bracketed(name: string, shape: Shape, fields: Fields): unknown {
+export function bracketed({ name, in: location, shape }: Serialized, fields: Fields): unknown {
+  const refused: Refuse = (field, message) => malformed(message, { in: location, path: pointerStep(field) });
   const root = tree();
   for (const field of fields.names) {
     if (!field.startsWith(`${name}[`) || !field.endsWith(']')) continue;
@@ -26,7 +33,9 @@ export function bracketed(name: string, shape: Shape, fields: Fields): unknown {
     for (const key of keys) at = childOf(at, key);
     at.texts.push(...(fields.get(field) ?? []).map(fields.decode));
   }
-  return root.children.size > 0 ? valueOf(root, shape) : undefined;
+  if (root.children.size === 0) return undefined;
+  root.texts.push(...(fields.get(name) ?? []).map(fields.decode));
+  return valueOf(root, name, shape, refused);
 }
 
 function tree(): Tree {
@@ -40,22 +49,27 @@ function childOf(parent: Tree, key: string): Tree {
 }
 
 /** Makes the value of one name. A list is `name[]=a&name[]=b`, `name[0]=a&name[1]=b`, or the name twice. */
-function valueOf({ texts, children }: Tree, shape: Shape = ANYTHING): unknown {
+function valueOf({ texts, children }: Tree, name: string, shape: Shape = ANYTHING, refused: Refuse): unknown {
   const isList = shape.types.has('array');
   const item = (text: string, index: number) => convert(text, shape.item(index));
   if (children.size === 0) {
     const [text = '', ...more] = texts;
     return isList || more.length > 0 ? texts.map(item) : convert(text, shape);
   }
+  if (texts.length > 0) throw refused(name, 'has a value beside those in brackets');
+  const below = (key: string, child: Tree, childShape?: Shape) =>
+    valueOf(child, `${name}[${key}]`, childShape, refused);
   const listed = children.get('');
-  if (listed && children.size === 1) return listed.texts.map(item);
+  if (listed && children.size === 1) {
+    if (listed.children.size > 0)
+      throw refused(`${name}[]`, 'has values in brackets: its items need numbers');
+    return listed.texts.map(item);
+  }
   if (isList && [...children.keys()].every((key) => /^\d+$/.test(key)))
-    return [...children.values()].map((child, index) => valueOf(child, shape.item(index)));
-  return Object.fromEntries([...children].map(([key, child]) => [key, valueOf(child, shape.property(key))]));
-}
-
-function refused(field: string, message: string): Problem {
-  return new Problem(400, 'The query can not be read.', {
-    errors: [{ in: 'query', path: `/${field}`, message }],
-  });
+    return [...children]
+      .toSorted(([a], [b]) => Number(a) - Number(b))
+      .map(([key, child], index) => below(key, child, shape.item(index)));
+  return Object.fromEntries(
+    [...children].map(([key, child]) => [key, below(key, child, shape.property(key))]),
+  );
 }

@@ -2,7 +2,7 @@ import { isJson } from '../../openapi/media-type.js';
 import type { Serialized, Style } from '../../openapi/parameters.js';
 import { pointerStep } from '../../openapi/pointer.js';
 import type { Shape } from '../../openapi/schemas/shape.js';
-import { type Spot, parseDocument } from '../body/json-body.js';
+import { type Spot, malformed, parseDocument } from '../body/json-body.js';
 import { convert, isScalar } from './convert.js';
 import type { Fields } from './fields.js';
 import { bracketed } from './bracketed.js';
@@ -29,7 +29,7 @@ export function textReader(parameter: Serialized, location: 'path' | 'header'): 
   const { name, style, shape, content } = parameter;
   const decode: Decode =
     location === 'path' ? (text) => percentDecoded(text, 'path', `/${name}`) : (text) => text.trim();
-  if (content !== undefined) return (text) => documentOf(decode(text), content, spotOf(parameter));
+  if (content !== undefined) return (text) => documentOf(decode(text), content, shape, spotOf(parameter));
   if (shape.types.size === 1 && shape.types.has('string') && style === 'simple') return decode;
   return (text) => {
     const bare = withoutPrefix(text, parameter);
@@ -72,7 +72,7 @@ export function fieldReader(
   const { name, style, shape, content } = parameter;
   const named = content === undefined ? namedReader(parameter) : documentReader(parameter, content);
   if (!shape.types.has('object')) return named;
-  if (style === 'deepObject') return (fields) => bracketed(name, shape, fields) ?? named(fields);
+  if (style === 'deepObject') return (fields) => bracketed(parameter, fields) ?? named(fields);
   if (!isExploded(parameter)) return named;
   return (fields) => (fields.get(name) ? named(fields) : explodedObject(shape, fields, isDeclared));
 }
@@ -91,8 +91,11 @@ function documentReader(parameter: Serialized, type: string): (fields: Fields) =
     if (!found) return undefined;
     const [text = '', ...others] = found.map(fields.decode);
     const isItem = isList && !/^\s*(?:\[|null\s*$)/.test(text);
-    if (!isItem && (others.length === 0 || !fields.repeats)) return documentOf(text, type, spotOf(parameter));
-    return [text, ...others].map((each, index) => documentOf(each, type, spotOf(parameter, `/${index}`)));
+    if (!isItem && (others.length === 0 || !fields.repeats))
+      return documentOf(text, type, shape, spotOf(parameter));
+    return [text, ...others].map((each, index) =>
+      documentOf(each, type, isList ? shape.item(index) : shape, spotOf(parameter, `/${index}`)),
+    );
   };
 }
 
@@ -164,16 +167,17 @@ function objectOf(pairs: readonly [string, string][], shape: Shape, decode: Deco
 }
 
 /**
- * Parses a document in a parameter or field. A text that is none stays as it is, for the schema to refuse. Throws
+ * Parses a document in a parameter or field. A text that is none stays as it is where the schema may take it. Throws
  * a 400 where a JSON body would be refused, too.
  */
-function documentOf(text: string, type: string, spot: Spot): unknown {
+function documentOf(text: string, type: string, { types }: Shape, spot: Spot): unknown {
   if (!isJson(type)) return text;
   try {
     return parseDocument(text, spot);
   } catch (error) {
-    if (error instanceof SyntaxError) return text;
-    throw error;
+    if (!(error instanceof SyntaxError)) throw error;
+    if (types.size > 0 && !types.has('string')) throw malformed('is not JSON', spot);
+    return text;
   }
 }
 

@@ -122,6 +122,7 @@ describe.each([
       ['encoded JSON', '/', () => Buffer.from('{ }'), 200, JSON_TYPE, '{ }'],
       ['text', '/text', () => 'é', 200, 'text/plain; charset=utf-8', 'é'],
       ['empty text', '/text', () => '', 200, 'text/plain; charset=utf-8', ''],
+      ['a number as text', '/text', () => 5, 200, 'text/plain; charset=utf-8', '5'],
       ['bytes', '/bytes', () => Buffer.from('abc'), 200, 'application/octet-stream', 'abc'],
       ['a Node stream', '/bytes', () => Readable.from(['a', 'b']), 200, 'application/octet-stream', 'ab'],
       ['an empty stream', '/bytes', () => Readable.from([]), 200, 'application/octet-stream', ''],
