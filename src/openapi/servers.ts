@@ -19,25 +19,34 @@ export function basePaths(operation: Place, item: Place, root: Place): string[] 
 function basesOf(server: Place): string[] {
   const url = server.at('url').string() ?? server.fail('has no url');
   return expanded(url, server).map((each) => {
-    const path = each.replace(/^(?:[a-z][a-z0-9+.-]*:)?\/\/[^/?#]*/i, '').replace(/[?#].*$/s, '');
+    const path = withoutHost(each).replace(/[?#].*$/s, '');
     if (/[{}]/.test(path)) return server.own('url').fail(`"${path}" has a variable that is not declared`);
     const { pathname } = new URL(path === '' ? '/' : path, 'http://localhost/');
     return decodeURI(pathname).replace(/\/+$/, '');
   });
 }
 
-/** Lists a URL with each value of its variables. Their number is bounded by what people write. */
+function withoutHost(url: string): string {
+  return url.replace(/^(?:[^/?#]*:)?\/\/[^/?#]*/, '');
+}
+
+/**
+ * Lists a URL with each value of the variables that its path depends on. Their number is bounded by what
+ * people write: without those of the host, which a list of regions and customers would multiply.
+ */
 function expanded(url: string, server: Place): string[] {
+  const path = withoutHost(url);
   return server
     .at('variables')
     .entries()
     .reduce<string[]>(
-      (urls, [name, variable]) =>
-        urls.flatMap((each) =>
-          each.includes(`{${name}}`)
-            ? valuesOf(variable).map((value) => each.replaceAll(`{${name}}`, value))
-            : [each],
-        ),
+      (urls, [name, variable]) => {
+        const values = valuesOf(variable);
+        const isInPath = path.includes(`{${name}}`);
+        if (isInPath && values.length === 0) return variable.fail('has no default');
+        if (!isInPath && !values.some((value) => value.includes('/'))) return urls;
+        return urls.flatMap((each) => values.map((value) => each.replaceAll(`{${name}}`, () => value)));
+      },
       [url],
     );
 }

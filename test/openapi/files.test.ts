@@ -275,12 +275,31 @@ describe('servers', () => {
       ['/v1/a', '/beta/a'],
     ],
     ['[{ url: "{base}", variables: { base: { default: "https://example.com/v3" } } }]', ['/v3/a']],
+    ['[{ url: "{base}/v1", variables: { base: { default: "https://example.com" } } }]', ['/v1/a']],
+    ['[{ url: "{scheme}://a:{port}/v1", variables: { scheme: { default: http }, port: {} } }]', ['/v1/a']],
+    ['[{ url: "https://example.com{path}", variables: { path: { default: /v1 } } }]', ['/v1/a']],
   ])('%s', (servers, expected) => {
     expect(routes(servers)).toEqual(expected);
   });
 
   test('a variable that is not declared is refused', () => {
     expect(() => routes('[{ url: "/{stage}" }]')).toThrow(/has a variable that is not declared/);
+  });
+
+  test('a variable without a value is refused', () => {
+    const server = '{ url: "/{stage}", variables: { stage: { description: None. } } }';
+    expect(() => routes(`[${server}]`)).toThrow(/servers\/0\/variables\/stage\): has no default/);
+  });
+
+  test('variables of the host are not multiplied', () => {
+    const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'];
+    const variables = names.map(
+      (name) => `${name}: { default: "1", enum: ["1", "2", "3", "4", "5", "6", "7", "8"] }`,
+    );
+    const host = names.map((name) => `{${name}}`).join('.');
+    expect(routes(`[{ url: "https://${host}/v1", variables: { ${variables.join(', ')} } }]`)).toEqual([
+      '/v1/a',
+    ]);
   });
 });
 
