@@ -211,3 +211,32 @@ test('what is read-only is not required of a request that has another property',
   expect(aboutBody(schema, { a: 1 })).toEqual(['/body/b is required']);
   expect(aboutAnswer(schema, { a: 1, b: 2 })).toEqual(['/id is required']);
 });
+
+/** Returns a body with the defaults of its schema. */
+function filled(schema: object, body: unknown, schemas: object = {}): unknown {
+  const [read] = loaded({ requestBody: content(schema) }, schemas).body?.contents.values() ?? [];
+  read?.fill?.(body);
+  return body;
+}
+
+describe('defaults', () => {
+  const N = { type: 'object', properties: { child: { $ref: '#/components/schemas/N', default: {} } } };
+  const A = { type: 'object', properties: { b: ref('B') } };
+  const B = { type: 'object', properties: { a: { allOf: [ref('A')], default: { b: {} } } } };
+  const Choice = { anyOf: [{ properties: { child: { ...ref('Choice'), default: {} } } }] };
+
+  test.each([
+    ['itself', 'N', { N }, 'N/properties/child'],
+    ['itself through another', 'A', { A, B }, 'B/properties/a'],
+    ['itself in a branch', 'Choice', { Choice }, 'Choice/anyOf/0/properties/child'],
+  ])('one that holds %s is refused by name', (_, name, schemas, place) => {
+    expect(() => filled(ref(name), {}, schemas)).toThrow(
+      `(#/components/schemas/${place}/default): never ends`,
+    );
+  });
+
+  test('one of a schema that refers to itself may end', () => {
+    const List = { properties: { next: { ...ref('List'), default: { next: null } }, size: { default: 1 } } };
+    expect(filled(ref('List'), {}, { List })).toEqual({ next: { next: null, size: 1 }, size: 1 });
+  });
+});

@@ -12,6 +12,8 @@ export type Fill = (value: unknown) => void;
 export class Defaults {
   readonly #schemas: Schemas;
   readonly #fills = new Map<unknown, Fill>();
+  /** Make the defaults that have defaults in them. */
+  readonly #nested: (() => unknown)[] = [];
   readonly #reach = new Reach(below, (schema) => below(schema).some(isFilled));
 
   constructor(schemas: Schemas) {
@@ -28,6 +30,8 @@ export class Defaults {
     if (artifact && !withDefaults.has(pointer)) return undefined;
     const fill = this.#of(schema);
     if (fill) withDefaults.add(pointer);
+    // The build has made them once, and refuses one that never ends.
+    for (const make of this.#nested.splice(0)) if (!artifact) schema.description.attempt(make);
     return fill;
   }
 
@@ -74,12 +78,35 @@ export class Defaults {
     const fallback = this.#schemas.fallbackOf(property);
     const fill = this.#of(property);
     if (fallback === undefined && !fill) return [];
+    const whole =
+      fill && fallback !== undefined ? this.#filledOnce(property, fallback, fill) : () => fallback;
     return [
       (object) => {
-        if (fallback !== undefined && !Object.hasOwn(object, name)) object[name] = structuredClone(fallback);
         if (Object.hasOwn(object, name)) fill?.(object[name]);
+        else if (fallback !== undefined) object[name] = structuredClone(whole());
       },
     ];
+  }
+
+  /**
+   * Returns a function that returns a default with the defaults in it. It throws for one that it finds
+   * in itself, which would have no end.
+   */
+  #filledOnce(property: Place, fallback: unknown, fill: Fill): () => unknown {
+    const whole = structuredClone(fallback);
+    let state: 'new' | 'begun' | 'done' = 'new';
+    const make = () => {
+      if (state === 'begun')
+        keywordOf(property, 'default')?.fail('never ends: its schema puts it into itself');
+      if (state === 'new') {
+        state = 'begun';
+        fill(whole);
+        state = 'done';
+      }
+      return whole;
+    };
+    this.#nested.push(make);
+    return make;
   }
 
   #ofItems(schema: Place): Fill[] {
