@@ -239,4 +239,22 @@ describe('defaults', () => {
     const List = { properties: { next: { ...ref('List'), default: { next: null } }, size: { default: 1 } } };
     expect(filled(ref('List'), {}, { List })).toEqual({ next: { next: null, size: 1 }, size: 1 });
   });
+
+  test('each of additional properties and of those of a pattern go only into these', () => {
+    const schema = {
+      properties: { known: {} },
+      patternProperties: {
+        '^x': { properties: { x: { default: 1 } } },
+        y$: { properties: { y: { default: 2 } } },
+      },
+      additionalProperties: { properties: { other: { default: 3 } } },
+    };
+    expect(filled(schema, { known: {}, x: {}, y: {}, xy: {}, z: {} })).toEqual({
+      known: {},
+      x: { x: 1 },
+      y: { y: 2 },
+      xy: { x: 1, y: 2 },
+      z: { other: 3 },
+    });
+  });
 });

@@ -3,10 +3,13 @@ import { pointerTo } from '../pointer.js';
 import { conjuncts, keywordOf } from './conjuncts.js';
 import { isHidden } from './direction.js';
 import { Reach } from './reach.js';
+import { regExp } from './reg-exp.js';
 import type { Schemas } from './schemas.js';
 
 /** Puts the defaults of its schema into a value that is valid. */
 export type Fill = (value: unknown) => void;
+
+type FillObject = (object: Record<string, unknown>) => void;
 
 /** The defaults of the schemas of one description. */
 export class Defaults {
@@ -36,7 +39,7 @@ export class Defaults {
   }
 
   #of(schema: Place): Fill | undefined {
-    return this.#reach.from(schema) ? this.#fillOf(schema) : undefined;
+    return schema.value !== undefined && this.#reach.from(schema) ? this.#fillOf(schema) : undefined;
   }
 
   /**
@@ -60,20 +63,31 @@ export class Defaults {
 
   #ofProperties(schema: Place): Fill[] {
     const properties = schema.own('properties').ownEntries();
-    const fills = properties.flatMap(([name, property]) => this.#ofProperty(name, property));
-    const others = schema.own('additionalProperties');
+    const patterns = schema.own('patternProperties').ownEntries();
     const known = new Set(properties.map(([name]) => name));
-    const fill = others.value === undefined ? undefined : this.#of(others);
-    if (fill)
-      fills.push((object) => {
-        for (const [name, value] of Object.entries(object)) if (!known.has(name)) fill(value);
-      });
-    return fills.map((each) => (value) => {
+    const likes = patterns.map(([pattern]) => namesLike(pattern));
+    const isOther = (name: string) => !known.has(name) && !likes.some((isLike) => isLike(name));
+    return [
+      ...properties.flatMap(([name, property]) => this.#ofProperty(name, property)),
+      ...patterns.flatMap(([pattern, property]) => this.#ofNames(namesLike(pattern), property)),
+      ...this.#ofNames(isOther, schema.own('additionalProperties')),
+    ].map((each) => (value) => {
       if (isMapping(value)) each(value);
     });
   }
 
-  #ofProperty(name: string, property: Place): ((object: Record<string, unknown>) => void)[] {
+  /** Applies the defaults of a schema to the properties whose name is one of those. */
+  #ofNames(isOne: (name: string) => boolean, property: Place): FillObject[] {
+    const fill = this.#of(property);
+    if (!fill) return [];
+    return [
+      (object) => {
+        for (const [name, value] of Object.entries(object)) if (isOne(name)) fill(value);
+      },
+    ];
+  }
+
+  #ofProperty(name: string, property: Place): FillObject[] {
     if (isHidden(property, 'request') || name === '__proto__') return [];
     const fallback = this.#schemas.fallbackOf(property);
     const fill = this.#of(property);
@@ -144,10 +158,18 @@ function isFilled(property: Place): boolean {
 /** Returns the schemas of a value's items and properties, and the branches of its choices. */
 function below(schema: Place): Place[] {
   return [...conjuncts(schema).values()].flatMap((one) => {
-    const lists = ['prefixItems', 'anyOf', 'oneOf', 'properties'].flatMap((key) => one.own(key).ownEntries());
+    const lists = ['prefixItems', 'properties', 'patternProperties', 'anyOf', 'oneOf'].flatMap((key) =>
+      one.own(key).ownEntries(),
+    );
     const single = ['items', 'additionalProperties'].map((key) => one.own(key));
     return [...lists.map(([, place]) => place), ...single.filter(({ value }) => value !== undefined)];
   });
+}
+
+/** Tests names with a pattern, which is compiled at the first: a broken one is reported with its schema. */
+function namesLike(pattern: string): (name: string) => boolean {
+  let expression: RegExp | undefined;
+  return (name) => (expression ??= regExp(pattern)).test(name);
 }
 
 function isMapping(value: unknown): value is Record<string, unknown> {
