@@ -180,6 +180,17 @@ describe('refuses to start when', () => {
       ['a'],
       /propertis\): is no field of a schema; is "properties" meant\?/,
     ],
+    ...[
+      { contains: { type: 'integer' }, unevaluatedItems: false },
+      { allOf: [{ contains: { type: 'integer' } }], unevaluatedItems: false },
+      { anyOf: [{ allOf: [{ contains: {} }] }, {}], unevaluatedItems: { type: 'string' } },
+      { if: { contains: {} }, unevaluatedItems: false },
+    ].map((schema): [string, object, string[], RegExp] => [
+      `items are unevaluated beside those that are counted: ${JSON.stringify(schema)}`,
+      json(schema),
+      ['a'],
+      /unevaluatedItems\): is not supported beside "contains"/,
+    ]),
     [
       'a schema has a type that is none',
       json({ type: 'strng' }),
@@ -249,6 +260,12 @@ describe('starts when', () => {
       ['a'],
     ],
     ['a keyword is of another type than its schema', json({ type: 'object', maxLength: 1 }), ['a']],
+    [
+      'items are unevaluated where none are counted',
+      json({ unevaluatedItems: false, prefixItems: [{ contains: {} }], properties: { a: { contains: {} } } }),
+      ['a'],
+    ],
+    ['items are counted', json({ contains: {}, unevaluatedItems: true }), ['a']],
     ['a format is unknown', json({ type: 'string', format: 'colour' }), ['a']],
     ["a keyword is nobody's", json({ type: 'string', colour: 'red' }), ['a']],
     [

@@ -1,6 +1,8 @@
 import { METHODS } from 'node:http';
-import type { Description } from '../description.js';
+import { type Description, Place } from '../description.js';
+import { branchesOf, conjuncts, keywordOf } from '../schemas/conjuncts.js';
 import { isKnownFormat } from '../schemas/formats.js';
+import { Reach } from '../schemas/reach.js';
 import { pathOfPointer } from '../pointer.js';
 import { type Kind, GRAMMAR, SECTIONS, entryOf, fieldOf, isKind, isRecord } from './grammar.js';
 import { nearest } from './nearest.js';
@@ -25,6 +27,8 @@ export function checkGrammar(description: Description): void {
 class GrammarCheck {
   readonly #description: Description;
   readonly #seen = new Set<unknown>();
+  /** Schemas with `contains`: ajv takes all items to be evaluated by it, and not only those that match. */
+  readonly #counted = new Reach(inPlace, (schema) => keywordOf(schema, 'contains') !== undefined);
   #fault: Report;
 
   constructor(description: Description) {
@@ -81,6 +85,9 @@ class GrammarCheck {
     if (kind !== 'schema') return;
     this.#format(value, path);
     this.#style(value, path);
+    const { unevaluatedItems: rest = true } = value;
+    if (rest !== true && this.#counted.from(new Place(this.#description, path, value)))
+      this.#fault([...path, 'unevaluatedItems'], 'is not supported beside "contains"');
   }
 
   #target(kind: Kind, reference: string): void {
@@ -122,6 +129,11 @@ class GrammarCheck {
     if (type === 'array' && items === undefined && schema['prefixItems'] === undefined)
       this.#warn(path, 'is a list of anything: it has no "items"');
   }
+}
+
+/** Returns the schemas that the value of this one may meet: branches and conditions of it and its conjuncts. */
+function inPlace(schema: Place): Place[] {
+  return [...conjuncts(schema).values()].flatMap((one) => [one.own('if'), ...branchesOf(one)]);
 }
 
 function wordsFor(kind: Kind): string {
