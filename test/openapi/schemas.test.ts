@@ -73,11 +73,26 @@ describe('what stands beside a limit is checked too', () => {
 
   test('but not on names that are too long', () => {
     const schema = { propertyNames: { maxLength: 4, pattern: '^[a-z]+$' } };
-    expect(aboutBody(schema, { A1234: 1 })).toEqual([
-      '/body must NOT have more than 4 characters',
-      '/body property name must be valid',
-    ]);
+    expect(aboutBody(schema, { A1234: 1 })).toEqual(['/body/A1234 must NOT have more than 4 characters']);
   });
+});
+
+test.each<[object, string]>([
+  [{ pattern: '^[a-z]$' }, 'must match pattern "^[a-z]$"'],
+  [{ anyOf: [{ minLength: 4 }, { const: 'a' }] }, 'must NOT have fewer than 4 characters, or must be "a"'],
+  [ref('Name'), 'has a name that is not allowed'],
+])('a name that %j does not take is said with its place', (propertyNames, message) => {
+  const schemas = { Name: { allOf: [ref('Letter')] }, Letter: { pattern: '^[a-z]$' } };
+  expect(aboutBody({ propertyNames }, { AA: 1, AAB: 1, 'B/': 1, a: 1 }, schemas)).toEqual(
+    expect.arrayContaining(['AA', 'AAB', 'B~1'].map((name) => `/body/${name} ${message}`)),
+  );
+});
+
+test('a choice of an item says nothing of the item that has ten times its number', () => {
+  const body = Array.from({ length: 11 }, (_, index) => (index % 9 === 1 ? null : 'a'));
+  const items = { anyOf: [{ type: 'string' }, { type: 'integer' }] };
+  const message = 'must be string, or must be integer';
+  expect(aboutBody({ items }, body)).toEqual([`/body/1 ${message}`, `/body/10 ${message}`]);
 });
 
 describe('readOnly and writeOnly', () => {

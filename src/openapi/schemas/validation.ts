@@ -43,12 +43,20 @@ const MOST_ERRORS = 100;
  * one, not one for each branch.
  */
 function complaints(all: readonly ErrorObject[]): Complaint[] {
-  const errors = all.slice(0, MOST_ERRORS);
+  const errors = all.slice(0, MOST_ERRORS).filter((error) => !isSummary(error, all));
   const choices = errors.filter(isChoice);
   const inBranch = (error: ErrorObject) => choices.some((choice) => isBranch(error, choice));
   return errors
     .filter((error) => error.keyword !== 'if' && !inBranch(error))
     .map((error) => (isChoice(error) ? choiceComplaint(error, errors) : complaint(error)));
+}
+
+/** Tells whether an error only says that a name is bad of which another error says what is. */
+function isSummary({ keyword, params, instancePath }: ErrorObject, all: readonly ErrorObject[]): boolean {
+  return (
+    keyword === 'propertyNames' &&
+    all.some((other) => other.propertyName === params['propertyName'] && other.instancePath === instancePath)
+  );
 }
 
 function isChoice({ keyword }: ErrorObject): boolean {
@@ -57,7 +65,8 @@ function isChoice({ keyword }: ErrorObject): boolean {
 
 function isBranch(error: ErrorObject, choice: ErrorObject): boolean {
   return (
-    error.schemaPath.startsWith(`${choice.schemaPath}/`) && error.instancePath.startsWith(choice.instancePath)
+    error.schemaPath.startsWith(`${choice.schemaPath}/`) &&
+    `${placeOf(error)}/`.startsWith(`${placeOf(choice)}/`)
   );
 }
 
@@ -68,14 +77,23 @@ function choiceComplaint(choice: ErrorObject, errors: readonly ErrorObject[]): C
   const wanted = errors
     .filter((error) => isBranch(error, choice) && !isChoice(error))
     .map(complaint)
-    .map(({ path, message }) => `${path.slice(choice.instancePath.length)} ${message}`.trim());
+    .map(({ path, message }) => `${path.slice(placeOf(choice).length)} ${message}`.trim());
   const message = wanted.length > 0 ? wanted.join(', or ') : (choice.message ?? '');
-  return { path: choice.instancePath, message };
+  return { path: placeOf(choice), message };
 }
 
-function complaint({ keyword, instancePath, params, message }: ErrorObject): Complaint {
-  const below = (key: unknown) => `${instancePath}${pointerStep(String(key))}`;
+/** Returns the JSON pointer to a value, or to the property whose name is bad. */
+function placeOf({ instancePath, propertyName }: ErrorObject): string {
+  return propertyName === undefined ? instancePath : `${instancePath}${pointerStep(propertyName)}`;
+}
+
+function complaint(error: ErrorObject): Complaint {
+  const { keyword, params, message } = error;
+  const path = placeOf(error);
+  const below = (key: unknown) => `${path}${pointerStep(String(key))}`;
   switch (keyword) {
+    case 'propertyNames':
+      return { path: below(params['propertyName']), message: 'has a name that is not allowed' };
     case 'required':
     case 'dependentRequired':
       return { path: below(params['missingProperty']), message: 'is required' };
@@ -84,12 +102,12 @@ function complaint({ keyword, instancePath, params, message }: ErrorObject): Com
     case 'unevaluatedProperties':
       return { path: below(params['unevaluatedProperty']), message: 'is not allowed' };
     case 'enum':
-      return { path: instancePath, message: `must be one of ${JSON.stringify(params['allowedValues'])}` };
+      return { path, message: `must be one of ${JSON.stringify(params['allowedValues'])}` };
     case 'const':
-      return { path: instancePath, message: `must be ${JSON.stringify(params['allowedValue'])}` };
+      return { path, message: `must be ${JSON.stringify(params['allowedValue'])}` };
     case 'type':
-      return { path: instancePath, message: `must be ${[params['type']].flat().join(' or ')}` };
+      return { path, message: `must be ${[params['type']].flat().join(' or ')}` };
     default:
-      return { path: instancePath, message: message ?? `does not meet "${keyword}"` };
+      return { path, message: message ?? `does not meet "${keyword}"` };
   }
 }
