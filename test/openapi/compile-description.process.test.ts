@@ -198,6 +198,16 @@ test('defaults of a body, and of what it refers to, are put in where it is serve
   expect(saidBeforeAndAfter(schema, { Size: size }, [{ height: {} }])).toEqual([said, said]);
 });
 
+test('defaults of a condition are put in where it is served from what was compiled', () => {
+  const schema = {
+    if: { required: ['a'] },
+    // oxlint-disable-next-line unicorn/no-thenable -- a keyword of JSON Schema
+    then: { patternProperties: { b: { properties: { c: { default: 1 } } } } },
+  };
+  const said = [{ filled: { a: 1, b: { c: 1 } } }, { filled: { b: {} } }];
+  expect(saidBeforeAndAfter(schema, {}, [{ a: 1, b: {} }, { b: {} }])).toEqual([said, said]);
+});
+
 const to = (name: string) => ({ $ref: `#/components/schemas/${name}` });
 
 test('equal schemas, and those that refer to each other, are all found', () => {

@@ -272,4 +272,16 @@ describe('defaults', () => {
       z: { other: 3 },
     });
   });
+
+  test('each of conditions and of dependent schemas is put in where it applies', () => {
+    const schema = {
+      if: { properties: { kind: { const: 'cat' } }, required: ['kind'] },
+      // oxlint-disable-next-line unicorn/no-thenable -- a keyword of JSON Schema
+      then: { properties: { lives: { default: 9 } } },
+      else: { properties: { lives: { default: 1 } } },
+      dependentSchemas: { card: { properties: { currency: { default: 'EUR' } } } },
+    };
+    expect(filled(schema, { kind: 'cat' })).toEqual({ kind: 'cat', lives: 9 });
+    expect(filled(schema, { card: '1' })).toEqual({ card: '1', lives: 1, currency: 'EUR' });
+  });
 });

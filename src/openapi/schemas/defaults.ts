@@ -1,6 +1,6 @@
 import type { Place } from '../description.js';
 import { pointerTo } from '../pointer.js';
-import { conjuncts, keywordOf } from './conjuncts.js';
+import { branchesOf, conjuncts, keywordOf } from './conjuncts.js';
 import { isHidden } from './direction.js';
 import { Reach } from './reach.js';
 import { regExp } from './reg-exp.js';
@@ -57,6 +57,8 @@ export class Defaults {
       ...this.#ofProperties(one),
       ...this.#ofItems(one),
       ...this.#ofBranches(one),
+      ...this.#ofConditions(one),
+      ...this.#ofDependents(one),
     ]);
     return fill;
   }
@@ -149,20 +151,42 @@ export class Defaults {
       return [(value: unknown) => void (validate(value) === undefined && fill(value))];
     });
   }
+
+  #ofConditions(schema: Place): Fill[] {
+    const [condition, met, unmet] = [schema.own('if'), schema.own('then'), schema.own('else')];
+    if (condition.value === undefined) return [];
+    const [fillMet, fillUnmet] = [this.#of(met), this.#of(unmet)];
+    if (!fillMet && !fillUnmet) return [];
+    const validate = this.#schemas.compile(condition, condition.asSchema('request'));
+    return [(value) => (validate(value) === undefined ? fillMet : fillUnmet)?.(value)];
+  }
+
+  #ofDependents(schema: Place): Fill[] {
+    const dependents = schema.own('dependentSchemas').ownEntries();
+    return dependents.flatMap(([name, dependent]) => {
+      const fill = this.#of(dependent);
+      if (!fill) return [];
+      return [(value: unknown) => void (isMapping(value) && Object.hasOwn(value, name) && fill(value))];
+    });
+  }
 }
 
 function isFilled(property: Place): boolean {
   return keywordOf(property, 'default') !== undefined;
 }
 
-/** Returns the schemas of a value's items and properties, and the branches of its choices. */
+/** Returns the schemas of a value's items and properties, and the branches of its choices and conditions. */
 function below(schema: Place): Place[] {
   return [...conjuncts(schema).values()].flatMap((one) => {
-    const lists = ['prefixItems', 'properties', 'patternProperties', 'anyOf', 'oneOf'].flatMap((key) =>
+    const lists = ['prefixItems', 'properties', 'patternProperties'].flatMap((key) =>
       one.own(key).ownEntries(),
     );
     const single = ['items', 'additionalProperties'].map((key) => one.own(key));
-    return [...lists.map(([, place]) => place), ...single.filter(({ value }) => value !== undefined)];
+    return [
+      ...lists.map(([, place]) => place),
+      ...single.filter(({ value }) => value !== undefined),
+      ...branchesOf(one),
+    ];
   });
 }
 
