@@ -108,7 +108,9 @@ export class MeasuredResponse extends ServerResponse {
   /** Counts and sends an answer whose turn has come. Called by Node. */
   override assignSocket(socket: Socket): void {
     if (this.#awaitsTurn) this.#count(this.statusCode);
-    super.assignSocket(socket);
+    // With an end that is held, Node would take the answer for complete.
+    if (this.#body) this.#open(() => super.assignSocket(socket));
+    else super.assignSocket(socket);
     this.#body?.release();
   }
 
@@ -195,28 +197,44 @@ export class MeasuredResponse extends ServerResponse {
     encoding?: BufferEncoding | WriteCallback,
     callback?: WriteCallback,
   ): boolean {
-    if (this.measurement.counted || !isAcceptable(this, chunk))
+    if (this.measurement.counted || this.finished || !isAcceptable(this, chunk))
       return typeof encoding === 'string'
         ? super.write(chunk, encoding, callback)
         : super.write(chunk, encoding ?? callback);
     const body = (this.#body ??= new StreamedBody(this, this.#given, () => this.#countInTurn()));
     const length = byteLength(chunk, encoding);
     this.measurement.streamed += length;
-    const send = () => this.#send(body, chunk, encoding, callback);
+    const send = () => this.#open(() => this.#send(body, chunk, encoding, callback));
     return body.isEndedBy(length) ? body.last(send) : send();
   }
 
   override end(chunk?: unknown, encoding?: BufferEncoding | (() => void), callback?: () => void): this {
-    if (!isAcceptableEnd(this, chunk)) return this.#end(chunk, encoding, callback);
+    if (this.finished || !isAcceptableEnd(this, chunk)) return this.#end(chunk, encoding, callback);
     this.measurement.ended = true;
     if (this.#body) {
-      this.#body.last(() => this.#end(chunk, encoding, callback));
+      this.finished = true;
+      this.#body.last(() => this.#open(() => this.#end(chunk, encoding, callback)));
       return this;
     }
     if (!this.#countInTurn()) this.#awaitsTurn = true;
-    const isWhole = typeof chunk === 'string' && chunk !== '' && encoding === undefined;
+    const isText = typeof chunk === 'string' && chunk !== '';
+    const isWhole = isText && encoding === undefined && callback === undefined;
     if (isWhole && this.socket && this.hasHeader('Content-Length')) return this.#endWhole(chunk, this.socket);
     return this.#end(chunk, encoding, callback);
+  }
+
+  /**
+   * Does a step of an answer whose end may be held already. The app sees the answer as ended, as Node has it, and
+   * Node would refuse the step.
+   */
+  #open<Result>(step: () => Result): Result {
+    const isEnded = this.finished;
+    this.finished = false;
+    try {
+      return step();
+    } finally {
+      this.finished ||= isEnded;
+    }
   }
 
   #end(chunk: unknown, encoding?: BufferEncoding | (() => void), callback?: () => void): this {
