@@ -15,7 +15,7 @@ import { REDEFINED, registerLogLinesLost } from '../metrics/metric-catalogue.js'
 import { CountKeeper } from '../metrics/service-folder/count-keeper.js';
 import { removeLeftovers } from '../metrics/service-folder/leftovers.js';
 import type { ServiceFolder } from '../metrics/service-folder/service-folder.js';
-import { registerWorkerExits, registerWorkers } from '../metrics/supervision-metrics.js';
+import { type ExitReason, registerWorkerExits, registerWorkers } from '../metrics/supervision-metrics.js';
 import { type ClaimedFolder, claimFolder, isClaimed } from './claimed-folder.js';
 import { onEndOfNpm } from './npm-parent.js';
 import { processorsAllowed } from './supervision/processors.js';
@@ -104,11 +104,12 @@ class Primary {
       log: this.#log,
       fork: (generation, waits) => this.#fork(generation, waits),
       onReady: (address, port) => this.#announce(address, port),
-      onExit: (reason) => this.#keeper.countExit(reason),
+      onExit: (reason) => this.#countExit(reason),
       onLinesLost: (lines) => (this.#workersLinesLost += lines),
       onEnd: (code, message) => void this.#end(code, message),
     });
-    const wanted = () => this.#settings.config.concurrency;
+    // Nobody starts a worker while the service stops.
+    const wanted = () => (this.#stoppedAt === undefined ? this.#settings.config.concurrency : 0);
     registerWorkers(registry, config.metricsPrefix, wanted, () => this.#supervisor.count());
     this.#control = new ControlSocket(this.#folder.path, {
       identity: () => this.#identity(),
@@ -269,6 +270,11 @@ class Primary {
     const now = performance.now();
     this.#timer = setTimeout(() => this.#step(), this.#supervisor.step(now) - now);
     this.#manager.lives(now);
+  }
+
+  #countExit(reason: ExitReason): void {
+    this.#keeper.countExit(reason);
+    this.#registry.saveSoon();
   }
 
   #announce(address: string, port: number): void {

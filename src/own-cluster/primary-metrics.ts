@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { register, Registry } from 'prom-client';
 import { sendExposition } from '../cluster/exposition-relay.js';
 import { ClusterRegistry } from '../metrics/exposition/cluster-registry.js';
-import type { Format } from '../metrics/exposition/gatherer.js';
+import type { Exposition, Format } from '../metrics/exposition/gatherer.js';
 import { startTime } from '../metrics/ledger/process-identity.js';
 import { RequestMetrics } from '../metrics/request-metrics.js';
 import { markAsTemporary, removeLeftovers } from '../metrics/service-folder/leftovers.js';
@@ -66,9 +66,15 @@ export class PrimaryMetrics {
   }
 
   async gather(format: Format): Promise<Buffer> {
+    return (await this.#gatherAll(format)).bytes;
+  }
+
+  #gatherAll(format: Format): Promise<Exposition> {
     if (!this.#own) this.#registry.addWorker(OWN, (id) => void this.#answerOwn(id));
     this.#own = true;
-    return (await this.#registry.gather(format)).bytes;
+    // The requests of this process are in no ledger: they come with its answer.
+    if (this.requests.rows.length > 0) this.#registry.ledgerFailed(OWN);
+    return this.#registry.gather(format);
   }
 
   /**
@@ -92,7 +98,7 @@ export class PrimaryMetrics {
 
   async #answer(worker: Worker, id: number, format: Format): Promise<void> {
     try {
-      sendExposition(await this.#registry.gather(format), id, (message, taken) => {
+      sendExposition(await this.#gatherAll(format), id, (message, taken) => {
         if (message.type === 'exposition') tell(worker, message, taken);
       });
     } catch (err) {

@@ -4,7 +4,7 @@ import { collectDefaultMetrics, register } from 'prom-client';
 import { readConfig } from '../config.js';
 import { loadService, type ServiceSource } from '../http/define-service.js';
 import { type StartedService, startService } from '../http/start-service.js';
-import { openLog } from '../log.js';
+import { type Log, openLog } from '../log.js';
 import type { Format } from '../metrics/exposition/gatherer.js';
 import { processGatherer } from '../metrics/exposition/process-gatherer.js';
 import { registerRequestsInProgress, registerRequestsShed } from '../metrics/metric-catalogue.js';
@@ -80,9 +80,12 @@ function configuration(): ReturnType<typeof readConfig> {
   return readConfig({ ...process.env, PORT: undefined, METRICS_PORT: undefined });
 }
 
+/** The log of this process. A start that fails is tried again. */
+let opened: Log | undefined;
+
 async function start(source: ServiceSource): Promise<Instance> {
   const config = configuration();
-  const { log } = openLog(config.logLevel);
+  const { log } = (opened ??= openLog(config.logLevel));
   const metrics = new RequestMetrics(config.metricsBuckets);
   const gatherer = processGatherer(config.metricsPrefix, metrics, register);
   const gather = async (format?: Format) => (await gatherer.gather(format)).bytes;

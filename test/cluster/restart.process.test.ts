@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -99,6 +100,26 @@ test('twenty restarts, whatever ends the service: no counter falls, and all that
     ]),
   );
   expect(files.length).toBeLessThanOrEqual(2 + 1 + 1 + 4 * 2);
+});
+
+test('an exit that no scrape has shown is counted when the primary is killed after it', async () => {
+  const first = await start();
+  await first.allReady(2);
+  const [killed = 0] = first.workers();
+  process.kill(killed, 'SIGKILL');
+  const status = [join(process.cwd(), 'dist/cli/main.js'), 'status', '--json'];
+  await eventually('its replacement is ready', 20_000, () => {
+    const { stdout } = spawnSync(process.execPath, status, {
+      env: { ...process.env, ...env },
+      encoding: 'utf8',
+    });
+    const workers = JSON.parse(stdout || '[]') as { pid: number; state: string }[]; // as the interface has it
+    return workers.every(({ pid, state }) => pid !== killed && state === 'ready') && workers.length === 2;
+  });
+  await ends['kill the primary'](first);
+  const second = await start();
+  // The two others ended with the primary.
+  expect(total(await second.scrape(), 'flask_app_worker_exits_total', { reason: 'killed' })).toBe(3);
 });
 
 test('begins anew where that is wanted, and for a port that the system chose', async () => {

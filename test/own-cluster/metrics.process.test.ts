@@ -52,6 +52,20 @@ async function counted(at: number): Promise<{ users: number; greeted: number }> 
   };
 }
 
+test('a worker tells of the primary, too, whoever is asked first', async () => {
+  await start(2);
+  const { body } = await request(port, '/metrics');
+  expect(total(parseExposition(body.toString()), 'forks_total')).toBe(2);
+});
+
+test('an app without workers has its requests in the very next scrape', async () => {
+  await start(0);
+  for (let users = 1; users <= 3; users += 1) {
+    await statusOf('/users/1');
+    expect((await counted(metricsPort)).users).toBe(users);
+  }
+});
+
 test('the primary and every worker tell of all workers, also of those that were killed', async () => {
   await start(2);
   let answered = 0;

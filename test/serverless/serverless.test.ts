@@ -181,6 +181,21 @@ test('is built at the first call, and says what is wrong with the configuration 
   await expect(get(serverless, '/')).resolves.toMatchObject({ statusCode: 200 });
 });
 
+test('a start that fails again and again leaves nothing open', async () => {
+  process.env['LOG_LEVEL'] = 'silent';
+  const { serverless } = await import('../../src/serverless/platform.js');
+  const failing = serverless({
+    description: GREETINGS,
+    handlers,
+    start: () => Promise.reject(new Error('no database')),
+  });
+  await expect(failing.handler({ ...functionUrl }, {})).rejects.toThrow('no database');
+  const before = process.listenerCount('exit');
+  for (let n = 0; n < 3; n += 1)
+    await expect(failing.handler({ ...functionUrl }, {})).rejects.toThrow('no database');
+  expect(process.listenerCount('exit')).toBe(before);
+});
+
 test('opens no port, whatever the platform calls its own', async () => {
   const serverless = await load({ PORT: '\\\\.\\pipe\\3f2a', METRICS_PORT: 'none' });
   await expect(get(serverless, '/')).resolves.toMatchObject({ statusCode: 200 });

@@ -27,7 +27,7 @@ export interface CountedMetric extends Omit<SnapshotMetric, 'values' | 'shape'> 
 
 interface FamilyTotal {
   readonly name: string;
-  readonly help: string;
+  help: string;
   readonly type: MetricType;
   /** The birth of the youngest process that has it. */
   birth: number;
@@ -178,7 +178,8 @@ export class FamilyTotals {
   #family(metric: SnapshotMetric, groups: readonly Group[], birth: number): FamilyTotal | undefined {
     const known = this.#families.get(metric.name);
     if (known && isSame(known, metric, groups)) {
-      if (birth >= known.birth) Object.assign(known, { birth, labelNames: metric.labelNames });
+      if (birth >= known.birth)
+        Object.assign(known, { birth, help: metric.help, labelNames: metric.labelNames });
       return known;
     }
     if (known && birth < known.birth) return undefined;

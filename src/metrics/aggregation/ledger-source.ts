@@ -29,6 +29,8 @@ export class LedgerSource extends Source {
   readonly #counters: CounterReader;
   /** The row in the totals of each row in the ledger. */
   readonly #rows: number[] = [];
+  /** Whether its counts are among the gone. Its files may still be there. */
+  #isRetired = false;
 
   constructor(options: LedgerSourceOptions) {
     super(options.birth);
@@ -38,10 +40,11 @@ export class LedgerSource extends Source {
   }
 
   /**
-   * Takes in the new counts of the ledger, if there is one.
+   * Takes in the new counts of the ledger, if there is one and the process has not been retired meanwhile.
    * @param detailed whether to read the details of the rows, too
    */
   async readLedger(aggregation: Aggregation, slices: Slices, detailed = false): Promise<void> {
+    if (this.#isRetired) return;
     this.#load(aggregation);
     // Counts that were read before a pause are still right after it, if no longer the latest.
     for (let row = 0; this.#take(row, aggregation); row++) if (slices.over) await slices.next();
@@ -50,8 +53,9 @@ export class LedgerSource extends Source {
       if (slices.over) await slices.next();
   }
 
-  /** Takes in the ledger of an ended process, without a pause. The source must not be read again. */
+  /** Takes in the ledger of an ended process, without a pause, for the last time. */
   retireTo(aggregation: Aggregation): void {
+    this.#isRetired = true;
     this.#load(aggregation);
     for (let row = 0; this.#take(row, aggregation); row++);
     for (let row = 0; row < this.#rows.length; row = this.#takeDetails(row, aggregation, 'readLastDetail'));

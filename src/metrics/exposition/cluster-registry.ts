@@ -180,7 +180,11 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> i
     const { keeper } = this.#options;
     if (!keeper) return worker.removeFiles();
     keeper.retire(worker.id);
-    // Workers that end together share one save.
+    this.saveSoon();
+  }
+
+  /** Saves what the keeper keeps. Workers that end together share one save. */
+  saveSoon(): void {
     if (this.#isToSave) return;
     this.#isToSave = true;
     globalThis.setImmediate(() => {

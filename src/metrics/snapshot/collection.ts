@@ -59,10 +59,11 @@ export class Collection {
     return undefined;
   }
 
-  /** A collection that fails has no values. */
+  /** A collection that fails has no values; neither has a metric of an app's own make that gives none. */
   async #get(): Promise<Values> {
     try {
-      return await this.#metric.get();
+      const collected: Values & { readonly values?: unknown } = (await this.#metric.get()) ?? {};
+      return Array.isArray(collected.values) ? collected : undefined;
     } catch {
       return undefined;
     }

@@ -27,6 +27,13 @@ it('shows one process as prom-client shows it', async () => {
   expect(text).toBe(await one.registry.metrics());
 });
 
+it('shows the help of the youngest process', async () => {
+  const [older, younger] = pair();
+  new Counter({ name: 'jobs', help: 'Before.', registers: older.registers }).inc();
+  new Counter({ name: 'jobs', help: 'Now.', registers: younger.registers }).inc();
+  expect(await scrape(new FamilyTotals([]), [older, younger])).toContain('# HELP jobs Now.');
+});
+
 describe('gauges', () => {
   it.each([
     ['sum', 6],

@@ -324,6 +324,21 @@ describe('a snapshot of this process', () => {
     expect((await takeSnapshot(registry, [])).metrics.map(({ name }) => name)).toEqual(['good']);
   });
 
+  it.each([
+    undefined,
+    null,
+    'text',
+    { name: 'own', type: 'counter' },
+    { name: 'own', type: 'counter', values: {} },
+  ])('leaves out a metric of an app’s own make that gives %j', async (collected) => {
+    const registry = new Registry();
+    new Counter({ name: 'good', help: 'h', registers: [registry] }).inc();
+    const own = { name: 'own', help: 'h', type: 'counter', get: () => Promise.resolve(collected) };
+    registry.registerMetric(own as unknown as Counter); // JavaScript may do that
+    const text = await snapshotText(registry, []);
+    expect(new SnapshotReader().read(text)?.metrics.map(({ name }) => name)).toEqual(['good']);
+  });
+
   it('leaves out a metric whose collection never ends, and does not begin another one', async () => {
     const registry = new Registry();
     new Counter({ name: 'good', help: 'h', registers: [registry] }).inc();
