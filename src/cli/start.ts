@@ -19,14 +19,8 @@ export async function start({ words, options: { port } }: CommandInput): Promise
   await serve(() => load(path));
 }
 
-/**
- * Loads an app from CommonJS, also compiled from an ES module; from an ES module; or from
- * TypeScript where Node strips types.
- */
+/** Loads a module: CommonJS, an ES module, or TypeScript where Node strips types. */
 async function load(path: string): Promise<ForeignApp> {
-  const { default: exported }: { default?: unknown } = await import(pathToFileURL(path).href);
-  const app =
-    typeof exported === 'object' && exported !== null && 'default' in exported ? exported.default : exported;
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `serve` checks it
-  return app as ForeignApp;
+  const loaded: ForeignApp = await import(pathToFileURL(path).href); // `serve` checks what it exports
+  return loaded;
 }

@@ -10,6 +10,9 @@ export interface KoaApp {
   callback(): (req: IncomingMessage, res: ServerResponse) => unknown;
   listenerCount(event: 'error'): number;
   on(event: 'error', listener: (err: Error, ctx?: Context) => void): unknown;
+  onerror(err: Error): void;
+  /** Whether errors are not to be logged. */
+  readonly silent?: boolean;
 }
 
 /**
@@ -23,15 +26,26 @@ export type ForeignApp = KoaApp | RequestListener;
  */
 export type AppSource<Started> = ForeignApp | ((resources: Started) => ForeignApp | Promise<ForeignApp>);
 
-/** Returns the app itself. Throws ServiceError if there is none. */
+/** Returns the app itself, also out of a module that exports it as its default. Throws ServiceError if there is none. */
 export async function appOf(source: unknown, resources: unknown): Promise<ForeignApp> {
   // A loaded module may export a maker again.
   if (isMaker(source)) return appOf(await source(resources), resources);
   if (isKoa(source) || isListener(source)) return source;
+  if (typeof source === 'object' && source !== null && 'default' in source && source.default !== source)
+    return appOf(source.default, resources);
   const got = source === null ? 'null' : typeof source;
   throw new ServiceError(
     `What is to be served must be a Koa app, a request listener (req, res), or a function that makes one; it is ${got === 'object' ? 'another object' : got}.`,
   );
+}
+
+/** Tells whether an app reports its errors itself: by a listener, or by a method in place of that of Koa. */
+export function reportsErrors(app: KoaApp): boolean {
+  let koa: unknown = app;
+  while (typeof koa === 'object' && koa !== null && !Object.hasOwn(koa, 'use'))
+    koa = Object.getPrototypeOf(koa);
+  const isOwn = typeof koa === 'object' && koa !== null && 'onerror' in koa && koa.onerror !== app.onerror;
+  return isOwn || app.listenerCount('error') > 0;
 }
 
 export function isKoa(app: unknown): app is KoaApp {

@@ -6,7 +6,7 @@ import { idsOf, provideLog } from '../http/request-log.js';
 import type { Logger } from '../log.js';
 import type { EndpointLabels, Label } from './endpoint-labels.js';
 import { expressRoute, noteRoute } from './express-route.js';
-import { type ForeignApp, isKoa, type KoaApp } from './foreign-app.js';
+import { type ForeignApp, isKoa, type KoaApp, reportsErrors } from './foreign-app.js';
 import { noteMounts } from './koa-mounts.js';
 import { koaRoute } from './koa-route.js';
 
@@ -38,7 +38,7 @@ function koaListener(
 ): RequestListener {
   provide(app, log, provided);
   // Koa writes errors to the console if there is no listener.
-  if (app.listenerCount('error') === 0) app.on('error', (err, ctx) => logUnexpected(log, err, ctx));
+  if (!reportsErrors(app)) app.on('error', (err, ctx) => app.silent !== true && logUnexpected(log, err, ctx));
   noteMounts(app.context);
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- every version of Koa has it
   const maker = app as KoaApp & ContextMaker;

@@ -5,7 +5,7 @@ import { measurementOf, UNMATCHED } from '../http/measure.js';
 import { entrance } from '../http/overload.js';
 import { sendProblem } from '../http/problem.js';
 import type { Contract } from '../http/routing/contract.js';
-import type { StartTools } from '../http/define-service.js';
+import { checkFields, type StartTools } from '../http/define-service.js';
 import { pathOf } from '../http/parameters/request-target.js';
 import type { Foreseen } from '../metrics/foreseen.js';
 import { STATUS_PATHS } from '../http/own-operations/status-page.js';
@@ -35,6 +35,10 @@ export interface ServeOptions<Started> {
   readonly stop?: (resources: Started) => unknown;
 }
 
+const OPTIONS: ReadonlyMap<string, string> = new Map(
+  Object.entries({ endpoint: 'function', start: 'function', ready: 'object', stop: 'function' }),
+);
+
 /** A contract without operations: the service adds only its own. */
 const NOTHING: Contract = { operations: [], handlers: {}, text: '', document: {} };
 
@@ -50,6 +54,7 @@ export function startApp<Started>(
   options: ServeOptions<Started>,
   host: Host,
 ): Promise<StartedService> {
+  checkFields('The second argument of serve', options, OPTIONS);
   return startWith(options, host, async (made) => {
     const app = await appOf(source, made.provided.resources);
     // The service's own operations are served under overload, too: they need no limit.

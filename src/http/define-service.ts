@@ -93,20 +93,28 @@ export class ServiceError extends Error {
 }
 
 /**
+ * Checks the fields of an object that may be written in JavaScript. Throws ServiceError with the field's name.
+ * @param fields the types of the fields that there may be
+ */
+export function checkFields(owner: string, object: object, fields: ReadonlyMap<string, string>): void {
+  for (const [field, value] of Object.entries(object) as [string, unknown][]) {
+    const expected = fields.get(field);
+    if (expected === undefined)
+      throw new ServiceError(
+        `${owner} has a field "${field}"; it can have ${[...fields.keys()].join(', ')}.`,
+      );
+    const got = Array.isArray(value) ? 'list' : typeof value;
+    if (value !== undefined && got !== expected)
+      throw new ServiceError(`"${field}" of ${owner.toLowerCase()} must be a ${expected}, and is a ${got}.`);
+  }
+}
+
+/**
  * Checks a service that may be written in JavaScript. Throws ServiceError with the field's name, and the
  * expected and the actual type.
  */
 export function checkService(service: Service): void {
-  for (const [field, value] of Object.entries(service) as [string, unknown][]) {
-    const expected = FIELDS.get(field);
-    if (expected === undefined)
-      throw new ServiceError(
-        `The service has a field "${field}"; it can have ${[...FIELDS.keys()].join(', ')}.`,
-      );
-    const got = Array.isArray(value) ? 'list' : typeof value;
-    if (value !== undefined && got !== expected)
-      throw new ServiceError(`"${field}" of the service must be a ${expected}, and is a ${got}.`);
-  }
+  checkFields('The service', service, FIELDS);
   for (const field of ['description', 'handlers'] as const)
     if (service[field] === undefined) throw new ServiceError(`The service has no "${field}".`);
 }

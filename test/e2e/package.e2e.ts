@@ -56,12 +56,14 @@ test('an app is served by a line of CommonJS, of an ES module, and by the comman
       app.use('/users', users);
       module.exports = app;`,
     'serve.js': `require('koa-cluster-metrics').serve(() => require('./app.js'));`,
+    'module.js': `require('koa-cluster-metrics').serve(() => import('./app.mjs'));`,
     'serve.mjs': `import { serve } from 'koa-cluster-metrics';\nimport load from './app.mjs';\nawait serve(load);`,
   });
   const command = join(path, 'node_modules/.bin/koa-cluster-metrics');
   const ways: [string, string[]][] = [
     [join(path, 'serve.js'), []],
     [join(path, 'serve.mjs'), []],
+    [join(path, 'module.js'), []],
     [command, ['start', 'app.js']],
     [command, ['start', 'app.mjs']],
     [command, ['start', 'express.js']],
@@ -119,6 +121,26 @@ await serve((req, res) => {
   const told = await scrapeProtobuf(service.port);
   expect(total(asText(told), 'sizes_sum')).toBe(2 * requests);
   expect(startsIn(told).has('jobs_total{kind="mail"}')).toBe(true);
+});
+
+test('metrics of an app’s own prom-client are found by the file that the command runs', async () => {
+  const path = await installed('elsewhere');
+  const api = join(path, 'services/api');
+  mkdirSync(api, { recursive: true });
+  write(api, {
+    'package.json': '{ "private": true }',
+    'app.js': `
+const { Counter } = require('prom-client');
+new Counter({ name: 'orders_total', help: 'Orders.' }).inc(3);
+module.exports = (req, res) => res.end();`,
+  });
+  await npm(api, 'install', 'prom-client@14');
+  const program = join(path, 'node_modules/koa-cluster-metrics/dist/cli/main.js');
+  const service = await Service.start({ program, args: ['start', 'services/api/app.js'], cwd: path });
+  await service.allReady(2);
+  await eventually('both have been asked', 10_000, async () => {
+    return total(await service.scrape(), 'orders_total') === 6;
+  });
 });
 
 test('declarations hold in a strict project, under both ways of resolving modules', async () => {

@@ -21,15 +21,42 @@ afterEach(async () => {
 async function served(app: ForeignApp) {
   const metrics = new RequestMetrics([1]);
   const labels = new EndpointLabels({ metrics, max: 10, onOverflow: () => {}, onError: () => {} });
-  const listener = listenerOf(app, { labels, log: pino({ level: 'silent' }) });
+  const lines: string[] = [];
+  const log = pino({ level: 'error' }, { write: (line) => void lines.push(line) });
+  const listener = listenerOf(app, { labels, log });
   const server = new Server(listener, metrics, readConfig({}));
   const { port } = await server.listen({ port: 0, host: '127.0.0.1' });
   ends.push(() => server.drain({ timeoutMs: 0, graceMs: 0 }));
   const counts = () =>
     metrics.rows.map(({ labels: { status }, cells }) => [status, (cells[0] ?? 0) + (cells[1] ?? 0)]);
   const endpoints = () => metrics.rows.map(({ labels: { endpoint } }) => endpoint);
-  return { port, counts, endpoints };
+  return { port, counts, endpoints, lines };
 }
+
+/** An app that fails. */
+function failing(app: Koa): Koa {
+  return app.use(() => {
+    throw new Error('no');
+  });
+}
+
+test('an app that reports its errors by a method of its own does so, and one that is silent does not', async () => {
+  const reported: string[] = [];
+  class Reporting extends Koa {
+    override onerror(err: Error): void {
+      reported.push(err.message);
+    }
+  }
+  const silent = failing(new Koa());
+  silent.silent = true;
+  const logged: number[] = [];
+  for (const app of [failing(new Reporting()), silent, failing(new Koa())]) {
+    const { port, lines } = await served(app);
+    expect((await fetch(`http://127.0.0.1:${port}/`)).status).toBe(500);
+    logged.push(lines.length);
+  }
+  expect({ reported, logged }).toEqual({ reported: ['no'], logged: [0, 0, 1] });
+});
 
 /** What JavaScript may do, and the types forbid. */
 type Loose = Omit<ServerResponse, 'statusCode' | 'end' | 'write'> & {

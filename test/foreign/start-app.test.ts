@@ -1,3 +1,4 @@
+import type { RequestListener } from 'node:http';
 import { Router } from '@koa/router';
 import Koa from 'koa';
 import pino, { type Logger } from 'pino';
@@ -44,6 +45,8 @@ async function start(
   };
 }
 
+const listener: RequestListener = (_req, res) => res.end('served');
+
 function busy(): void {
   const until = performance.now() + 20;
   while (performance.now() < until);
@@ -84,6 +87,27 @@ test('health checks of the app itself are answered under overload, too', async (
     );
   expect([statuses(true), statuses(false)]).toEqual([new Set([200]), new Set([200, 503])]);
   expect(metrics.shed).toBeGreaterThan(0);
+});
+
+test.each<[string, unknown]>([
+  ['a module', { default: listener }],
+  ['a compiled module', { default: { default: () => listener } }],
+  ['a maker of a module', async () => Promise.resolve({ default: listener })],
+])('the app that %s has as its default is served', async (_name, source) => {
+  const { get } = await start(source as () => RequestListener, {}); // a module has no type of its own
+  expect(await (await get('/')).text()).toBe('served');
+});
+
+test.each<[string, object, string]>([
+  [
+    'is unknown',
+    { stops: () => {} },
+    'The second argument of serve has a field "stops"; it can have endpoint',
+  ],
+  ['has another type', { ready: () => {} }, '"ready" of the second argument of serve must be a object'],
+  ['is no function', { endpoint: '/x' }, '"endpoint" of the second argument of serve must be a function'],
+])('an option that %s is refused', async (_name, options, message) => {
+  await expect(start(listener, {}, undefined, options)).rejects.toThrow(message);
 });
 
 test('its answers are in the access log, with their endpoints', async () => {

@@ -33,7 +33,7 @@ export class AdmittedLabels {
       this.#shared?.update((value) => {
         const shared = labelsIn(value);
         for (const one of shared) if (this.#hasRoom) this.#admitted.add(one);
-        // What this process has admitted is missing if somebody has removed the folder, or it was full.
+        // Labels of this process are missing if somebody has removed the folder, or it was full.
         const all = new Set([...shared, ...this.#admitted, ...(this.#hasRoom ? [label] : [])]);
         return all.size > shared.length ? [...all] : undefined;
       });

@@ -1,4 +1,4 @@
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import type { Registry } from 'prom-client';
 
 /** The packages whose default registry has prom-client's methods: its successor, and itself in another copy. */
@@ -17,14 +17,20 @@ export function otherRegistries(): Registry[] {
 }
 
 /**
- * Looks for a package from the program, and from the working directory if the program is a command. Leaves out
- * the prom-client that the service uses.
+ * Looks for a package from the program and, if that is a command, from the file that it was told to run and from
+ * the working directory. Leaves out the prom-client that the service uses.
  */
 function installed(name: string): string[] {
+  const [program = __filename, ...words] = process.argv.slice(1);
+  const folders = [program, ...words.map((word) => resolve(word))].map((path) => dirname(path));
+  const found = new Set([...folders, process.cwd()].flatMap((folder) => resolved(name, folder)));
+  found.delete(require.resolve('prom-client'));
+  return [...found];
+}
+
+function resolved(name: string, folder: string): string[] {
   try {
-    const program = process.argv[1] ?? __filename;
-    const file = require.resolve(name, { paths: [dirname(program), process.cwd()] });
-    return file === require.resolve('prom-client') ? [] : [file];
+    return [require.resolve(name, { paths: [folder] })];
   } catch {
     return [];
   }
