@@ -25,8 +25,8 @@ const atEnd = Symbol('the check of the headers that middleware may still set');
 
 /**
  * Makes the check of the answers of one operation before they are written: status, media type, required
- * headers, which middleware may set too, and content. An answer that contradicts the description is an error that names the operation, or
- * is only reported to the log.
+ * headers, which middleware may set too, and content. An answer that contradicts the description is an error
+ * that names the operation, or is only reported to the log.
  */
 export function responseCheck(
   { id, responses }: Operation,
