@@ -35,7 +35,8 @@ async function pass(end: number): Promise<void> {
 }
 
 async function delay(ms: number): Promise<void> {
-  for (const until = now + ms; now < until;) await nextTurn();
+  const until = now + ms;
+  while (performance.now() < until) await nextTurn();
 }
 
 function burn(): void {
