@@ -51,7 +51,7 @@ function modulesIn(folder) {
     'project/operation-types',
     'project/security-types',
     'project/stub',
-    'service-operations',
+    'operations/service-operations',
   ];
   return Object.assign({}, ...names.map((name) => require(join(folder, `${name}.js`))));
 }

@@ -9,7 +9,7 @@ import { checkFields, type StartTools } from '../http/define-service.js';
 import { pathOf } from '../http/parameters/request-target.js';
 import type { Foreseen } from '../metrics/foreseen.js';
 import { STATUS_PATHS } from '../http/own-operations/status-page.js';
-import { SERVICE_OPERATIONS } from '../openapi/service-operations.js';
+import { SERVICE_OPERATIONS } from '../openapi/operations/service-operations.js';
 import { type Host, type StartedService, served, startWith } from '../http/start-service.js';
 import { EndpointLabels } from './endpoint-labels.js';
 import { appOf, type AppSource, isKoa } from './foreign-app.js';

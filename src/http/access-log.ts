@@ -1,5 +1,5 @@
 import type { Logger } from '../log.js';
-import type { Operation } from '../openapi/operation.js';
+import type { Operation } from '../openapi/operations/operation.js';
 import type { Measurement, Observer } from '../server/response/measurement.js';
 
 /**

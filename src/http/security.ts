@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { PeerCertificate, TLSSocket } from 'node:tls';
 import type { Context } from 'koa';
-import type { Alternatives, Requirement, SecurityScheme } from '../openapi/security.js';
+import type { Alternatives, Requirement, SecurityScheme } from '../openapi/operations/security.js';
 import { type ServiceContext, serviceContext } from './handler.js';
 import { METRICS_SCHEME } from './own-operations/metrics-token.js';
 import { Problem } from './problem.js';

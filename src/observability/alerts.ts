@@ -1,6 +1,6 @@
 import { JOB, type MetricNames } from './metric-names.js';
 import { oneOf } from './recording-rules.js';
-import type { Operation } from '../openapi/objectives.js';
+import type { Operation } from '../openapi/operations/objectives.js';
 
 /** `page`: somebody has to act now. `ticket`: somebody has to act this week. */
 export type Severity = 'page' | 'ticket';

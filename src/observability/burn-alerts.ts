@@ -1,4 +1,4 @@
-import type { Objective } from '../openapi/objectives.js';
+import type { Objective } from '../openapi/operations/objectives.js';
 import type { AlertRule, Severity } from './alerts.js';
 import { type BurnWindow, oneOf } from './recording-rules.js';
 

@@ -1,4 +1,4 @@
-import type { Objective } from '../openapi/objectives.js';
+import type { Objective } from '../openapi/operations/objectives.js';
 import { type MetricNames, metricNames } from './metric-names.js';
 import { objectiveRow } from './objective-row.js';
 import { DATASOURCE, type Row } from './panels.js';

@@ -1,4 +1,4 @@
-import type { Objective } from '../openapi/objectives.js';
+import type { Objective } from '../openapi/operations/objectives.js';
 import { figure, graph, type Row } from './panels.js';
 import { BURN_WINDOWS, type BurnWindow, oneOf } from './recording-rules.js';
 

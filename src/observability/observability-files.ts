@@ -1,7 +1,7 @@
 import type { Config } from '../config.js';
 import { checkButSchemas } from '../openapi/compile-description.js';
-import { ObjectivesError, readObjectives, watchedOperations } from '../openapi/objectives.js';
-import type { Operation } from '../openapi/operation.js';
+import { ObjectivesError, readObjectives, watchedOperations } from '../openapi/operations/objectives.js';
+import type { Operation } from '../openapi/operations/operation.js';
 import { descriptionFile } from '../openapi/project/description-file.js';
 import { dashboardFile } from './dashboard.js';
 import { rulesFile } from './rules.js';

@@ -1,4 +1,4 @@
-import type { Objective, Operation } from '../openapi/objectives.js';
+import type { Objective, Operation } from '../openapi/operations/objectives.js';
 import { methodLabel } from '../metrics/request-metrics.js';
 import type { MetricNames } from './metric-names.js';
 

@@ -2,7 +2,7 @@ import { stringify } from 'yaml';
 import { type AlertRule, requestAlerts, saturationAlerts, targetAlerts, workerAlerts } from './alerts.js';
 import { burnAlerts } from './burn-alerts.js';
 import { JOB, metricNames } from './metric-names.js';
-import type { Objective, Operation } from '../openapi/objectives.js';
+import type { Objective, Operation } from '../openapi/operations/objectives.js';
 import { memoryRules, objectiveRules, requestRules } from './recording-rules.js';
 
 const HEADER = '# Written by "npm run observability" from the API description, which will write it again.\n';

@@ -1,8 +1,8 @@
 import { dirname, relative, resolve } from 'node:path';
 import { digestOf, writeArtifact } from './artifact.js';
 import { Description, byPosition } from './description.js';
-import { type Operation } from './operation.js';
-import { findOperations } from './operations.js';
+import { type Operation } from './operations/operation.js';
+import { findOperations } from './operations/operations.js';
 import { Schemas } from './schemas/schemas.js';
 import type { Finding } from './source/finding.js';
 import { checkPatterns } from './source/check-patterns.js';

@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { checkButSchemas } from '../../src/openapi/compile-description';
-import { ObjectivesError, readObjectives, watchedOperations } from '../../src/openapi/objectives';
-import type { Operation } from '../../src/openapi/operation';
+import { ObjectivesError, readObjectives, watchedOperations } from '../../src/openapi/operations/objectives';
+import type { Operation } from '../../src/openapi/operations/operation';
 
 const BUCKETS = [0.05, 0.25, 1];
 const DEFAULT = { availability: 0.999, latency: { threshold: 0.25, ratio: 0.99 }, window: '30d' };

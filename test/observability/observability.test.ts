@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { parse } from 'yaml';
 import { dashboardFile } from '../../src/observability/dashboard';
 import { checkButSchemas } from '../../src/openapi/compile-description';
-import { type Objective, readObjectives, watchedOperations } from '../../src/openapi/objectives';
+import { type Objective, readObjectives, watchedOperations } from '../../src/openapi/operations/objectives';
 import { rulesFile } from '../../src/observability/rules';
 import { readConfig } from '../../src/config';
 

@@ -1,7 +1,7 @@
 import { Stream } from 'node:stream';
 import type { Context } from 'koa';
 import { essenceOf, isJson } from '../../openapi/media-type.js';
-import type { Operation } from '../../openapi/operation.js';
+import type { Operation } from '../../openapi/operations/operation.js';
 import { typeInRange, withCharset } from './answer-type.js';
 
 /** Sets a handler's result as the answer in `ctx`, as a Koa middleware would have done. */

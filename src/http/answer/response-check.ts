@@ -1,8 +1,8 @@
 import type { Context } from 'koa';
 import type { Logger } from '../../log.js';
 import { findByType, isJson, parseMediaType } from '../../openapi/media-type.js';
-import type { Operation } from '../../openapi/operation.js';
-import type { DeclaredResponse, DeclaredResponses } from '../../openapi/responses.js';
+import type { Operation } from '../../openapi/operations/operation.js';
+import type { DeclaredResponse, DeclaredResponses } from '../../openapi/operations/responses.js';
 import type { Validator } from '../../openapi/schemas/validation.js';
 import { BodyProblem } from '../body/body-problem.js';
 import { jsonValue } from './json-value.js';

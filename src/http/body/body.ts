@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Context } from 'koa';
-import type { BodyContent, BodyKind, DeclaredBody } from '../../openapi/body.js';
+import type { BodyContent, BodyKind, DeclaredBody } from '../../openapi/operations/body.js';
 import { findByType, parseMediaType } from '../../openapi/media-type.js';
 import { urlencodedReader } from './form-body.js';
 import { parseJson } from './json-body.js';

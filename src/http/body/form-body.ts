@@ -1,4 +1,4 @@
-import type { BodyContent } from '../../openapi/body.js';
+import type { BodyContent } from '../../openapi/operations/body.js';
 import { type Fields, formFields } from '../parameters/fields.js';
 import { fieldReader, isExploded } from '../parameters/serialized.js';
 import { refusePrototype } from './json-body.js';

@@ -6,7 +6,7 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Busboy, type BusboyConfig, type BusboyInstance } from '@fastify/busboy';
 import type { Context } from 'koa';
-import type { BodyContent } from '../../openapi/body.js';
+import type { BodyContent } from '../../openapi/operations/body.js';
 import { pointerStep } from '../../openapi/pointer.js';
 import { Fields } from '../parameters/fields.js';
 import { formReader } from './form-body.js';

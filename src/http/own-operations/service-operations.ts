@@ -4,9 +4,9 @@ import type { Format } from '../../metrics/exposition/gatherer.js';
 import { type Described, createOpenapi, docs, docsAsset } from './docs.js';
 import { createReadyz, livez } from './health.js';
 import { createMetricsHandler } from './metrics-route.js';
-import { type Objective, readObjectives } from '../../openapi/objectives.js';
-import type { ServiceOperation } from '../../openapi/service-operations.js';
-import type { Operation } from '../../openapi/operation.js';
+import { type Objective, readObjectives } from '../../openapi/operations/objectives.js';
+import type { ServiceOperation } from '../../openapi/operations/service-operations.js';
+import type { Operation } from '../../openapi/operations/operation.js';
 import { statusHandlers } from './status-page.js';
 import type { Findings } from './readiness.js';
 

@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import helmet from 'helmet';
 import type { Context } from 'koa';
 import type { Format } from '../../metrics/exposition/gatherer.js';
-import type { Objective } from '../../openapi/objectives.js';
+import type { Objective } from '../../openapi/operations/objectives.js';
 import { measurementOf } from '../measure.js';
 import { Problem } from '../problem.js';
 import { metricsTokenCheck } from './metrics-token.js';

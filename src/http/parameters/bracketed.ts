@@ -1,4 +1,4 @@
-import type { Serialized } from '../../openapi/parameters.js';
+import type { Serialized } from '../../openapi/operations/parameters.js';
 import { pointerStep } from '../../openapi/pointer.js';
 import { ANYTHING, type Shape } from '../../openapi/schemas/shape.js';
 import { malformed } from '../body/json-body.js';

@@ -1,6 +1,6 @@
 import type { Context } from 'koa';
-import type { Operation } from '../../openapi/operation.js';
-import type { Location, Parameter } from '../../openapi/parameters.js';
+import type { Operation } from '../../openapi/operations/operation.js';
+import type { Location, Parameter } from '../../openapi/operations/parameters.js';
 import { type Fields, cookieFields, queryFields } from './fields.js';
 import { setOwn } from './own-property.js';
 import { Problem } from '../problem.js';

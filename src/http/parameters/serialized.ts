@@ -1,5 +1,5 @@
 import { isJson } from '../../openapi/media-type.js';
-import type { Serialized, Style } from '../../openapi/parameters.js';
+import type { Serialized, Style } from '../../openapi/operations/parameters.js';
 import { pointerStep } from '../../openapi/pointer.js';
 import type { Shape } from '../../openapi/schemas/shape.js';
 import { type Spot, malformed, parseDocument } from '../body/json-body.js';

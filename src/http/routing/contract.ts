@@ -1,9 +1,9 @@
 import { Description, type Place } from '../../openapi/description.js';
-import type { Operation } from '../../openapi/operation.js';
-import { compileOperations } from '../../openapi/operations.js';
+import type { Operation } from '../../openapi/operations/operation.js';
+import { compileOperations } from '../../openapi/operations/operations.js';
 import { Schemas } from '../../openapi/schemas/schemas.js';
 import type { Handlers } from '../handler.js';
-import { isServiceOperation } from '../../openapi/service-operations.js';
+import { isServiceOperation } from '../../openapi/operations/service-operations.js';
 
 /** An API description that fits its handlers, compiled. */
 export interface Contract {

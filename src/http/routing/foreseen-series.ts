@@ -1,6 +1,6 @@
 import type { Foreseen } from '../../metrics/foreseen.js';
 import { methodLabel } from '../../metrics/request-metrics.js';
-import type { Operation } from '../../openapi/operation.js';
+import type { Operation } from '../../openapi/operations/operation.js';
 import type { Contract } from './contract.js';
 
 /**

@@ -1,4 +1,4 @@
-import { octetsOf, percentEncoded, textsOf } from '../../openapi/paths.js';
+import { octetsOf, percentEncoded, textsOf } from '../../openapi/operations/paths.js';
 import { type SegmentPattern, matchSegment, patternOf } from './segment-pattern.js';
 
 interface Node<T> {

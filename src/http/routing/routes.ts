@@ -1,16 +1,16 @@
 import type { Middleware } from 'koa';
 import compose from 'koa-compose';
 import type { Config } from '../../config.js';
-import type { Operation } from '../../openapi/operation.js';
-import { type Alternatives, securityOf } from '../../openapi/security.js';
+import type { Operation } from '../../openapi/operations/operation.js';
+import { type Alternatives, securityOf } from '../../openapi/operations/security.js';
 import type { Contract } from './contract.js';
 import type { AnyHandler, CalledOperation } from '../handler.js';
 import { replier } from '../answer/reply.js';
 import { gatekeeper, type SecurityChecks } from '../security.js';
 import { type Serve, type ServeDeps, serveOperation } from './serve.js';
 import { type OwnHandler, type ServiceDeps, serviceHandlers } from '../own-operations/service-operations.js';
-import { SERVICE_OPERATIONS, serviceOperationAt } from '../../openapi/service-operations.js';
-import { shapeOf } from '../../openapi/paths.js';
+import { SERVICE_OPERATIONS, serviceOperationAt } from '../../openapi/operations/service-operations.js';
+import { shapeOf } from '../../openapi/operations/paths.js';
 import { METRICS_SCHEME, metricsTokenCheck } from '../own-operations/metrics-token.js';
 
 export interface RouteDeps extends ServiceDeps, ServeDeps {

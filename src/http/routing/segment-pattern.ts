@@ -1,4 +1,4 @@
-import { placesIn, textsOf } from '../../openapi/paths.js';
+import { placesIn, textsOf } from '../../openapi/operations/paths.js';
 
 /** A segment such as `{id}.json`: the texts before, between and behind its parameters, as octets. */
 export interface SegmentPattern {

@@ -1,8 +1,8 @@
 import type { Context } from 'koa';
 import type { Config } from '../../config.js';
 import type { Logger } from '../../log.js';
-import type { BodyContent } from '../../openapi/body.js';
-import type { Operation } from '../../openapi/operation.js';
+import type { BodyContent } from '../../openapi/operations/body.js';
+import type { Operation } from '../../openapi/operations/operation.js';
 import type { Fault, Validator } from '../../openapi/schemas/validation.js';
 import { bodyMiddleware } from '../body/body.js';
 import type { AnyHandler } from '../handler.js';

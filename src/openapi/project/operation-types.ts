@@ -1,7 +1,7 @@
-import type { BodyContent } from '../body.js';
+import type { BodyContent } from '../operations/body.js';
 import { isJson } from '../media-type.js';
-import type { Operation } from '../operation.js';
-import { LOCATIONS, type Parameter } from '../parameters.js';
+import type { Operation } from '../operations/operation.js';
+import { LOCATIONS, type Parameter } from '../operations/parameters.js';
 import { keywordOf } from '../schemas/conjuncts.js';
 import { SchemaTypes, field, joined } from './schema-type.js';
 

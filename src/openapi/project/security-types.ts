@@ -1,6 +1,6 @@
 import type { Checked } from '../compile-description.js';
 import type { Place } from '../description.js';
-import { securityOf } from '../security.js';
+import { securityOf } from '../operations/security.js';
 
 /**
  * Writes the TypeScript types of a description's security: the credentials that a client sends for each

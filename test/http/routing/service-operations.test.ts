@@ -5,7 +5,7 @@ import { loadContract } from '../../../src/http/routing/contract';
 import { createRouter } from '../../../src/http/routing/router';
 import { RequestMetrics } from '../../../src/metrics/request-metrics';
 import { checkDescription } from '../../../src/openapi/compile-description';
-import { isServiceOperation } from '../../../src/openapi/service-operations';
+import { isServiceOperation } from '../../../src/openapi/operations/service-operations';
 import { ServiceUnderTest, describeApi, json, operation } from '../service-under-test';
 
 afterEach(() => ServiceUnderTest.closeAll());

@@ -1,11 +1,11 @@
-import type { Place } from './description.js';
-import { essenceOf, fullTypeOf, isJson } from './media-type.js';
+import type { Place } from '../description.js';
+import { essenceOf, fullTypeOf, isJson } from '../media-type.js';
 import type { Serialized } from './parameters.js';
-import { isBinary } from './schemas/binary.js';
-import { choices, conjuncts, keywordOf } from './schemas/conjuncts.js';
-import type { Defaults, Fill } from './schemas/defaults.js';
-import { ANYTHING, type Shape, shapeOf } from './schemas/shape.js';
-import type { Validator } from './schemas/validation.js';
+import { isBinary } from '../schemas/binary.js';
+import { choices, conjuncts, keywordOf } from '../schemas/conjuncts.js';
+import type { Defaults, Fill } from '../schemas/defaults.js';
+import { ANYTHING, type Shape, shapeOf } from '../schemas/shape.js';
+import type { Validator } from '../schemas/validation.js';
 
 /** The way a body is read. A body of any other type goes to the handler as a `stream`. */
 export type BodyKind = 'json' | 'text' | 'form' | 'multipart' | 'stream';

@@ -1,4 +1,4 @@
-import type { Place } from './description.js';
+import type { Place } from '../description.js';
 import type { Operation as Declared } from './operation.js';
 
 /** A service-level objective, and the operations of the API description that it covers. */

@@ -1,4 +1,4 @@
-import type { Place } from './description.js';
+import type { Place } from '../description.js';
 
 /** An operation of the description, with its place. */
 export interface Declared {

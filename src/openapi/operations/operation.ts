@@ -1,12 +1,12 @@
 import { type DeclaredBody, declaredBody } from './body.js';
-import type { Place } from './description.js';
+import type { Place } from '../description.js';
 import { LOCATIONS, type Parameter, declaredParameter, valuesSchema } from './parameters.js';
 import { namesIn } from './paths.js';
 import { type DeclaredResponses, type Success, declaredResponses, successOf } from './responses.js';
 import { securityOf } from './security.js';
-import type { Defaults } from './schemas/defaults.js';
-import type { Schemas } from './schemas/schemas.js';
-import type { Validator } from './schemas/validation.js';
+import type { Defaults } from '../schemas/defaults.js';
+import type { Schemas } from '../schemas/schemas.js';
+import type { Validator } from '../schemas/validation.js';
 
 /** An operation of the API description, ready to be served. */
 export interface Operation {

@@ -1,4 +1,4 @@
-import type { Place } from './description.js';
+import type { Place } from '../description.js';
 
 /** A way to authenticate that the description names. */
 export interface SecurityScheme {

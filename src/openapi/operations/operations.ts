@@ -1,11 +1,11 @@
-import type { Description, Place } from './description.js';
+import type { Description, Place } from '../description.js';
 import { type Declared, operationIds } from './operation-ids.js';
 import { type Operation, compileOperation } from './operation.js';
 import { checkEqualPaths, checkPath } from './paths.js';
-import { Defaults } from './schemas/defaults.js';
-import type { Schemas } from './schemas/schemas.js';
+import { Defaults } from '../schemas/defaults.js';
+import type { Schemas } from '../schemas/schemas.js';
 import { basePaths } from './servers.js';
-import { checkGrammar, isServedMethod } from './source/check.js';
+import { checkGrammar, isServedMethod } from '../source/check.js';
 
 /**
  * Compiles all operations of a description, with or without a handler. Throws

@@ -1,8 +1,8 @@
-import type { Place } from './description.js';
-import { essenceOf } from './media-type.js';
-import type { Defaults, Fill } from './schemas/defaults.js';
-import { type Shape, shapeOf } from './schemas/shape.js';
-import type { Schemas } from './schemas/schemas.js';
+import type { Place } from '../description.js';
+import { essenceOf } from '../media-type.js';
+import type { Defaults, Fill } from '../schemas/defaults.js';
+import { type Shape, shapeOf } from '../schemas/shape.js';
+import type { Schemas } from '../schemas/schemas.js';
 
 export const LOCATIONS = ['path', 'query', 'header', 'cookie'] as const;
 export type Location = (typeof LOCATIONS)[number];

@@ -1,4 +1,4 @@
-import type { Place } from './description.js';
+import type { Place } from '../description.js';
 
 /**
  * A path template that can be served: its parameters are whole segments, or parts

@@ -1,8 +1,8 @@
-import type { Place } from './description.js';
-import { essenceOf, fullTypeOf, isJson } from './media-type.js';
-import type { Schemas } from './schemas/schemas.js';
-import { shapeOf } from './schemas/shape.js';
-import type { Validator } from './schemas/validation.js';
+import type { Place } from '../description.js';
+import { essenceOf, fullTypeOf, isJson } from '../media-type.js';
+import type { Schemas } from '../schemas/schemas.js';
+import { shapeOf } from '../schemas/shape.js';
+import type { Validator } from '../schemas/validation.js';
 
 /** An answer that an operation declares. */
 export interface DeclaredResponse {

@@ -1,4 +1,4 @@
-import type { Place } from './description.js';
+import type { Place } from '../description.js';
 
 /**
  * Returns the base paths of an operation, from its own `servers`, else from those of its path,
