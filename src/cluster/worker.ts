@@ -1,5 +1,5 @@
 import { url as inspectorUrl } from 'node:inspector';
-import { collectDefaultMetrics, register } from 'prom-client';
+import { collectDefaultMetrics, register, Registry } from 'prom-client';
 import type { Config } from '../config.js';
 import type { KeyPair } from '../key-pair.js';
 import type { Start, StartedService } from '../http/start-service.js';
@@ -62,6 +62,8 @@ class Worker {
   readonly #folder: string;
   readonly #reportPath: string;
   readonly #metrics: RequestMetrics;
+  /** The service's own metrics. An app may clear the default registry, or take their names there. */
+  readonly #own = new Registry();
   readonly #gatherer = new RemoteGatherer(send);
   readonly #watch: WorkerWatch;
   readonly #wear: ReturnType<typeof watchWear>;
@@ -148,10 +150,11 @@ class Worker {
 
   #registerMetrics(): void {
     const prefix = this.#config.metricsPrefix;
-    collectDefaultMetrics();
-    registerRequestsInProgress(register, prefix, () => this.#metrics.inProgress);
-    registerRequestsShed(register, prefix, () => this.#metrics.shed);
-    registerLedgerErrors(register, prefix, () => this.#ledger.errors);
+    const own = this.#own;
+    collectDefaultMetrics({ register: own });
+    registerRequestsInProgress(own, prefix, () => this.#metrics.inProgress);
+    registerRequestsShed(own, prefix, () => this.#metrics.shed);
+    registerLedgerErrors(own, prefix, () => this.#ledger.errors);
   }
 
   /**
@@ -226,7 +229,7 @@ class Worker {
    * primary and workers are killed.
    */
   async #snapshot(): Promise<string> {
-    const snapshot = await snapshotText(register, this.#ledger.memoryOnly());
+    const snapshot = await snapshotText(register, this.#ledger.memoryOnly(), this.#own);
     try {
       writeReport(this.#reportPath, reportText({ state: 'ready', slot: 0, birth: 0 }, snapshot));
     } catch {

@@ -1,6 +1,6 @@
 import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { collectDefaultMetrics, register } from 'prom-client';
+import { collectDefaultMetrics, register, Registry } from 'prom-client';
 import { type Config, placeOf } from '../config.js';
 import type { KeyPair } from '../key-pair.js';
 import type { Settings } from '../settings.js';
@@ -81,6 +81,8 @@ class Instance {
   readonly #linesLost: () => number;
   /** The path of the folder in which the instances meet; empty if there is none. */
   #folder = '';
+  /** The service's own metrics. An app may clear the default registry, or take their names there. */
+  readonly #own = new Registry();
   #ledger: Ledger | undefined;
   #metrics: RequestMetrics | undefined;
   #siblings: Siblings | undefined;
@@ -101,7 +103,8 @@ class Instance {
   /** Starts the instance. Resolves when it serves. Rejects if it cannot. */
   async start(start: Start): Promise<void> {
     const metrics = await this.#count();
-    const gatherer = this.#siblings ?? processGatherer(this.#config.metricsPrefix, metrics, register);
+    const gatherer =
+      this.#siblings ?? processGatherer(this.#config.metricsPrefix, metrics, register, this.#own);
     const watch = watchInstances(this.#folder);
     const documents: Documents = {
       gather: async (format) => (await gatherer.gather(format)).bytes,
@@ -156,13 +159,14 @@ class Instance {
 
   async #count(): Promise<RequestMetrics> {
     const { metricsPrefix, metricsBuckets } = this.#config;
-    collectDefaultMetrics();
+    const own = this.#own;
+    collectDefaultMetrics({ register: own });
     await this.#join();
     const metrics = (this.#metrics = new RequestMetrics(metricsBuckets, this.#ledger));
-    registerRequestsInProgress(register, metricsPrefix, () => metrics.inProgress);
-    registerRequestsShed(register, metricsPrefix, () => metrics.shed);
-    registerLedgerErrors(register, metricsPrefix, () => this.#ledger?.errors ?? 0);
-    registerLogLinesLost(register, metricsPrefix, this.#linesLost);
+    registerRequestsInProgress(own, metricsPrefix, () => metrics.inProgress);
+    registerRequestsShed(own, metricsPrefix, () => metrics.shed);
+    registerLedgerErrors(own, metricsPrefix, () => this.#ledger?.errors ?? 0);
+    registerLogLinesLost(own, metricsPrefix, this.#linesLost);
     return metrics;
   }
 
@@ -189,7 +193,7 @@ class Instance {
         restarts: Number(process.env['restart_time'] ?? 0), // PM2 sets it
         buckets,
         answered: () => this.#metrics?.answered() ?? [],
-        snapshot: () => snapshotText(register, this.#ledger?.memoryOnly() ?? []),
+        snapshot: () => snapshotText(register, this.#ledger?.memoryOnly() ?? [], this.#own),
         onError: (err) => this.#log.warn({ err }, 'The folder of the instances cannot be used'),
         wanted: wantedInstances(process.env),
         onRemoved: () =>

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { RequestListener } from 'node:http';
-import { collectDefaultMetrics, register } from 'prom-client';
+import { collectDefaultMetrics, register, Registry } from 'prom-client';
 import { readConfig } from '../config.js';
 import { loadService, type ServiceSource } from '../http/define-service.js';
 import { type StartedService, startService } from '../http/start-service.js';
@@ -87,15 +87,14 @@ async function start(source: ServiceSource): Promise<Instance> {
   const config = configuration();
   const { log } = (opened ??= openLog(config.logLevel));
   const metrics = new RequestMetrics(config.metricsBuckets);
-  const gatherer = processGatherer(config.metricsPrefix, metrics, register);
+  const own = new Registry();
+  const gatherer = processGatherer(config.metricsPrefix, metrics, register, own);
   const gather = async (format?: Format) => (await gatherer.gather(format)).bytes;
   const service = await loadService(source);
   const started = await startService(service, { config, log, metrics, gather, accepting: () => true });
-  // The registry is that of the service's own metrics too. It takes a name once, and a
-  // start that fails is tried again.
-  collectDefaultMetrics();
-  registerRequestsInProgress(register, config.metricsPrefix, () => metrics.inProgress);
-  registerRequestsShed(register, config.metricsPrefix, () => metrics.shed);
+  collectDefaultMetrics({ register: own });
+  registerRequestsInProgress(own, config.metricsPrefix, () => metrics.inProgress);
+  registerRequestsShed(own, config.metricsPrefix, () => metrics.shed);
   if (service.stop) stopAtTheEnd(started, config.shutdownTimeoutMs);
   if (config.pushgatewayUrl === undefined) return { started, push: () => Promise.resolve() };
   const { push } = new Pushgateway({

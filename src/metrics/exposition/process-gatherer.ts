@@ -7,8 +7,16 @@ import { Aggregation, Source } from '../aggregation/aggregation.js';
 import { type Gatherer, SharedGatherer } from './gatherer.js';
 import { monotonicTime } from './monotonic-time.js';
 
-/** Gathers the metrics of a service that is this one process: serverless, an app in a test. */
-export function processGatherer(prefix: string, metrics: RequestMetrics, registry: Registry): Gatherer {
+/**
+ * Gathers the metrics of a service that is this one process: serverless, an app in a test.
+ * @param own the service's own metrics, as in `takeSnapshot`
+ */
+export function processGatherer(
+  prefix: string,
+  metrics: RequestMetrics,
+  registry: Registry,
+  own?: Registry,
+): Gatherer {
   const { buckets } = metrics;
   const aggregation = new Aggregation({ buckets, reserved: ownSeries(prefix) });
   const source = new Source(0);
@@ -16,7 +24,7 @@ export function processGatherer(prefix: string, metrics: RequestMetrics, registr
   let foreseen = 0;
   return new SharedGatherer({ prefix, buckets }, async (detailed) => {
     const asOf = monotonicTime();
-    const snapshot = await takeSnapshot(registry, []);
+    const snapshot = await takeSnapshot(registry, [], own);
     const slices = await Slices.begin();
     aggregation.foresee(metrics.foreseen.slice(foreseen), began);
     foreseen = metrics.foreseen.length;

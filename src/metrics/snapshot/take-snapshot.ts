@@ -30,17 +30,28 @@ interface Collected {
   }[];
 }
 
-/** Takes a snapshot of what no ledger of this process holds. A metric whose collection fails is left out. */
-export async function takeSnapshot(registry: Registry, memoryOnly: readonly Row[]): Promise<Snapshot> {
-  return parse(await collect(registry), rowsOf(memoryOnly));
+/**
+ * Takes a snapshot of what no ledger of this process holds. A metric whose collection fails is left out.
+ * @param own the service's own metrics: of a name that the registry has too, only they are shown
+ */
+export async function takeSnapshot(
+  registry: Registry,
+  memoryOnly: readonly Row[],
+  own?: Registry,
+): Promise<Snapshot> {
+  return parse(await collect(registry, own), rowsOf(memoryOnly));
 }
 
 /**
  * Takes a snapshot of this process as text, for a `SnapshotReader` in another: a line of values that change,
  * and a line that mostly stays the same, so that it is parsed once.
  */
-export async function snapshotText(registry: Registry, memoryOnly: readonly Row[]): Promise<string> {
-  const metrics = await collect(registry);
+export async function snapshotText(
+  registry: Registry,
+  memoryOnly: readonly Row[],
+  own?: Registry,
+): Promise<string> {
+  const metrics = await collect(registry, own);
   const rows = rowsOf(memoryOnly);
   try {
     return textOf(metrics, rows);
@@ -71,30 +82,29 @@ function rowsOf(memoryOnly: readonly Row[]): RowData[] {
  * Collects the metrics of a registry. Those of other packages' default registries belong to prom-client's, but
  * for names that this has.
  */
-async function collect(registry: Registry): Promise<Collected[]> {
-  const collected = await collectAll(registry);
+async function collect(registry: Registry, own?: Registry): Promise<Collected[]> {
+  const names = new Set<string>();
+  const collected = await collectAll(registry, names, own);
   if (registry !== register) return collected;
-  const names = new Set(collected.map(({ name }) => name));
-  for (const other of otherRegistries())
-    for (const metric of await collectAll(other))
-      if (names.size < names.add(metric.name).size) collected.push(metric);
+  for (const other of otherRegistries()) collected.push(...(await collectAll(other, names)));
   return collected;
 }
 
 /**
  * Collects a registry's metrics as its `getMetricsAsJSON` does, but with pauses, and without those that fail or
  * take too long. Durable counters get no default labels: they have none in the ledger.
+ * @param names the names that were collected before, and are left out; those of the registry are added
+ * @param own metrics that come before those of the registry, and get its default labels
  */
-async function collectAll(registry: Registry): Promise<Collected[]> {
+async function collectAll(registry: Registry, names: Set<string>, own?: Registry): Promise<Collected[]> {
   const time = Date.now();
   const collections: Collection[] = [];
   const unkept: Collected[] = [];
   let start = performance.now();
-  for (const { name } of registry.getMetricsAsArray()) {
-    const metric = registry.getSingleMetric(name);
+  for (const metric of metricsOf(own ? [own, registry] : [registry], names)) {
     const durable: unknown = metric;
     if (durable instanceof DurableCounter) unkept.push(durable.unkept());
-    else if (metric) collections.push(new Collection(metric));
+    else collections.push(new Collection(metric));
     if (performance.now() - start < SLICE_MS) continue;
     await rest();
     start = performance.now();
@@ -105,4 +115,14 @@ async function collectAll(registry: Registry): Promise<Collected[]> {
     getMetricsAsArray: { value: () => collected.map((one) => ({ get: () => one })) },
   });
   return startsOf(registry).mark([...(await view.getMetricsAsJSON()), ...unkept], time);
+}
+
+/** Lists metrics, the first of each name; those that have a name of `names` are left out. */
+function* metricsOf(registries: readonly Registry[], names: Set<string>) {
+  for (const registry of registries) {
+    for (const { name } of registry.getMetricsAsArray()) {
+      const metric = registry.getSingleMetric(name);
+      if (metric && names.size < names.add(name).size) yield metric;
+    }
+  }
 }

@@ -271,6 +271,19 @@ describe('a snapshot of this process', () => {
     expect(parseSnapshot(JSON.parse(JSON.stringify(snapshot)))).toEqual(snapshot);
   });
 
+  it('has the service’s own metrics in place of those of the same name, with the default labels', async () => {
+    const [own, registry] = [new Registry(), new Registry()];
+    registry.setDefaultLabels({ zone: 'a' });
+    new Gauge({ name: 'a', help: 'own', registers: [own] }).set(1);
+    new Counter({ name: 'a', help: 'h', registers: [registry] }).inc(2);
+    new Gauge({ name: 'b', help: 'h', registers: [registry] }).set(3);
+    const { metrics } = await takeSnapshot(registry, [], own);
+    expect(metrics.map(({ name, help, values }) => [name, help, values])).toEqual([
+      ['a', 'own', [{ labels: { zone: 'a' }, value: 1 }]],
+      ['b', 'h', [{ labels: { zone: 'a' }, value: 3 }]],
+    ]);
+  });
+
   it('has the registry’s default labels, also where a collection fails', async () => {
     const registry = new Registry();
     registry.setDefaultLabels({ zone: 'a' });
