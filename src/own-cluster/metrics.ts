@@ -53,8 +53,9 @@ export interface ClusterMetrics {
 
 /**
  * Makes the metrics of this process. Call it in the primary before it forks, and in each worker, with the
- * same options. The request counts of a worker stay after its end, even if it was killed.
- * @throws TypeError for an option with a bad value
+ * same options. A further call shares the counts of the first. The request counts of a worker stay after its
+ * end, even if it was killed.
+ * @throws TypeError for an option with a bad value, or another prefix or other buckets than in the first call
  */
 export function clusterMetrics(options: MetricsOptions = {}): ClusterMetrics {
   const { token, prefix = 'flask_app_', buckets = DEFAULT_BUCKETS } = options;
@@ -62,8 +63,7 @@ export function clusterMetrics(options: MetricsOptions = {}): ClusterMetrics {
   // Without a prefix the names are those of the metrics.
   assertValid('prefix', PREFIX, prefix || undefined);
   assertValid('buckets', BUCKETS, buckets.join());
-  const Metrics = cluster.isWorker ? WorkerMetrics : PrimaryMetrics;
-  const metrics = new Metrics({ prefix, buckets });
+  const metrics = metricsOf(prefix, buckets);
   const source = { gather: (format: Format) => metrics.gather(format), token };
   const handle = createMetricsHandler(source);
   return {
@@ -71,6 +71,18 @@ export function clusterMetrics(options: MetricsOptions = {}): ClusterMetrics {
     scrape: async (ctx) => void (ctx.body = await handle(undefined, ctx)),
     listener: createMetricsListener({ ...source, log: createLog('error', process.stderr) }),
   };
+}
+
+/** The metrics of this process, which has one ledger and one answer for the primary. */
+let made: { readonly names: string; readonly metrics: WorkerMetrics | PrimaryMetrics } | undefined;
+
+function metricsOf(prefix: string, buckets: readonly number[]): WorkerMetrics | PrimaryMetrics {
+  const names = `prefix "${prefix}" and buckets ${buckets.join()}`;
+  const Metrics = cluster.isWorker ? WorkerMetrics : PrimaryMetrics;
+  made ??= { names, metrics: new Metrics({ prefix, buckets }) };
+  if (made.names !== names)
+    throw new TypeError(`clusterMetrics: expected ${made.names} as in the first call, got ${names}`);
+  return made.metrics;
 }
 
 /** An empty token would let everybody in: it is what a scrape without credentials gives. */
