@@ -1,4 +1,5 @@
 import { Stream } from 'node:stream';
+import { isResponse, isWebStream } from './web-bodies.js';
 import { essenceOf, isJson } from '../../openapi/media-type.js';
 
 /**
@@ -22,7 +23,7 @@ const BYTES = 'application/octet-stream';
 function typeOf(value: unknown): string {
   if (typeof value === 'string') return 'text/plain';
   if (value instanceof Blob) return value.type || BYTES;
-  if (value instanceof Response) return value.headers.get('content-type') ?? BYTES;
-  const isBytes = value instanceof Uint8Array || value instanceof Stream || value instanceof ReadableStream;
+  if (isResponse(value)) return value.headers.get('content-type') ?? BYTES;
+  const isBytes = value instanceof Uint8Array || value instanceof Stream || isWebStream(value);
   return isBytes ? BYTES : 'application/json';
 }

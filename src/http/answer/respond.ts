@@ -1,6 +1,7 @@
 import { finished, Readable, Stream } from 'node:stream';
 import type { Context } from 'koa';
 import { isPlainData } from './reply.js';
+import { isResponse, isWebStream } from './web-bodies.js';
 
 /** Statuses without content (RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5). */
 const EMPTY = new Set([204, 205, 304]);
@@ -46,13 +47,7 @@ function reasonPhrase(ctx: Context): string {
 
 /** Tells whether a body is a stream, which is sent as it is, whatever its type. */
 export function isStream(body: unknown): boolean {
-  return (
-    typeof body === 'object' &&
-    (body instanceof Stream ||
-      body instanceof ReadableStream ||
-      body instanceof Blob ||
-      body instanceof Response)
-  );
+  return body instanceof Stream || body instanceof Blob || isWebStream(body) || isResponse(body);
 }
 
 /**
@@ -74,9 +69,9 @@ function isAsyncIterable(value: object): value is AsyncIterable<unknown> {
 function streamOf(body: unknown): Stream | undefined {
   if (typeof body !== 'object' || body === null || isPlainData(body)) return undefined;
   if (body instanceof Stream) return body;
-  if (body instanceof ReadableStream) return Readable.fromWeb(body);
+  if (isWebStream(body)) return Readable.fromWeb(body);
   if (body instanceof Blob) return streamOf(body.stream());
-  return body instanceof Response ? (streamOf(body.body) ?? Readable.from([])) : undefined;
+  return isResponse(body) ? (streamOf(body.body) ?? Readable.from([])) : undefined;
 }
 
 /** Sends a stream. Node's `pipeline` would add a sixth to the cost of 1 MB. */

@@ -13,7 +13,7 @@ export function takeWebBodies(response: BaseResponse): void {
     set(this: KoaResponse, value: unknown) {
       const cookies = this.res.getHeader('Set-Cookie');
       body?.set?.call(this, value);
-      if (value instanceof Response) correctHeaders(this, value, cookies);
+      if (isResponse(value)) correctHeaders(this, value, cookies);
       const stream = webStreamOf(value);
       if (!stream) return;
       // This rejects for a locked stream, which has been sent or is somebody else's.
@@ -50,7 +50,23 @@ function correctHeaders(
 }
 
 function webStreamOf(value: unknown): ReadableStream | undefined {
-  if (typeof value !== 'object' || value === null) return undefined;
-  if (value instanceof Response) return value.body ?? undefined;
-  return value instanceof ReadableStream ? value : undefined;
+  if (isResponse(value)) return value.body ?? undefined;
+  return isWebStream(value) ? value : undefined;
+}
+
+/**
+ * Tells whether a value is a Response of `fetch`. Its tag is looked at first: Node loads all of `fetch`, 9 MB, when
+ * somebody first mentions `Response`.
+ */
+export function isResponse(value: unknown): value is Response {
+  return tagOf(value) === '[object Response]' && value instanceof Response;
+}
+
+/** Tells whether a value is a web stream. Node loads those, too, when somebody first mentions them: 2 MB. */
+export function isWebStream(value: unknown): value is ReadableStream {
+  return tagOf(value) === '[object ReadableStream]' && value instanceof ReadableStream;
+}
+
+function tagOf(value: unknown): string {
+  return Object.prototype.toString.call(value);
 }

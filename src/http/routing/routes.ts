@@ -138,7 +138,7 @@ function withoutQuotas(deps: RouteDeps): RouteDeps {
 
 /** Serves an own operation, without validating requests or answers. */
 function serveOwn(id: string, handler: OwnHandler): Serve {
-  const reply = replier({ id, method: 'GET', success: { status: 200, type: undefined } });
+  const reply = replier({ id, method: 'GET', success: { status: 200, type: 'application/json' } });
   return async (ctx) => {
     ctx.status = 200;
     reply(ctx, await handler({ path: ctx['params'] }, ctx)); // set by the router
