@@ -23,7 +23,8 @@ export interface CounterRow {
 export const COUNT = 1;
 
 /**
- * A place for counts. `appendCounter` does not throw: a store that can't persist a count keeps it in memory.
+ * A place for counts, one of each series. `appendCounter` does not throw: a store that can't persist a count
+ * keeps it in memory.
  */
 export interface CounterStore {
   appendCounter(series: CounterSeries): CounterRow;

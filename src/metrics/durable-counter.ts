@@ -105,7 +105,7 @@ export class DurableCounter<Label extends string> {
     this.#store = store;
     for (const [key, { series, cells }] of this.#rows) {
       const row = store.appendCounter(series);
-      row.cells.set(cells);
+      row.cells[COUNT]! += cells[COUNT]!;
       row.commit();
       this.#rows.set(key, row);
     }

@@ -117,6 +117,25 @@ describe.each(modes)('in a %s ledger', (mode) => {
     expect(primary.gone.metrics).toContainEqual(expect.objectContaining(JOBS));
   });
 
+  it('keeps its counts when it is removed and made again, with its labels in any order', async () => {
+    const primary = primaryOf({ folder });
+    const counter = new DurableCounter(JOBS);
+    const worker = workerWith(primary, 1, counter, map);
+    worker.silent = true;
+    counter.inc({ kind: 'a', by: 'x' }, 5);
+    const again = new DurableCounter({ ...JOBS, labelNames: ['by', 'kind'] });
+    again.keepIn(worker.ledger);
+    again.inc({ by: 'x', kind: 'a' }, 2);
+    counter.inc({ kind: 'a', by: 'x' });
+    expect(again.get().values.map(({ value }) => value)).toEqual([8]);
+    expect(await values(primary, 'jobs_total')).toEqual([8]);
+    const made = new DurableCounter(JOBS);
+    made.inc({ kind: 'a', by: 'x' }, 2);
+    made.keepIn(worker.ledger);
+    primary.removeWorker(1);
+    expect(await values(primary, 'jobs_total')).toEqual([10]);
+  });
+
   it('travels in no snapshot but where it could not be written', async () => {
     const counter = new DurableCounter(JOBS);
     const registry = new Registry();

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type CounterRow, type CounterSeries, type CounterStore, memoryCounter } from '../counter-row.js';
 import { memoryRow, type Row, type RowLabels, type RowStore } from '../request-metrics.js';
 import { RowDetail } from '../row-detail.js';
+import { labelKey } from '../snapshot/label-text.js';
 import { counterHeader, counterPath, encodeCounter } from './counter-file.js';
 import { detailAt, detailPath, encodeDetailHeader } from './detail-file.js';
 import { LedgerFile, type Region } from './ledger-file.js';
@@ -40,7 +41,8 @@ export class Ledger implements RowStore, CounterStore {
   readonly #memory: Row[] = [];
   /** The rows that are in the files, in their order. */
   #rows: LedgerRow[] = [];
-  #counters: LedgerCounter[] = [];
+  /** The counts of durable counters by name and labels, whether they are in the files or not. */
+  readonly #counters = new Map<string, LedgerCounter>();
 
   /** Creates the worker's files. Does not throw. */
   static open(options: LedgerOptions): Ledger {
@@ -66,8 +68,12 @@ export class Ledger implements RowStore, CounterStore {
     return row;
   }
 
+  /** Returns the count of this series, also to a counter that was removed and made again. */
   appendCounter(series: CounterSeries): CounterRow {
-    const row: LedgerCounter = memoryCounter(series);
+    const key = series.name + labelKey(series.labels);
+    let row = this.#counters.get(key);
+    if (row) return row;
+    this.#counters.set(key, (row = memoryCounter(series)));
     this.#keepCounter(row);
     return row;
   }
@@ -87,9 +93,8 @@ export class Ledger implements RowStore, CounterStore {
     const isRemoved = Object.values(this.#files ?? {}).some((file) => file.isRemoved);
     if (!isRemoved || !existsSync(this.#options.folder)) return;
     this.close();
-    const [rows, counters] = [this.#rows, this.#counters];
+    const [rows, counters] = [this.#rows, [...this.#counters.values()]];
     this.#rows = [];
-    this.#counters = [];
     this.#begin('.new');
     for (const row of rows) this.#keep(row);
     for (const row of counters) this.#keepCounter(row, '.new');
@@ -158,7 +163,6 @@ export class Ledger implements RowStore, CounterStore {
       cells.words.set(row.cells);
       row.cells = cells.words;
       row.commit = this.#writer([cells], () => (row.isKept = false));
-      this.#counters.push(row);
     });
   }
 
