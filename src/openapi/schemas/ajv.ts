@@ -4,7 +4,7 @@ import type { Description, Place } from '../description.js';
 import { type Direction, directed } from './direction.js';
 import { formats } from './formats.js';
 import { addKeywords } from './keywords.js';
-import { declarationsOf } from './module-code.js';
+import { declarationsOf, withJoinedErrors } from './module-code.js';
 import { prepared } from './prepare.js';
 import { regExp } from './reg-exp.js';
 
@@ -39,6 +39,7 @@ export class SchemaCompiler {
         source: true,
         // The optimiser takes a fifth of the time, and V8 does the same again.
         optimize: false,
+        process: withJoinedErrors,
         formats: _`require("./schemas/formats.js").formats`,
         regExp: Object.assign(regExp, { code: 'require("./schemas/reg-exp.js").regExp' }),
       },

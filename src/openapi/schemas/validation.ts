@@ -43,7 +43,8 @@ const MOST_ERRORS = 100;
  * one, not one for each branch.
  */
 function complaints(all: readonly ErrorObject[]): Complaint[] {
-  const errors = all.slice(0, MOST_ERRORS).filter((error) => !isSummary(error, all));
+  const first = all.slice(0, MOST_ERRORS);
+  const errors = first.filter((error) => !isSummary(error, first));
   const choices = errors.filter(isChoice);
   const inBranch = (error: ErrorObject) => choices.some((choice) => isBranch(error, choice));
   return errors
@@ -51,7 +52,7 @@ function complaints(all: readonly ErrorObject[]): Complaint[] {
     .map((error) => (isChoice(error) ? choiceComplaint(error, errors) : complaint(error)));
 }
 
-/** Tells whether an error only says that a name is bad of which another error says what is. */
+/** Tells whether an error only says that a name is bad of which an error before it says what is. */
 function isSummary({ keyword, params, instancePath }: ErrorObject, all: readonly ErrorObject[]): boolean {
   return (
     keyword === 'propertyNames' &&
