@@ -33,6 +33,8 @@ interface FamilyTotal {
   birth: number;
   /** The names of its labels, if that process has it as a durable counter. */
   labelNames: readonly string[] | undefined;
+  /** The processes that have it and have not ended. */
+  readonly readers: Set<FamilyReadings>;
   readonly groups: Map<string, GroupTotal>;
 }
 
@@ -80,6 +82,7 @@ export class FamilyTotals {
     for (const metric of snapshot.metrics) {
       const groups = isGauge(metric.type) ? [] : this.#groups.of(metric, () => groupsOf(metric));
       const family = this.#family(metric, groups, readings.birth);
+      family?.readers.add(readings);
       if (!family || metric.aggregator === 'omit') continue;
       for (const group of groups) {
         const total = totalOf(family, group);
@@ -89,9 +92,15 @@ export class FamilyTotals {
   }
 
   /** Adds the counts of an ended process to the gone. */
-  retire({ last }: FamilyReadings): void {
-    for (const [total, values] of last) total.addToGone(values);
-    last.clear();
+  retire(readings: FamilyReadings): void {
+    for (const [total, values] of readings.last) total.addToGone(values);
+    this.forget(readings);
+  }
+
+  /** Drops the counts of an ended process. */
+  forget(readings: FamilyReadings): void {
+    readings.last.clear();
+    for (const { readers } of this.#families.values()) readers.delete(readings);
   }
 
   /** The counts of ended processes. */
@@ -191,18 +200,19 @@ export class FamilyTotals {
 
   /**
    * Makes a family; undefined if another family has one of its names, since every series may exist only once.
-   * A family that only ended processes have counted gives its names up.
+   * A family that only ended processes have, none of them younger, gives its names up.
    */
   #define({ name, help, type, labelNames }: SnapshotMetric, birth: number): FamilyTotal | undefined {
     const names = seriesNames(name, type);
     for (const one of names) {
       const owner = this.#families.get(this.#names.get(one) ?? '');
-      if (owner?.birth === BEFORE_ALL) this.#remove(owner);
+      if (owner?.readers.size === 0 && owner.birth <= birth) this.#remove(owner);
     }
     if (names.some((one) => this.#names.has(one))) return undefined;
     for (const one of names) this.#names.set(one, name);
     const groups = new Map<string, GroupTotal>();
-    const family = { name, help, type, birth, labelNames, groups };
+    const readers = new Set<FamilyReadings>();
+    const family = { name, help, type, birth, labelNames, readers, groups };
     this.#families.set(name, family);
     return family;
   }

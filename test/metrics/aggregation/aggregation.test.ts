@@ -132,6 +132,9 @@ test('has what is in a new archive in place of the process that left it', async 
   aggregation.forget(source);
   aggregation.gone = folded.gone;
   expect(await figures(aggregation)).toEqual(before);
+  const count = metric('counter', 'h_count', [{ labels: {}, value: 7 }]);
+  aggregation.read(new Source(2), { metrics: [count], rows: [] });
+  expect((await figures(aggregation)).samples.slice(-1)).toEqual([['h_count', 7]]);
 });
 
 test('has native histograms after buckets have changed: of what was counted since', async () => {

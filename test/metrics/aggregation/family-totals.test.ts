@@ -218,6 +218,31 @@ describe('totals', () => {
     expect([...parseExposition(text).keys()]).toEqual(['h_count']);
   });
 
+  it.each(['retire', 'forget'] as const)(
+    'give way as soon as no living process has them (%s), but not to an older one',
+    async (end) => {
+      const totals = new FamilyTotals([]);
+      const [one, other] = pair();
+      const oldest = new RegistryProcess(0);
+      for (const { registers } of [one, other]) {
+        new Histogram({ name: 'h', help: 'h', buckets: [1], registers }).observe(1);
+        new Gauge({ name: 'g_sum', help: 'h', registers }).set(1);
+      }
+      await scrape(totals, [one, other]);
+      const young = new RegistryProcess(3);
+      for (const { registers } of [oldest, young]) {
+        new Counter({ name: 'h_count', help: 'h', registers }).inc(3);
+        new Summary({ name: 'g', help: 'h', registers }).observe(1);
+      }
+      const names = async (all: RegistryProcess[]) => [...parseExposition(await scrape(totals, all)).keys()];
+      totals[end](one.families);
+      expect(await names([other, young])).toEqual(['h', 'g_sum']);
+      totals[end](other.families);
+      expect(await names([oldest])).not.toContain('h_count');
+      expect(await names([young])).toEqual(['h_count', 'g']);
+    },
+  );
+
   it('of a summary are its sum and count: quantiles can’t be totals', async () => {
     const processes = pair();
     for (const { registers } of processes) {
