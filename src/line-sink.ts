@@ -1,5 +1,8 @@
 import { constants, fstatSync, openSync, writeSync } from 'node:fs';
+import { constants as system } from 'node:os';
 import { isatty } from 'node:tty';
+import { type Koffi, loadKoffi } from './koffi.js';
+import { codeOf } from './thrown.js';
 
 /** The most bytes that wait for a slow reader, and the milliseconds until the next try. */
 const MAX_WAITING = 256 * 1024;
@@ -8,7 +11,8 @@ const RETRY_MS = 50;
 /** Milliseconds for which a process that ends tries to write the waiting lines. */
 const LAST_TRY_MS = 200;
 
-const AGAIN = new Set(['EAGAIN', 'EINTR']);
+/** `MSG_DONTWAIT | MSG_NOSIGNAL` of Linux. */
+const DONTWAIT_NOSIGNAL = 0x4040;
 
 /**
  * Writes lines to stdout or stderr, at once and in order, and never waits for their reader: a pipe that
@@ -17,7 +21,7 @@ const AGAIN = new Set(['EAGAIN', 'EINTR']);
 export class LineSink {
   /** The number of lines that could not be written. */
   lost = 0;
-  readonly #fd: number;
+  readonly #put: Put;
   #waiting: Buffer[] = [];
   #waitingBytes = 0;
   /** Whether the last write ended in the middle of a line. */
@@ -26,7 +30,7 @@ export class LineSink {
   #timer: NodeJS.Timeout | undefined;
 
   constructor(standard: 1 | 2) {
-    this.#fd = neverWaiting(standard);
+    this.#put = putOf(standard);
     process.on('exit', () => this.giveUp());
   }
 
@@ -61,13 +65,12 @@ export class LineSink {
   #writeSome(bytes: Buffer): number {
     try {
       // A line that was given up half-way must not run into the next one.
-      if (this.#brokenOff) writeSync(this.#fd, '\n');
+      if (this.#brokenOff && this.#put(LINE_FEED) === 0) return 0;
       this.#brokenOff = false;
-      const written = writeSync(this.#fd, bytes);
-      this.#midLine = written < bytes.length;
+      const written = this.#put(bytes);
+      if (written > 0) this.#midLine = written < bytes.length;
       return written;
-    } catch (err) {
-      if (err instanceof Error && 'code' in err && AGAIN.has(String(err.code))) return 0;
+    } catch {
       this.lost += 1;
       this.#brokenOff ||= this.#midLine;
       this.#midLine = false;
@@ -88,11 +91,50 @@ export class LineSink {
   }
 }
 
+/** Writes bytes. Returns how many, 0 if the write would have to wait; throws if they can never be written. */
+type Put = (bytes: Buffer) => number;
+
+const LINE_FEED = Buffer.from('\n');
+
+function putOf(standard: 1 | 2): Put {
+  const stat = fstatSync(standard);
+  if (stat.isSocket() && process.platform === 'linux') {
+    try {
+      return sendingTo(standard, loadKoffi());
+    } catch {
+      // Without koffi a write to a socket waits where another process has set it so.
+    }
+  }
+  const fd = stat.isFIFO() || stat.isSocket() || isatty(standard) ? neverWaiting(standard) : standard;
+  return (bytes) => {
+    try {
+      return writeSync(fd, bytes);
+    } catch (err) {
+      if (codeOf(err) === 'EAGAIN' || codeOf(err) === 'EINTR') return 0;
+      throw err;
+    }
+  };
+}
+
+/**
+ * Sends to a socket, which cannot be opened once more, without waiting. Its O_NONBLOCK would not do: Node takes that
+ * off the standard streams, which all processes share, whenever one of them starts or ends.
+ */
+function sendingTo(socket: number, koffi: Koffi): Put {
+  const send = koffi.load(null).func('intptr_t send(int fd, const void *bytes, size_t length, int flags)');
+  const { EAGAIN, EINTR } = system.errno;
+  return (bytes) => {
+    const sent = Number(send(socket, bytes, bytes.length, DONTWAIT_NOSIGNAL));
+    if (sent >= 0) return sent;
+    const errno = koffi.errno();
+    if (errno === EAGAIN || errno === EINTR) return 0;
+    throw new Error(`send: errno ${errno}`);
+  };
+}
+
 /** Opens a file descriptor on which a write fails if it would have to wait. */
 function neverWaiting(standard: 1 | 2): number {
   const { O_WRONLY, O_APPEND, O_NONBLOCK, O_NOCTTY } = constants;
-  const stat = fstatSync(standard);
-  if (!stat.isFIFO() && !stat.isSocket() && !isatty(standard)) return standard;
   try {
     // The pipe or terminal is opened once more: on the shared descriptor, O_NONBLOCK would change the
     // writes of other programs too.

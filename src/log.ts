@@ -6,6 +6,9 @@ export type { Logger };
 
 const STDOUT = 1;
 
+/** The most bytes of an app's own output, such as that of `console.log`, that wait for a slow reader. */
+const MAX_WAITING = 16 * 1024 * 1024;
+
 export interface Log {
   readonly log: Logger;
   /** Returns the number of lines that could not be written so far. */
@@ -23,11 +26,28 @@ export interface Log {
  * reader, and a full disk causes no error.
  */
 export function openLog(level: Level | 'silent'): Log {
-  // Handlers may write to these streams. A closed reader must not end the process there either.
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+  // Handlers may write to these streams. A closed reader must not end the process there either, nor a stuck one.
+  let dropped = 0;
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', () => {});
+    dropBeyond(MAX_WAITING, stream, () => (dropped += 1));
+  }
   const sink = new LineSink(STDOUT);
   const log = createLog(level, isatty(STDOUT) ? forPeople(sink) : sink);
-  return { log, linesLost: () => sink.lost, giveUp: () => sink.giveUp() };
+  return { log, linesLost: () => sink.lost + dropped, giveUp: () => sink.giveUp() };
+}
+
+/** Drops what is written to a stream while so many bytes wait for its reader: they would fill the memory. */
+function dropBeyond(maxBytes: number, stream: NodeJS.WriteStream, onDrop: () => void): void {
+  stream.write = new Proxy(stream.write.bind(stream), {
+    apply(write, _, args: unknown[]): unknown {
+      if (stream.writableLength < maxBytes) return Reflect.apply(write, stream, args);
+      onDrop();
+      const written: unknown = args.at(-1);
+      if (typeof written === 'function') process.nextTick(written);
+      return false;
+    },
+  });
 }
 
 /**

@@ -59,6 +59,33 @@ test('a pipe that nobody reads costs the lines for which there is no room, and a
   expect(Number(said)).toBe(5_000 - numbers.length);
 });
 
+/** Runs a program whose stdout is a socket, which Node makes of `pipe`, that nobody reads. Resolves with what it says. */
+async function unread(source: string): Promise<string> {
+  const child = spawn(process.execPath, ['-e', source], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const stuck = setTimeout(() => child.kill('SIGKILL'), 10_000);
+  const [said] = await Promise.all([text(child.stderr), once(child, 'exit')]);
+  clearTimeout(stuck);
+  return said;
+}
+
+test('a socket that nobody reads costs lines too, though every process that ends sets it to waiting', async () => {
+  const other = `require('node:child_process').spawnSync(process.execPath, ['-e', ''], { stdio: 'inherit' });`;
+  const said = await unread(
+    program(2_500, `${other} for (let i = 0; i < 2_500; i++) log.info('x'); giveUp();`),
+  );
+  expect(Number(said)).toBeGreaterThan(1_000);
+});
+
+test('what a handler prints does not fill the memory where nobody reads it', async () => {
+  const prints = `
+    const { linesLost } = require('./dist/log.js').openLog('info');
+    for (let i = 0; i < 64; i++) process.stdout.write('x'.repeat(1024 * 1024));
+    process.stderr.write(process.stdout.writableLength + ' ' + linesLost(), () => process.exit());`;
+  const [waiting, lost] = (await unread(prints)).split(' ').map(Number);
+  expect(waiting).toBeLessThanOrEqual(17 * 1024 * 1024);
+  expect(lost).toBeGreaterThan(40);
+});
+
 test('lines wait for a reader that is slow, and arrive in order', async () => {
   const slow = program(1_000).replace('process.exit(3)', 'setTimeout(() => process.exit(3), 10_000)');
   const child = spawn(process.execPath, ['-e', slow], { stdio: ['ignore', 'pipe', 'pipe'] });
