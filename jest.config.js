@@ -16,7 +16,7 @@ const processes = {
   globalSetup: '<rootDir>/test/support/build.ts',
 };
 
-/** Tests with other programs: a browser, Prometheus, PM2. They are slow, so one file runs at a time. */
+/** Tests with other programs: a browser, Prometheus, PM2. They are slow and mostly wait; two files run at a time. */
 const e2e = { ...processes, displayName: 'e2e', testMatch: ['**/*.e2e.ts'] };
 
 // End-to-end tests run only when they are named (npm run test:e2e, npx jest docs.e2e): not

@@ -107,7 +107,8 @@ function comparison(figures) {
 }
 
 /**
- * Scrapes of primaries of each flavour, which run at the same time, with more and more routes.
+ * Scrapes of a primary for each contestant, all at the same time, with more and more routes. A format has a primary of its
+ * own: a scrape in one leaves garbage that the next one, in another, would be charged with.
  * @param {number} workers
  * @param {readonly number[]} routeCounts  ascending
  * @param {Contestants} contestants
@@ -115,29 +116,26 @@ function comparison(figures) {
  * @returns {Promise<{ routes: number, figures: Record<string, Scrape[]> }[]>}
  */
 export async function scrapeCosts(workers, routeCounts, contestants, rounds) {
-  const flavours = [...new Set(Object.values(contestants).map(({ flavour }) => flavour))];
-  const started = flavours.map((flavour) => {
+  const started = Object.entries(contestants).map(([name, { flavour, format }]) => {
     const args = [PROGRAM, flavour, String(workers), String(LOAD_CORE ?? '')];
-    return /** @type {const} */ ([flavour, startNode(args, { core: SERVER_CORE })]);
+    return { name, format, child: startNode(args, { core: SERVER_CORE }) };
   });
-  const primaries = new Map(started);
   try {
-    for (const child of primaries.values()) await ask(child);
+    for (const { child } of started) await ask(child);
     const costs = [];
     for (const routes of routeCounts) {
-      for (const child of primaries.values()) await ask(child, { type: 'routes', count: routes });
+      for (const { child } of started) await ask(child, { type: 'routes', count: routes });
       /** @type {Record<string, () => Promise<Scrape>>} */
       const measures = {};
-      for (const [name, { flavour, format }] of Object.entries(contestants)) {
-        const child = primaries.get(flavour);
-        if (child) measures[name] = () => ask(child, { type: 'scrape', format });
+      for (const { name, format, child } of started) {
+        measures[name] = () => ask(child, { type: 'scrape', format });
         for (let i = 0; i < WARM_UP; i++) await measures[name]?.();
       }
       costs.push({ routes, figures: await interleave(measures, rounds) });
     }
     return costs;
   } finally {
-    for (const child of primaries.values()) await stop(child);
+    for (const { child } of started) await stop(child);
   }
 }
 
