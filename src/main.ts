@@ -6,7 +6,9 @@ import cluster from 'node:cluster';
 import { obeyOnlyThePrimary } from './cluster/primary-bond.js';
 import { readAssignment } from './cluster/worker-assignment.js';
 import { type Config, ConfigError, readConfig } from './config.js';
+import { listeningProblem, watchListening } from './foreign/app-listening.js';
 import type { AppSource } from './foreign/foreign-app.js';
+import type { ServedRequest } from './foreign/listener.js';
 import type { ServeOptions } from './foreign/start-app.js';
 import type { ServiceSource } from './http/define-service.js';
 import type { Start } from './http/start-service.js';
@@ -25,6 +27,8 @@ export type { ServeOptions } from './foreign/start-app.js';
 /** EX_CONFIG of sysexits.h: a restart would not help. */
 const BAD_CONFIGURATION = 78;
 
+const listening = watchListening();
+
 /**
  * Runs a service, or one that a function loads, with one worker per core. The program that calls it is
  * also the program of the workers: each runs it again from the start. In another cluster, such as
@@ -41,11 +45,12 @@ export function run(source: ServiceSource): Promise<void> {
  * Runs an app without a description: a Koa app, any request listener, or a function that makes one from the
  * result of `start`. Everything else is as in `run`.
  */
-export function serve<Started = undefined>(
+export function serve<Started = undefined, Request = ServedRequest>(
   app: AppSource<Started>,
-  options: ServeOptions<Started> = {},
+  options: ServeOptions<Started, Request> = {},
 ): Promise<void> {
-  const start: Start = async (host) => (await import('./foreign/start-app.js')).startApp(app, options, host);
+  const start: Start = async (host) =>
+    (await import('./foreign/start-app.js')).startApp(app, options, host, listening);
   // Without a description there is nothing to document.
   return launch(start, { docs: false });
 }
@@ -76,6 +81,9 @@ async function launch(start: Start, fixed: Partial<Config> = {}): Promise<void> 
   const read = orExit(() => readSettings(process.env));
   const settings = { ...read, config: { ...read.config, ...fixed } };
   if (cluster.isPrimary) {
+    // The primary would hold the port, and no worker could listen.
+    const problem = listeningProblem(listening, settings.config);
+    if (problem !== undefined) return exit(problem, 1);
     const { runPrimary } = await import('./cluster/primary.js');
     assertOneBuild();
     await runPrimary(settings);
@@ -90,10 +98,14 @@ function orExit<T>(read: () => T): T {
     return read();
   } catch (err) {
     if (!(err instanceof ConfigError)) throw err;
-    process.stderr.write(`${err.message}\n`);
-    // Setting the exit code alone would not do: PM2's channel would keep this process alive.
-    return process.exit(BAD_CONFIGURATION);
+    return exit(err.message, BAD_CONFIGURATION);
   }
+}
+
+function exit(problem: string, code: number): never {
+  process.stderr.write(`${problem}\n`);
+  // Setting the exit code alone would not do: PM2's channel would keep this process alive.
+  return process.exit(code);
 }
 
 if (require.main === module) {

@@ -1,4 +1,5 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import { Server } from 'node:net';
 import type { Context } from 'koa';
 import { ServiceError } from '../http/define-service.js';
 
@@ -26,17 +27,36 @@ export type ForeignApp = KoaApp | RequestListener;
  */
 export type AppSource<Started> = ForeignApp | ((resources: Started) => ForeignApp | Promise<ForeignApp>);
 
-/** Returns the app itself, also out of a module that exports it as its default. Throws ServiceError if there is none. */
-export async function appOf(source: unknown, resources: unknown): Promise<ForeignApp> {
+/**
+ * Returns the app itself, also out of a module that exports it as its default. Throws ServiceError if there is none.
+ * @param name says in the error's message what the source is
+ */
+export async function appOf(
+  source: unknown,
+  resources: unknown,
+  name = 'What is to be served',
+): Promise<ForeignApp> {
   // A loaded module may export a maker again.
-  if (isMaker(source)) return appOf(await source(resources), resources);
+  if (isMaker(source)) return appOf(await source(resources), resources, name);
   if (isKoa(source) || isListener(source)) return source;
+  if (source instanceof Promise) return appOf(await source, resources, name);
   if (typeof source === 'object' && source !== null && 'default' in source && source.default !== source)
-    return appOf(source.default, resources);
-  const got = source === null ? 'null' : typeof source;
+    return appOf(source.default, resources, name);
   throw new ServiceError(
-    `What is to be served must be a Koa app, a request listener (req, res), or a function that makes one; it is ${got === 'object' ? 'another object' : got}.`,
+    `${name} must be a Koa app, a request listener (req, res), or a function that makes one; it is ${described(source)}.`,
   );
+}
+
+function described(source: unknown): string {
+  if (source instanceof Server) return 'a server: give the app itself, which must not listen';
+  if (typeof source === 'function') return `the class ${source.name}: give an object of it`;
+  if (typeof source !== 'object' || source === null) return String(source);
+  const { constructor } = Object.getPrototypeOf(source) ?? {};
+  if (constructor && constructor !== Object) return `of the class ${constructor.name}`;
+  const names = Object.keys(source)
+    .slice(0, 3)
+    .map((name) => `"${name}"`);
+  return names.length === 0 ? 'an empty object: export the app' : `an object with ${names.join(', ')}`;
 }
 
 /** Tells whether an app reports its errors itself: by a listener, or by a method in place of that of Koa. */
@@ -52,10 +72,19 @@ export function isKoa(app: unknown): app is KoaApp {
   return typeof app === 'object' && app !== null && 'callback' in app && 'middleware' in app;
 }
 
+/** Tells whether an app is what `callback()` of a Koa app gives, behind which the app can't be seen. */
+export function isKoaCallback(app: ForeignApp): boolean {
+  return !isKoa(app) && app.name === 'handleRequest' && String(app).includes('this.createContext(');
+}
+
 function isListener(app: unknown): app is RequestListener {
-  return typeof app === 'function' && app.length >= 2;
+  return typeof app === 'function' && app.length >= 2 && !isClass(app);
 }
 
 function isMaker(source: unknown): source is (resources: unknown) => unknown {
-  return typeof source === 'function' && source.length < 2;
+  return typeof source === 'function' && source.length < 2 && !isClass(source);
+}
+
+function isClass(source: unknown): boolean {
+  return /^class\b/.test(Function.prototype.toString.call(source));
 }

@@ -5,25 +5,26 @@ import { measurementOf, UNMATCHED } from '../http/measure.js';
 import { entrance } from '../http/overload.js';
 import { sendProblem } from '../http/problem.js';
 import type { Contract } from '../http/routing/contract.js';
-import { checkFields, type StartTools } from '../http/define-service.js';
+import { checkFields, ServiceError, type StartTools } from '../http/define-service.js';
 import { pathOf } from '../http/parameters/request-target.js';
 import type { Foreseen } from '../metrics/foreseen.js';
 import { STATUS_PATHS } from '../http/own-operations/status-page.js';
 import { SERVICE_OPERATIONS } from '../openapi/operations/service-operations.js';
 import { type Host, type StartedService, served, startWith } from '../http/start-service.js';
+import { type AppListening, listeningProblem } from './app-listening.js';
 import { EndpointLabels } from './endpoint-labels.js';
-import { appOf, type AppSource, isKoa } from './foreign-app.js';
+import { appOf, type AppSource, isKoa, isKoaCallback } from './foreign-app.js';
 import { knownRoutes } from './known-routes.js';
-import { type EndpointOf, listenerOf } from './listener.js';
+import { type EndpointOf, listenerOf, type ServedRequest } from './listener.js';
 
 /** The options of an app. Each is optional. */
-export interface ServeOptions<Started> {
+export interface ServeOptions<Started, Request = ServedRequest> {
   /**
    * Returns the endpoint label of a request, from Koa's context, or from the request if the app is no Koa
    * app. It is called when the answer is ready. Default: the path of the @koa/router route, or of the Express
    * route, that matched; `unmatched` if none did.
    */
-  readonly endpoint?: EndpointOf;
+  readonly endpoint?: EndpointOf<Request>;
   /**
    * Makes the app's resources, such as a pool, in each worker before it is ready. If it
    * throws, the service does not start.
@@ -48,15 +49,20 @@ const PROBES: readonly string[] = [SERVICE_OPERATIONS.livez, SERVICE_OPERATIONS.
 /**
  * Starts an app without a description in this process. Throws ServiceError, whose message
  * is for the author of the app.
+ * @param listening what the code of the app listens on itself
  */
 export function startApp<Started>(
   source: AppSource<Started>,
-  options: ServeOptions<Started>,
+  options: ServeOptions<Started, never>,
   host: Host,
+  listening: AppListening = new Map(),
 ): Promise<StartedService> {
   checkFields('The second argument of serve', options, OPTIONS);
   return startWith(options, host, async (made) => {
     const app = await appOf(source, made.provided.resources);
+    refuseListening(listening, host);
+    if (isKoaCallback(app) && !options.endpoint)
+      host.log.warn('Requests are "unmatched": give the Koa app itself in place of its callback()');
     // The service's own operations are served under overload, too: they need no limit.
     const config = { ...host.config, maxEventLoopDelayMs: undefined };
     const service = served(createApp({ ...host, ...made, config, contract: NOTHING }));
@@ -65,7 +71,8 @@ export function startApp<Started>(
     const labels = labelsOf(host, options.endpoint ? [] : routes);
     const listener = listenerOf(app, {
       log: host.log,
-      endpoint: options.endpoint,
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it gets the requests of its own app
+      endpoint: options.endpoint as EndpointOf | undefined,
       labels,
       provided: made.provided,
     });
@@ -84,6 +91,14 @@ export function startApp<Started>(
       },
     };
   });
+}
+
+/** Throws ServiceError if the app has taken the port of the service, and logs what other ports it listens on. */
+function refuseListening(listening: AppListening, { config, log }: Host): void {
+  const problem = listeningProblem(listening, config);
+  if (problem !== undefined) throw new ServiceError(problem);
+  for (const [port, place] of listening)
+    log.warn({ port, place }, 'The app listens on a port itself: what it answers there is not counted');
 }
 
 /** Makes a listener whose requests are logged, and delayed or refused under overload unless they are essential. */

@@ -26,12 +26,12 @@ export interface MetricsOptions {
   readonly token?: string | undefined;
 }
 
-export interface MeasureOptions {
+export interface MeasureOptions<Ctx = Context> {
   /**
    * Returns the endpoint label of a request, when its answer is ready. Default: the path of the
    * @koa/router route that matched.
    */
-  readonly endpoint?: (ctx: Context) => Label;
+  readonly endpoint?: (ctx: Ctx) => Label;
   /** The most different endpoints; all others are `overflow`. Default 1000. */
   readonly maxEndpoints?: number;
 }
@@ -96,8 +96,13 @@ function assertValid(name: string, { parse, expected }: Kind<unknown>, value: st
  * counted when its answer is ended, before the last byte leaves; a streamed one when the stream has
  * ended, which may be just after.
  */
-export function measure({ requests }: ClusterMetrics, options: MeasureOptions = {}): Middleware {
-  const { endpoint = koaRoute, maxEndpoints: max = 1_000 } = options;
+export function measure<Ctx = Context>(
+  { requests }: ClusterMetrics,
+  options: MeasureOptions<Ctx> = {},
+): Middleware {
+  const { maxEndpoints: max = 1_000 } = options;
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it gets the contexts of its own app
+  const endpoint = (options.endpoint ?? koaRoute) as (ctx: Context) => Label;
   const labels = new EndpointLabels({
     metrics: requests,
     max,

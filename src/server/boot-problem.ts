@@ -61,7 +61,9 @@ export function bootProblem(err: unknown, config: Config): string {
   const problem = placeProblem(err, config);
   if (problem !== undefined) return problem;
   if (!(err instanceof Error)) return String(err);
-  return FOR_A_PERSON.has(err.name) ? err.message : (err.stack ?? err.message);
+  return FOR_A_PERSON.has(err.name)
+    ? err.message
+    : `${err.stack}\nThe service does not start: ${err.message}`;
 }
 
 function placeProblem(

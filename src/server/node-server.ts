@@ -9,11 +9,7 @@ import { MAX_HEADER_FIELDS } from './refusals.js';
  */
 const HEADERS_TIMEOUT_MS = 10_000;
 
-const FIXED = {
-  connectionsCheckingInterval: 1_000,
-  // Two Host fields become one value with a comma in it, which is refused; by default Node drops the second.
-  joinDuplicateHeaders: true,
-} as const;
+const FIXED = { connectionsCheckingInterval: 1_000 } as const;
 
 /** See the fields of the same names in `Config`. */
 export interface ServerLimits {

@@ -134,7 +134,7 @@ export function refusalOfRequest(req: IncomingMessage): Refusal | undefined {
     return VERSION_NOT_SUPPORTED;
   }
   const { host, 'transfer-encoding': coding } = req.headers;
-  if (host !== undefined && !isHost(host)) {
+  if (host !== undefined && !(isHost(host) && hasOneHost(req.rawHeaders))) {
     return { status: 400, detail: 'The request must have exactly one valid Host header field.' };
   }
   if (coding !== undefined && req.httpVersionMinor === 0) {
@@ -146,10 +146,17 @@ export function refusalOfRequest(req: IncomingMessage): Refusal | undefined {
   return undefined;
 }
 
-/**
- * A host with an optional port (RFC 3986 section 3.2.2). Two Host fields, joined with a
- * comma and a space, do not match.
- */
+/** Tells whether a request has one Host field. Of several, Node's `headers` has the first. */
+function hasOneHost(rawHeaders: readonly string[]): boolean {
+  let hosts = 0;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] ?? '';
+    if (name.length === 4 && name.toLowerCase() === 'host') hosts += 1;
+  }
+  return hosts === 1;
+}
+
+/** A host with an optional port (RFC 3986 section 3.2.2). */
 const HOST = /^(?:\[[0-9a-f:.]+\]|[\w.~!$&'()*+;=%-]*)(?::\d*)?$/i;
 let latestValidHost = '';
 

@@ -144,10 +144,13 @@ module.exports = (req, res) => res.end();`,
 });
 
 test('declarations hold in a strict project, under both ways of resolving modules', async () => {
-  const path = await installed('types', ['typescript@7.0.2', '@types/node@20', 'koa@3', '@types/koa@3']);
+  const types = ['@types/node@20', '@types/koa@3', '@types/express@5'];
+  const path = await installed('types', ['typescript@7.0.2', 'koa@3', '@koa/router@15', ...types]);
   write(path, {
     'uses.ts': `
+import type { Express, Request } from 'express';
 import Koa from 'koa';
+import { Router, type RouterContext } from '@koa/router';
 import { defineService, durableCounter, Problem, run, serve } from 'koa-cluster-metrics';
 import { clusterMetrics, measure } from 'koa-cluster-metrics/metrics';
 
@@ -163,6 +166,15 @@ export const made: Promise<void> = serve((pool: { end(): void }) => new Koa().us
 export const listening: Promise<void> = serve((req, res) => void res.end(req.url));
 export const described: Promise<void> = run(defineService({ description: 'openapi.yaml', handlers: {} }));
 export const problem: Error = new Problem(404, 'No such thing.');
+interface Fields { db: { name: string } }
+const typed = new Koa<{ user?: string }, Fields>();
+const router = new Router<{ user?: string }, Fields>();
+type Routed = RouterContext<{ user?: string }, Fields>;
+export const routed: Promise<void> = serve(typed.use(router.routes()), { endpoint: (ctx: Routed) => ctx._matchedRoute });
+app.use(measure(metrics, { endpoint: (ctx: RouterContext) => ctx._matchedRoute }));
+declare const express: Express;
+export const express5: Promise<void> = serve(express, { endpoint: (req: Request) => req.baseUrl });
+export const pooled: Promise<void> = serve((pool: number) => express, { start: () => 5, endpoint: (req: Request) => req.baseUrl, stop: (pool) => pool.toFixed() });
 const orders = durableCounter({ name: 'orders_total', help: 'Orders.', labelNames: ['kind'] });
 orders.inc({ kind: 'gift' }, 2);
 // @ts-expect-error not a label of it

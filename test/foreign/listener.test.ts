@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Router } from '@koa/router';
 import Koa from 'koa';
@@ -126,6 +126,21 @@ test('a stream whose socket the app destroys keeps the status that was sent', as
   await rawExchange(port, GET);
   await eventually('it is counted', 5_000, () => counts().length === 1);
   expect(counts()).toEqual([[200, 1]]);
+});
+
+test('a header that comes twice is to an app what Node itself makes of it', async () => {
+  const fields = ['Authorization: a', 'Authorization: b', 'Cookie: a=1', 'Cookie: b=2', 'X-A: 1', 'X-A: 2'];
+  const seen: unknown[] = [];
+  const app: RequestListener = (req, res) => (seen.push(req.headers), res.end());
+  const plain = createServer(app).listen(0, '127.0.0.1');
+  ends.push(() => plain.close());
+  await new Promise((resolve) => plain.once('listening', resolve));
+  const { port } = await served(app);
+  const request = ['GET / HTTP/1.1', 'Host: a', ...fields, 'Connection: close', '', ''].join('\r\n');
+  for (const each of [port, (plain.address() as AddressInfo).port])
+    await rawExchange(each, request, { answers: 1 });
+  expect(seen[0]).toMatchObject({ authorization: 'a', cookie: 'a=1; b=2', 'x-a': '1, 2' });
+  expect(seen[0]).toEqual(seen[1]);
 });
 
 test('a Koa app may have a server of its own beside, whose requests are not counted', async () => {

@@ -1,9 +1,9 @@
-import type { RequestListener } from 'node:http';
+import { createServer, type RequestListener } from 'node:http';
 import { Router } from '@koa/router';
 import Koa from 'koa';
 import pino, { type Logger } from 'pino';
 import { readConfig } from '../../src/config';
-import { startApp } from '../../src/foreign/start-app';
+import { type ServeOptions, startApp } from '../../src/foreign/start-app';
 import { STATUS_PATHS } from '../../src/http/own-operations/status-page';
 import { RequestMetrics } from '../../src/metrics/request-metrics';
 import { Server } from '../../src/server/http-server';
@@ -19,7 +19,7 @@ async function start(
   app: Parameters<typeof startApp>[0],
   env: Record<string, string>,
   accepting: () => boolean = () => true,
-  options: Parameters<typeof startApp>[1] = { endpoint: (req) => req.url, start: () => 'made by start' },
+  options: ServeOptions<unknown> = { endpoint: (req) => req.url, start: () => 'made by start' },
 ) {
   const lines: Record<string, unknown>[] = [];
   const write = (line: string) => lines.push(JSON.parse(line) as Record<string, unknown>);
@@ -96,6 +96,35 @@ test.each<[string, unknown]>([
 ])('the app that %s has as its default is served', async (_name, source) => {
   const { get } = await start(source as () => RequestListener, {}); // a module has no type of its own
   expect(await (await get('/')).text()).toBe('served');
+});
+
+test('a promise of an app is served', async () => {
+  const { get } = await start(Promise.resolve({ default: listener }) as never, {}); // as a module exports it
+  expect(await (await get('/')).text()).toBe('served');
+});
+
+test.each<[unknown, string]>([
+  [undefined, 'undefined'],
+  [Promise.resolve(), 'undefined'],
+  [() => null, 'null'],
+  [5, '5'],
+  [createServer(), 'a server: give the app itself, which must not listen'],
+  [Koa, 'the class Application: give an object of it'],
+  [new Router(), 'of the class RouterImplementation'],
+  [{ default: {} }, 'an empty object: export the app'],
+  [{ app: listener, port: 1 }, 'an object with "app", "port"'],
+])('what is no app is refused, and named (%#)', async (source, name) => {
+  await expect(start(source as never, {})).rejects.toThrow(`or a function that makes one; it is ${name}.`);
+});
+
+test('the callback of a Koa app is served, and a line says how its requests get labels', async () => {
+  const hint = { msg: 'Requests are "unmatched": give the Koa app itself in place of its callback()' };
+  const app = new Koa().use((ctx) => (ctx.body = 'served'));
+  const { get, lines } = await start(app.callback(), {}, undefined, {});
+  expect(await (await get('/')).text()).toBe('served');
+  expect(lines).toMatchObject([hint]);
+  for (const other of [app, listener]) expect((await start(other, {}, undefined, {})).lines).toEqual([]);
+  expect((await start(app.callback(), {})).lines).toEqual([]);
 });
 
 test.each<[string, object, string]>([
@@ -261,7 +290,7 @@ test('the lines of ctx.log have the ids of the access log line', async () => {
 async function zerosOf(
   app: Parameters<typeof start>[0],
   env: Record<string, string>,
-  options: Parameters<typeof startApp>[1],
+  options: ServeOptions<unknown>,
 ) {
   const { metrics } = await start(app, env, () => true, options);
   return metrics.foreseen.map(({ endpoint }) => endpoint).filter((path) => path.startsWith('/of-the-app'));

@@ -32,6 +32,12 @@ test.each([
     expect(bootProblem(err, readConfig(env))).toContain('its own words');
 });
 
+test('an error that nobody foresaw is told in a line, below its stack', () => {
+  const told = bootProblem(new Error('its own words'), config).split('\n');
+  expect(told[0]).toBe('Error: its own words');
+  expect(told.at(-1)).toBe('The service does not start: its own words');
+});
+
 test.each(['HOST', 'METRICS_HOST'])('a %s that is not there is told in a line', (variable) => {
   const err = error({ code: 'ENOTFOUND', syscall: 'getaddrinfo', hostname: 'nowhere' });
   expect(bootProblem(err, readConfig({ [variable]: 'nowhere', METRICS_PORT: '9464' }))).toBe(
