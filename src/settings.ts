@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { parseEnv } from 'node:util';
+import { currentFolder } from './current-folder.js';
 import { type Config, ConfigError, NEEDS_RESTART, readConfig } from './config.js';
 import { type KeyPair, readKeyPair } from './key-pair.js';
 import { codeOf } from './thrown.js';
@@ -79,12 +81,16 @@ function variablesOfFile(env: Env): Variables {
 }
 
 function contentOf(path: string): string {
+  const expected = (what: string, got: string) =>
+    new ConfigError([`ENV_FILE: expected ${what}, got ${JSON.stringify(path)} (${got})`]);
+  let text: string;
   try {
-    return readFileSync(path, 'utf8');
+    text = readFileSync(resolve(currentFolder, path), 'utf8');
   } catch (err) {
-    const code = codeOf(err) ?? String(err);
-    throw new ConfigError([
-      `ENV_FILE: expected a file that can be read, got ${JSON.stringify(path)} (${code})`,
-    ]);
+    throw expected('a file that can be read', codeOf(err) ?? String(err));
   }
+  // UTF-16, in which some editors write, has them; no process can be given a variable with one.
+  if (text.includes('\0')) throw expected('text in UTF-8', 'it has NUL bytes');
+  // A byte order mark would be part of the first name.
+  return text.replace(/^\uFEFF/, '');
 }

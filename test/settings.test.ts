@@ -43,6 +43,15 @@ test('a bad value in it, or a file that is not there, is named', () => {
   ]);
 });
 
+test('a file that a Windows editor has written is read, or refused by name', () => {
+  write('\uFEFFPORT=82\r\nLOG_LEVEL=warn\r\n');
+  expect(readSettings({ ENV_FILE: file }).variables).toEqual({ PORT: '82', LOG_LEVEL: 'warn' });
+  writeFileSync(file, Buffer.from('PORT=82', 'utf16le'));
+  expect(problems({ ENV_FILE: file })).toEqual([
+    `ENV_FILE: expected text in UTF-8, got "${file}" (it has NUL bytes)`,
+  ]);
+});
+
 describe('read again', () => {
   test('limits and the like change, what is no more in the file has its default again', () => {
     write('BODY_LIMIT=1mb\nLOG_LEVEL=warn\n');

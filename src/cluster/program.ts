@@ -1,5 +1,6 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
+import { currentFolder } from '../current-folder.js';
 
 /** The program that the workers run, and their folder. */
 export interface Program {
@@ -14,9 +15,7 @@ export interface Program {
 export function findProgram(): Program {
   // `require.main` is undefined for a program that is an ES module.
   const main = require.main?.filename ?? process.argv[1] ?? '';
-  // The system tells the current folder with links resolved. The shell or PM2 may have
-  // passed on the path with links.
-  const cwd = [process.env['PWD'], process.env['pm_cwd']].find(leadsTo(process.cwd())) ?? process.cwd();
+  const cwd = currentFolder;
   // Under PM2 argv names PM2's wrapper, which each worker would run again.
   const started = [process.argv[1], process.env['pm_exec_path']].find(leadsTo(main)) ?? main;
   // Node resolves a relative path by the folder without links.

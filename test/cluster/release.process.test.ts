@@ -22,7 +22,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** A release: a project that was built, and greets as it is told to. */
+/** A release: a project that was built, and greets with a variable of its `.env` and as it is told to. */
 function release(name: string, greeting: string): string {
   const path = join(folder, name);
   mkdirSync(path);
@@ -32,8 +32,12 @@ function release(name: string, greeting: string): string {
   const handler = join(path, 'dist/handlers/greet.js');
   writeFileSync(
     handler,
-    readFileSync(handler, 'utf8').replace(/message: (['"`])/, `message: $1${greeting} `),
+    readFileSync(handler, 'utf8').replace(
+      /message: (['"`])/,
+      `message: process.env.RELEASE + $1 ${greeting} `,
+    ),
   );
+  writeFileSync(join(path, '.env'), `RELEASE=${name}\n`);
   return path;
 }
 
@@ -45,8 +49,14 @@ function switchTo(path: string): void {
 const greeting = async (service: Service): Promise<string> => (await service.get('/')).body.toString();
 
 test.each([
-  ['by its path', () => ({ program: join(current, 'dist/main.js'), cwd: '/' })],
-  ['from its folder', () => ({ program: 'dist/main.js', cwd: current, env: { PWD: current } })],
+  [
+    'by its path',
+    () => ({ program: join(current, 'dist/main.js'), cwd: '/', env: { ENV_FILE: join(current, '.env') } }),
+  ],
+  [
+    'from its folder',
+    () => ({ program: 'dist/main.js', cwd: current, env: { PWD: current, ENV_FILE: '.env' } }),
+  ],
 ])(
   'a release that is started through a link, %s: a reload after a switch runs the new one, also when the old one is gone',
   async (_, options) => {
@@ -54,7 +64,7 @@ test.each([
     switchTo(first);
     const service = await Service.start({ ...options() });
     await service.allReady(2);
-    expect(await greeting(service)).toContain('first');
+    expect(await greeting(service)).toContain('1 first');
     switchTo(second);
     rmSync(first, { recursive: true });
     const old = service.workers();
@@ -64,7 +74,7 @@ test.each([
       return now.length === 2 && !now.some((pid) => old.includes(pid));
     });
     await service.allReady(2);
-    expect(await greeting(service)).toContain('second');
+    expect(await greeting(service)).toContain('2 second');
     expect(await service.stop()).toEqual({ code: 0, signal: null });
   },
 );
