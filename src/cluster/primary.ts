@@ -221,6 +221,12 @@ class Primary {
 
   #setLogLevel(level: LogLevel): void {
     this.#settings.setLogLevel(level);
+    this.#tellLogLevel();
+  }
+
+  #tellLogLevel(): void {
+    const { logLevel: level } = this.#settings;
+    if (level === undefined) return;
     for (const worker of this.#supervisor.workers()) worker.process.send({ type: 'log-level', level });
   }
 
@@ -240,7 +246,10 @@ class Primary {
       // Not later: with the settings of a reload that has failed the supervisor would take workers away.
       const done = (problem?: string) => {
         if (problem === undefined) this.#settings.prove(tried);
-        else this.#settings.takeBack();
+        else {
+          this.#settings.takeBack();
+          this.#tellLogLevel(); // some workers may be new
+        }
         resolve(problem);
       };
       this.#enqueue({ type: 'reload', done });

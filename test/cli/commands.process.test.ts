@@ -1,5 +1,14 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { WorkerStatus } from '../../src/metrics/worker-status';
@@ -175,6 +184,44 @@ test('log-level reaches a worker that is still loading its code', async () => {
     await service.get('/hello/Ada');
     return service.stdout.includes('Request answered');
   });
+});
+
+test('log-level stays after a reload that fails at its second worker, for those that come later, too', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'log-level-'));
+  const [fault, begun] = [join(folder, 'fault'), join(folder, 'begun')];
+  const service = await start({
+    env: {
+      LOG_LEVEL: 'fatal',
+      ACCESS_LOG: 'on',
+      FAULT_BOOT: 'exit',
+      FAULT_BOOT_WHILE: fault,
+      FAULT_BEGUN: begun,
+    },
+  });
+  await service.allReady(2);
+  await command(service, ['log-level', 'info']);
+  rmSync(begun);
+  const reload = command(service, ['reload']);
+  await eventually('the first new worker begins', 20_000, () => existsSync(begun));
+  writeFileSync(fault, '');
+  expect((await reload).code).toBe(1);
+  rmSync(fault);
+  const allLog = async () => {
+    await service.allReady(2);
+    const said = service.stdout.length;
+    for (const pid of service.workers())
+      await eventually('a worker logs what it answers', 10_000, async () => {
+        await service.get('/hello/Ada');
+        return new RegExp(`"pid":${pid}\\b.*Request answered`).test(service.stdout.slice(said));
+      });
+  };
+  await allLog();
+  const before = service.workers();
+  for (const worker of before) process.kill(worker, 'SIGKILL');
+  await eventually('the primary logs it', 10_000, () => service.stdout.includes('"reason":"killed"'));
+  await eventually('new workers', 20_000, () => !service.workers().some((pid) => before.includes(pid)));
+  await allLog();
+  rmSync(folder, { recursive: true });
 });
 
 test('profile gives a CPU profile of a worker, by its number or its pid', async () => {

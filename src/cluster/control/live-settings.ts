@@ -13,6 +13,8 @@ export class LiveSettings {
   #current: Settings;
   #proven: Settings;
   #logLevel: LogLevel | undefined;
+  /** The log level that a running reload has set aside: one that fails brings it back. */
+  #levelBefore: LogLevel | undefined;
 
   /** @param onChange called with the configuration when it has changed */
   constructor(settings: Settings, log: Logger, onChange: (config: Config) => void) {
@@ -60,6 +62,7 @@ export class LiveSettings {
       const { settings, ignored } = readSettingsAgain(process.env, this.#current);
       if (ignored.length > 0)
         this.#log.warn({ variables: ignored }, `${ignored.join(', ')}: left as before, this needs a restart`);
+      this.#levelBefore = this.#logLevel ?? this.#levelBefore;
       this.#logLevel = undefined;
       this.#apply(settings);
       return undefined;
@@ -78,16 +81,19 @@ export class LiveSettings {
   /** Takes in that workers have started with these settings. */
   prove(settings: Settings): void {
     this.#proven = settings;
+    this.#levelBefore = undefined;
   }
 
   /** Restores the settings that were proven last. */
   takeBack(): void {
+    this.#logLevel ??= this.#levelBefore;
+    this.#levelBefore = undefined;
     this.#apply(this.#proven);
   }
 
   #apply(settings: Settings): void {
     this.#current = settings;
-    this.#log.level = settings.config.logLevel;
+    this.#log.level = this.#logLevel ?? settings.config.logLevel;
     this.#onChange(settings.config);
   }
 }
