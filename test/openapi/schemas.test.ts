@@ -122,6 +122,40 @@ test.each<[string, object]>([
   expect(built.moduleCode()).not.toMatch('vErrors.concat');
 });
 
+describe('a choice of schemas that refer to it', () => {
+  const kinds = ['and', 'or', 'xor'];
+  const branches: [string, (kind: string) => object][] = [
+    ['kind', (kind) => ({ required: ['kind'], properties: { kind: { const: kind }, below: ref('Term') } })],
+    ['properties', (kind) => ({ required: [kind], properties: { below: ref('Term') } })],
+  ];
+  const schemasOf = (branch: (kind: string) => object) => ({
+    Term: { oneOf: [...kinds.map((kind) => ref(kind)), ref('Leaf')] },
+    Leaf: { required: ['leaf'], properties: { leaf: { type: 'number' } } },
+    ...Object.fromEntries(kinds.map((kind) => [kind, { type: 'object', ...branch(kind) }])),
+  });
+
+  test.each(branches)('looks into a value for the branch that it is of, which its %s tell', (_, branch) => {
+    let reads = 0;
+    let value: object = Object.defineProperty({}, 'leaf', { enumerable: true, get: () => (reads += 1) });
+    for (let depth = 0; depth < 10; depth += 1) {
+      const kind = kinds[depth % 3] ?? '';
+      value = { kind, [kind]: true, below: value };
+    }
+    expect(aboutBody(ref('Term'), value, schemasOf(branch))).toEqual([]);
+    expect(reads).toBeLessThan(100);
+  });
+
+  test('says once what is wrong, with all branches', () => {
+    const schemas = schemasOf(branches[0]![1]);
+    const body = { kind: 'and', below: { leaf: 'a' } };
+    expect(aboutBody({ properties: { term: ref('Term') } }, { term: body, other: 1 }, schemas)).toEqual([
+      '/body/term /below/kind is required, or /below/leaf must be number, or /kind must be "or", or /kind must be "xor", or /leaf is required',
+    ]);
+    const twice = { oneOf: [ref('Leaf'), { type: 'null' }, { properties: { leaf: { minimum: 1 } } }] };
+    expect(aboutBody(twice, { leaf: 2 }, schemas)).toEqual(['/body must match exactly one schema in oneOf']);
+  });
+});
+
 describe('readOnly and writeOnly', () => {
   const Id = { type: 'integer', readOnly: true };
   const Secret = { type: 'string', writeOnly: true };

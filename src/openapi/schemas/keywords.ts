@@ -1,4 +1,14 @@
-import { type Ajv2020, type CodeKeywordDefinition, type KeywordCxt, _, str } from 'ajv/dist/2020.js';
+import {
+  type Ajv2020,
+  type CodeKeywordDefinition,
+  type KeywordCxt,
+  type KeywordErrorDefinition,
+  _,
+  nil,
+  str,
+} from 'ajv/dist/2020.js';
+import anyOf from 'ajv/dist/vocabularies/applicator/anyOf.js';
+import oneOf from 'ajv/dist/vocabularies/applicator/oneOf.js';
 import { hasDuplicate } from './unique.js';
 
 /** The greatest relative error of a quotient of two doubles: two roundings. */
@@ -50,9 +60,28 @@ const uniqueItems: CodeKeywordDefinition = {
   },
 };
 
+/**
+ * Adds to the error of a choice how many errors of its branches stand before it, and the branches that are met. Nothing
+ * else in an error of a schema that a branch refers to tells that it belongs to the choice.
+ */
+function withBranchErrors(choice: CodeKeywordDefinition): CodeKeywordDefinition {
+  const params: KeywordErrorDefinition['params'] = ({ errsCount, params: { passing = nil } }) =>
+    _`{branchErrors: errors - ${errsCount}, met: ${passing === nil ? null : passing}}`;
+  return {
+    ...choice,
+    error: { message: '', ...choice.error, params },
+  };
+}
+
 /** Replaces the keywords of ajv that do not keep what this service promises, and adds its own. */
 export function addKeywords(ajv: Ajv2020): void {
-  for (const definition of [multipleOf, uniqueItems, absent]) {
+  for (const definition of [
+    multipleOf,
+    uniqueItems,
+    absent,
+    withBranchErrors(anyOf),
+    withBranchErrors(oneOf),
+  ]) {
     ajv.removeKeyword(String(definition.keyword));
     ajv.addKeyword(definition);
   }

@@ -38,25 +38,41 @@ export function toValidator(validate: ValidateFunction): Validator {
  */
 const MOST_ERRORS = 100;
 
+/** An error, and those in the branches of the choice that it is about. */
+interface Group {
+  readonly error: ErrorObject;
+  readonly branches: readonly ErrorObject[];
+}
+
 /**
  * Makes one complaint of each error. A choice between schemas (`anyOf`, `oneOf`) gives
  * one, not one for each branch.
  */
 function complaints(all: readonly ErrorObject[]): Complaint[] {
-  const first = all.slice(0, MOST_ERRORS);
-  const errors = first.filter((error) => !isSummary(error, first));
-  const choices = errors.filter(isChoice);
-  const inBranch = (error: ErrorObject) => choices.some((choice) => isBranch(error, choice));
-  return errors
-    .filter((error) => error.keyword !== 'if' && !inBranch(error))
-    .map((error) => (isChoice(error) ? choiceComplaint(error, errors) : complaint(error)));
+  return grouped(all)
+    .filter(({ error }, index, groups) => error.keyword !== 'if' && !isSummary(error, groups[index - 1]))
+    .slice(0, MOST_ERRORS)
+    .map(({ error, branches }) => (isChoice(error) ? choiceComplaint(error, branches) : complaint(error)));
 }
 
-/** Tells whether an error only says that a name is bad of which an error before it says what is. */
-function isSummary({ keyword, params, instancePath }: ErrorObject, all: readonly ErrorObject[]): boolean {
+/** Takes the errors of a choice's branches, which stand before its own, out of the list. */
+function grouped(all: readonly ErrorObject[]): Group[] {
+  const groups: Group[] = [];
+  for (let index = all.length - 1; index >= 0; index -= 1) {
+    const error = all[index]!;
+    const branches = isChoice(error) ? all.slice(index - Number(error.params['branchErrors']), index) : [];
+    groups.push({ error, branches });
+    index -= branches.length;
+  }
+  return groups.toReversed();
+}
+
+/** Tells whether an error only says that a name is bad of which the error before it says what is. */
+function isSummary({ keyword, params, instancePath }: ErrorObject, before: Group | undefined): boolean {
   return (
     keyword === 'propertyNames' &&
-    all.some((other) => other.propertyName === params['propertyName'] && other.instancePath === instancePath)
+    before?.error.propertyName === params['propertyName'] &&
+    before?.error.instancePath === instancePath
   );
 }
 
@@ -64,23 +80,18 @@ function isChoice({ keyword }: ErrorObject): boolean {
   return keyword === 'anyOf' || keyword === 'oneOf';
 }
 
-function isBranch(error: ErrorObject, choice: ErrorObject): boolean {
-  return (
-    error.schemaPath.startsWith(`${choice.schemaPath}/`) &&
-    `${placeOf(error)}/`.startsWith(`${placeOf(choice)}/`)
-  );
-}
-
 /**
  * Joins the complaints of all branches; where several branches of `oneOf` are met, the message is ajv's own.
  */
-function choiceComplaint(choice: ErrorObject, errors: readonly ErrorObject[]): Complaint {
-  const wanted = errors
-    .filter((error) => isBranch(error, choice) && !isChoice(error))
+function choiceComplaint(choice: ErrorObject, branches: readonly ErrorObject[]): Complaint {
+  const path = placeOf(choice);
+  const wanted = (choice.params['met'] === null ? branches : [])
+    .filter((error) => error.keyword !== 'if' && !isChoice(error))
+    .slice(0, MOST_ERRORS)
     .map(complaint)
-    .map(({ path, message }) => `${path.slice(placeOf(choice).length)} ${message}`.trim());
-  const message = wanted.length > 0 ? wanted.join(', or ') : (choice.message ?? '');
-  return { path: placeOf(choice), message };
+    .map((each) => `${each.path.slice(path.length)} ${each.message}`.trim());
+  const message = wanted.length > 0 ? [...new Set(wanted)].join(', or ') : (choice.message ?? '');
+  return { path, message };
 }
 
 /** Returns the JSON pointer to a value, or to the property whose name is bad. */
