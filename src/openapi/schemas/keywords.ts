@@ -61,16 +61,14 @@ const uniqueItems: CodeKeywordDefinition = {
 };
 
 /**
- * Adds to the error of a choice how many errors of its branches stand before it, and the branches that are met. Nothing
+ * Says of the error of a choice how many errors of its branches stand before it, and which branches are met. Nothing
  * else in an error of a schema that a branch refers to tells that it belongs to the choice.
  */
+const choiceParams: KeywordErrorDefinition['params'] = ({ errsCount, params: { passing = nil } }) =>
+  _`{branchErrors: errors - ${errsCount}, met: ${passing === nil ? null : passing}}`;
+
 function withBranchErrors(choice: CodeKeywordDefinition): CodeKeywordDefinition {
-  const params: KeywordErrorDefinition['params'] = ({ errsCount, params: { passing = nil } }) =>
-    _`{branchErrors: errors - ${errsCount}, met: ${passing === nil ? null : passing}}`;
-  return {
-    ...choice,
-    error: { message: '', ...choice.error, params },
-  };
+  return { ...choice, error: { message: '', ...choice.error, params: choiceParams } };
 }
 
 /** Replaces the keywords of ajv that do not keep what this service promises, and adds its own. */
