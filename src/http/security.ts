@@ -4,7 +4,7 @@ import type { Context } from 'koa';
 import type { Alternatives, Requirement, SecurityScheme } from '../openapi/operations/security.js';
 import { type ServiceContext, serviceContext } from './handler.js';
 import { METRICS_SCHEME } from './own-operations/metrics-token.js';
-import { Problem } from './problem.js';
+import { Problem, asProblem } from './problem.js';
 import { queryOf } from './parameters/request-target.js';
 
 /** Credentials of http basic (RFC 7617). */
@@ -17,7 +17,8 @@ type AnyCredentials = string | BasicCredentials | PeerCertificate;
 
 /**
  * Returns the principal, who has these credentials and whom handlers get; `undefined`, `null` and `false` are
- * a 401. A Problem that it throws is the answer, such as a 403; any other error is a 500.
+ * a 401. A 401 or 403 that it throws is the answer where no other alternative lets the request in; any other Problem
+ * is the answer, and any other error a 500.
  * @param required the scopes that the operation requires of this scheme
  */
 export type SecurityCheck<Credentials = AnyCredentials> = (
@@ -30,10 +31,10 @@ export type SecurityCheck<Credentials = AnyCredentials> = (
 export type SecurityChecks = Readonly<Record<string, SecurityCheck<never>>>;
 
 /**
- * Makes a function that lets a request in, or throws a 401 with a challenge for each accepted scheme. It
- * resolves with the principal that the scheme's check gave, with an object of principals by scheme where
- * several schemes are required together, or with `undefined` for an anonymous request. There is no function
- * (`undefined`) where everybody is let in.
+ * Makes a function that lets a request in if one of the alternatives does; otherwise it throws the 403 of a check,
+ * or else a 401 with a challenge for each accepted scheme. It resolves with the principal that the scheme's check
+ * gave, with an object of principals by scheme where several schemes are required together, or with `undefined`
+ * for an anonymous request. There is no function (`undefined`) where everybody is let in.
  */
 export function gatekeeper(
   alternatives: Alternatives,
@@ -46,15 +47,30 @@ export function gatekeeper(
   const anonymous = known.length < alternatives.length;
   const challenges = [...new Set(known.flat().map(challengeOf))].join(', ');
   return async (ctx) => {
+    const refusals: Problem[] = [];
     for (const requirements of known) {
-      const principals = await principalsOf(ctx, requirements, checks);
+      const principals = await principalsOf(ctx, requirements, checks).catch((thrown: unknown) => {
+        refusals.push(refusalOf(thrown));
+        return undefined;
+      });
       if (principals) return principals.length === 1 ? principals[0]?.[1] : Object.fromEntries(principals);
     }
     if (anonymous) return undefined;
-    throw new Problem(401, 'The request has no valid credentials for this operation.', {
-      headers: { 'WWW-Authenticate': challenges },
+    const forbidden = refusals.find(({ status }) => status === 403);
+    if (forbidden) throw forbidden;
+    const [refusal] = refusals;
+    throw new Problem(401, refusal?.detail ?? 'The request has no valid credentials for this operation.', {
+      headers: { 'WWW-Authenticate': challenges, ...refusal?.headers },
+      cause: refusal,
     });
   };
+}
+
+/** Returns the 401 or 403 that a check has thrown. Throws anything else: no other alternative makes up for it. */
+function refusalOf(thrown: unknown): Problem {
+  const problem = asProblem(thrown);
+  if (problem?.status === 401 || problem?.status === 403) return problem;
+  throw thrown;
 }
 
 /** Returns the principal of each scheme; `undefined` where one of the requirements is not met. */

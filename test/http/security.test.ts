@@ -23,6 +23,7 @@ const check = (credentials: unknown, _ctx: Context, required: unknown) => {
   seen.push(credentials, required);
   const text = typeof credentials === 'string' ? credentials : JSON.stringify(credentials);
   if (text.includes('forbidden')) throw new Problem(403, 'Not for you.');
+  if (text.includes('expired')) throw new Problem(401, 'This key has expired.');
   if (text.includes('broken')) throw new Error('the database is away');
   if (text === 'null' || text === 'false') return JSON.parse(text) as unknown;
   return text.includes('good') ? { name: text } : undefined;
@@ -122,9 +123,44 @@ test('alternatives are an or, the schemes of one an and', async () => {
   expect(json(both)).toEqual({ key: { name: 'good' }, bearer: { name: 'good' } });
 });
 
+test('a refusal by one alternative is none where another lets the request in', async () => {
+  const service = await secured([{ key: [] }, { basic: [] }, { bearer: [] }]);
+  const answerTo = (headers: Record<string, string>) => service.post('/thing', {}, headers);
+  const statusWith = async (headers: Record<string, string>) => (await answerTo(headers)).status;
+  expect(await statusWith({ 'X-Key': 'forbidden', Authorization: basic('good:x') })).toBe(200);
+  expect(await statusWith({ 'X-Key': 'expired', Authorization: 'Bearer good' })).toBe(200);
+  expect(await statusWith({ 'X-Key': 'forbidden', Authorization: 'Bearer bad' })).toBe(403);
+  expect(await statusWith({ 'X-Key': 'expired', Authorization: 'Bearer forbidden' })).toBe(403);
+  expect(await statusWith({ 'X-Key': 'broken', Authorization: 'Bearer good' })).toBe(500);
+  const expired = await answerTo({ 'X-Key': 'expired' });
+  expect([expired.status, json(expired)['detail']]).toEqual([401, 'This key has expired.']);
+  expect(expired.headers.get('www-authenticate')).toBe(
+    'ApiKey realm="key", in="header", name="X-Key", Basic realm="basic", charset="UTF-8", Bearer realm="bearer"',
+  );
+});
+
+const withoutAdmin = (_token: string, _ctx: Context, { scopes }: { scopes: readonly string[] }) => {
+  if (scopes.includes('admin')) throw new Problem(403, 'Only for administrators.');
+  return scopes;
+};
+
+test('scopes that one alternative wants are not wanted where another has fewer', async () => {
+  const service = await ServiceUnderTest.start({
+    paths: {
+      '/thing': { get: operation('thing', { security: [{ oauth: ['admin'] }, { oauth: ['read'] }] }) },
+    },
+    components,
+    handlers: { thing: ({ principal }: { principal: unknown }) => principal },
+    security: Object.fromEntries([['oauth', withoutAdmin]]),
+  });
+  const answer = await service.request('/thing', { headers: { Authorization: 'Bearer a' } });
+  expect([answer.status, answer.body.toString()]).toEqual([200, '["read"]']);
+});
+
 test('{} lets an anonymous request in, and still knows one with credentials', async () => {
   const service = await secured([{}, { key: [] }]);
   expect((await service.post('/thing', {})).body.toString()).toBe('null');
+  expect((await service.post('/thing', {}, { 'X-Key': 'forbidden' })).body.toString()).toBe('null');
   expect(json(await service.post('/thing', {}, { 'X-Key': 'good' }))).toEqual({ name: 'good' });
 });
 

@@ -64,8 +64,10 @@ const uniqueItems: CodeKeywordDefinition = {
  * Says of the error of a choice how many errors of its branches stand before it, and which branches are met. Nothing
  * else in an error of a schema that a branch refers to tells that it belongs to the choice.
  */
-const choiceParams: KeywordErrorDefinition['params'] = ({ errsCount, params: { passing = nil } }) =>
-  _`{branchErrors: errors - ${errsCount}, met: ${passing === nil ? null : passing}}`;
+const choiceParams: NonNullable<KeywordErrorDefinition['params']> = ({
+  errsCount,
+  params: { passing = nil },
+}) => _`{branchErrors: errors - ${errsCount}, met: ${passing === nil ? null : passing}}`;
 
 function withBranchErrors(choice: CodeKeywordDefinition): CodeKeywordDefinition {
   return { ...choice, error: { message: '', ...choice.error, params: choiceParams } };
