@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -89,4 +90,26 @@ test('a reload to a release that is not there leaves the old workers', async () 
   await eventually('it is said', 30_000, () => service.stdout.includes('the old workers stay'));
   expect(service.workers()).toEqual(old);
   expect(await greeting(service)).toContain('first');
+});
+
+test('a service needs no file of its program once it runs: the next build may have other modules there', async () => {
+  const path = release('1', 'first');
+  const service = await Service.start({ program: join(path, 'dist/main.js'), cwd: path });
+  await service.allReady(2);
+  rmSync(join(path, 'dist'), { recursive: true });
+  const Accept = 'application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited';
+  expect((await service.get('/metrics', { headers: { Accept } })).status).toBe(200);
+  const { ledgerDir: LEDGER_DIR, port } = service;
+  const command = [
+    join(project, 'dist/cli/main.js'),
+    'profile',
+    '1',
+    '--seconds',
+    '0.1',
+    '--port',
+    String(port),
+  ];
+  const { stdout, stderr } = spawnSync(process.execPath, command, { encoding: 'utf8', env: { LEDGER_DIR } });
+  expect(stderr).toBe('');
+  expect(JSON.parse(stdout)).toHaveProperty('samples');
 });

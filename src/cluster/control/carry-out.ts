@@ -1,5 +1,6 @@
 import type { Logger } from '../../log.js';
 import type { PrimaryMessage } from '../messages.js';
+import { cpuProfile, deliver, heapSnapshot } from './inspection.js';
 
 type Order = Extract<PrimaryMessage, { type: 'profile' | 'heap' }>;
 
@@ -8,8 +9,6 @@ type Order = Extract<PrimaryMessage, { type: 'profile' | 'heap' }>;
  * @param blocks called right before something that keeps the event loop for long
  */
 export async function carryOut(order: Order, log: Logger, blocks: () => void): Promise<void> {
-  // The module is loaded when it is first needed: few services ever make a profile.
-  const { cpuProfile, deliver, heapSnapshot } = await import('./inspection.js');
   const make = () => (order.type === 'profile' ? cpuProfile(order.seconds) : (blocks(), heapSnapshot()));
   await deliver(order.socket, order.id, make).catch((err: unknown) =>
     log.warn({ err }, 'What was asked for could not be delivered'),

@@ -1,4 +1,4 @@
-import { Writer } from 'protobufjs/minimal';
+import type { Writer } from 'protobufjs/minimal';
 import { type NativeBuckets, SCHEMA, ZERO_THRESHOLD } from '../native-buckets.js';
 import type { Exemplar } from '../row-detail.js';
 import type { Labels, MetricType } from '../snapshot/snapshot.js';
@@ -78,44 +78,56 @@ export interface HistogramValue {
   readonly start: number | undefined;
 }
 
+let protobuf: ReturnType<typeof loadProtobuf> | undefined;
+
+/** Loads the library, when somebody asks for the format for the first time. */
+function loadProtobuf(): typeof import('protobufjs/minimal') {
+  return require('protobufjs/minimal');
+}
+
+function newWriter(): Writer {
+  protobuf ??= loadProtobuf();
+  return protobuf.Writer.create();
+}
+
 /** Encodes the fields of a MetricFamily but for its metrics. */
 export function encodeHead(name: string, help: string, type: MetricType): Uint8Array {
-  const writer = Writer.create().uint32(FAMILY.name).string(name).uint32(FAMILY.help).string(help);
+  const writer = newWriter().uint32(FAMILY.name).string(name).uint32(FAMILY.help).string(help);
   return writer.uint32(FAMILY.type).uint32(TYPES[type]).finish();
 }
 
 /** Encodes the labels of a Metric. */
 export function encodeLabels(labels: Labels): Uint8Array {
-  const writer = Writer.create();
+  const writer = newWriter();
   for (const [name, value] of Object.entries(labels)) writeLabel(writer, METRIC.label, name, String(value));
   return writer.finish();
 }
 
 /** Encodes the beginning of a family's metric of which `length` bytes follow. */
 export function encodeMetricLength(length: number): Uint8Array {
-  return Writer.create().uint32(FAMILY.metric).uint32(length).finish();
+  return newWriter().uint32(FAMILY.metric).uint32(length).finish();
 }
 
 /** Encodes the beginning of a family of which `length` bytes follow. */
 export function encodeLength(length: number): Uint8Array {
-  return Writer.create().uint32(length).finish();
+  return newWriter().uint32(length).finish();
 }
 
 /** Encodes a Metric's counter; `start` is in ms since 1970. */
 export function encodeCounter(value: number, start: number | undefined): Uint8Array {
-  const writer = Writer.create().uint32(METRIC.counter).fork().uint32(COUNTER.value).double(value);
+  const writer = newWriter().uint32(METRIC.counter).fork().uint32(COUNTER.value).double(value);
   writeTime(writer, COUNTER.start, start);
   return writer.ldelim().finish();
 }
 
 /** Encodes a Metric's gauge, or its value without a type. */
 export function encodeGauge(type: 'gauge' | 'untyped', value: number): Uint8Array {
-  return Writer.create().uint32(METRIC[type]).fork().uint32(GAUGE.value).double(value).ldelim().finish();
+  return newWriter().uint32(METRIC[type]).fork().uint32(GAUGE.value).double(value).ldelim().finish();
 }
 
 /** Encodes a Metric's summary without quantiles. */
 export function encodeSummary(count: number, sum: number, start: number | undefined): Uint8Array {
-  const writer = Writer.create().uint32(METRIC.summary).fork().uint32(SUMMARY.count).uint64(count);
+  const writer = newWriter().uint32(METRIC.summary).fork().uint32(SUMMARY.count).uint64(count);
   writer.uint32(SUMMARY.sum).double(sum);
   writeTime(writer, SUMMARY.start, start);
   return writer.ldelim().finish();
@@ -123,7 +135,7 @@ export function encodeSummary(count: number, sum: number, start: number | undefi
 
 /** Encodes a Metric's histogram. */
 export function encodeHistogram({ count, sum, buckets, native, start }: HistogramValue): Uint8Array {
-  const writer = Writer.create().uint32(METRIC.histogram).fork();
+  const writer = newWriter().uint32(METRIC.histogram).fork();
   writeCount(writer, HISTOGRAM, count);
   writer.uint32(HISTOGRAM.sum).double(sum);
   for (const bucket of buckets) {

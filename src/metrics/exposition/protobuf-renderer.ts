@@ -4,9 +4,8 @@ import { NATIVE_CELLS, nativeBuckets } from '../native-buckets.js';
 import type { Labels } from '../snapshot/snapshot.js';
 import type { Family, Metric, RequestCounts } from '../aggregation/families.js';
 import type { Gathered, Renderer } from './gathered.js';
+import * as encoder from './metric-encoder.js';
 import { TextBuffer } from './text-buffer.js';
-
-type Encoder = typeof import('./metric-encoder.js');
 
 /** The protobuf format's media type. */
 export const PROTOBUF_TYPE =
@@ -17,8 +16,7 @@ const NOTHING = new Float64Array(NATIVE_CELLS);
 
 /**
  * Renders Prometheus's protobuf format: one `MetricFamily` after the other, each preceded by its length. It
- * has everything that the text has, and start times, native histograms and exemplars. The encoder is loaded
- * when somebody asks for the first time.
+ * has everything that the text has, and start times, native histograms and exemplars.
  */
 export class ProtobufRenderer implements Renderer {
   readonly #countName: string;
@@ -38,23 +36,21 @@ export class ProtobufRenderer implements Renderer {
   }
 
   async render({ requests, others }: Gathered): Promise<Buffer> {
-    const encoder = await import('./metric-encoder.js');
     const slices = await Slices.begin();
     const all = new TextBuffer();
-    await this.#renderCounter(encoder, requests, all, slices);
-    await this.#renderHistogram(encoder, requests, all, slices);
-    for (const families of await others) all.appendBytes(await this.#families(encoder, families));
+    await this.#renderCounter(requests, all, slices);
+    await this.#renderHistogram(requests, all, slices);
+    for (const families of await others) all.appendBytes(await this.#families(families));
     return all.bytes;
   }
 
   async #renderCounter(
-    encoder: Encoder,
     { rows, counts, details }: RequestCounts,
     all: TextBuffer,
     slices: Slices,
   ): Promise<void> {
     const { type, help } = SERVICE_METRICS.requestCount;
-    const family = new FamilyWriter(encoder, this.#countName, help, type);
+    const family = new FamilyWriter(this.#countName, help, type);
     for (const [i, { method, endpoint, status }] of rows.entries()) {
       const labels = (this.#rows[i] ??= encoder.encodeLabels({ method, endpoint, http_status: status }));
       family.append(labels, encoder.encodeCounter(counts[i]!, known(details?.starts[i])));
@@ -63,14 +59,9 @@ export class ProtobufRenderer implements Renderer {
     family.end(all);
   }
 
-  async #renderHistogram(
-    encoder: Encoder,
-    requests: RequestCounts,
-    all: TextBuffer,
-    slices: Slices,
-  ): Promise<void> {
+  async #renderHistogram(requests: RequestCounts, all: TextBuffer, slices: Slices): Promise<void> {
     const { type, help } = SERVICE_METRICS.requestLatency;
-    const family = new FamilyWriter(encoder, this.#latencyName, help, type);
+    const family = new FamilyWriter(this.#latencyName, help, type);
     for (const [i, { method, endpoint }] of requests.groups.entries()) {
       const labels = (this.#groups[i] ??= encoder.encodeLabels({ method, endpoint }));
       family.append(labels, encoder.encodeHistogram(this.#histogram(requests, i)));
@@ -98,15 +89,14 @@ export class ProtobufRenderer implements Renderer {
     };
   }
 
-  async #families(encoder: Encoder, families: readonly Family[]): Promise<Uint8Array> {
+  async #families(families: readonly Family[]): Promise<Uint8Array> {
     const rendered = this.#known.get(families);
     if (rendered) return rendered;
     const slices = await Slices.begin();
     const all = new TextBuffer();
     for (const { name, help, type, metrics } of families) {
-      const family = new FamilyWriter(encoder, name, help, type);
-      for (const metric of metrics)
-        family.append(this.#labelsOf(encoder, metric), encode(encoder, type, metric));
+      const family = new FamilyWriter(name, help, type);
+      for (const metric of metrics) family.append(this.#labelsOf(metric), encode(type, metric));
       family.end(all);
       if (slices.over) await slices.next();
     }
@@ -114,7 +104,7 @@ export class ProtobufRenderer implements Renderer {
     return all.bytes;
   }
 
-  #labelsOf(encoder: Encoder, { labels }: Metric): Uint8Array {
+  #labelsOf({ labels }: Metric): Uint8Array {
     let encoded = this.#labels.get(labels);
     if (!encoded) this.#labels.set(labels, (encoded = encoder.encodeLabels(labels)));
     return encoded;
@@ -123,27 +113,25 @@ export class ProtobufRenderer implements Renderer {
 
 /** Puts a family together metric by metric. Its length, which comes first, is known at the end. */
 class FamilyWriter {
-  readonly #encoder: Encoder;
   readonly #content = new TextBuffer();
 
-  constructor(encoder: Encoder, name: string, help: string, type: Family['type']) {
-    this.#encoder = encoder;
+  constructor(name: string, help: string, type: Family['type']) {
     this.#content.appendBytes(encoder.encodeHead(name, help, type));
   }
 
   append(labels: Uint8Array, value: Uint8Array): void {
-    this.#content.appendBytes(this.#encoder.encodeMetricLength(labels.length + value.length));
+    this.#content.appendBytes(encoder.encodeMetricLength(labels.length + value.length));
     this.#content.appendBytes(labels);
     this.#content.appendBytes(value);
   }
 
   end(all: TextBuffer): void {
-    all.appendBytes(this.#encoder.encodeLength(this.#content.length));
+    all.appendBytes(encoder.encodeLength(this.#content.length));
     all.appendBytes(this.#content.bytes);
   }
 }
 
-function encode(encoder: Encoder, type: Family['type'], { samples, start }: Metric): Uint8Array {
+function encode(type: Family['type'], { samples, start }: Metric): Uint8Array {
   const valueOf = (part: string): number => samples.find(({ series }) => series.part === part)?.value ?? 0;
   if (type === 'counter') return encoder.encodeCounter(valueOf('value'), start);
   if (type === 'summary') return encoder.encodeSummary(valueOf('count'), valueOf('sum'), start);
