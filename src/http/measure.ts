@@ -39,7 +39,7 @@ export function isMeasured(
 function measureForeign(res: ServerResponse, account: Measurement): void {
   const end = res.end.bind(res);
   res.end = (...args: unknown[]) => {
-    account.ended ||= isAcceptableEnd(res, args[0]);
+    account.ended ||= isAcceptableEnd(res, args[0], args[1]);
     if (!res.headersSent && account.ended) account.count(res.statusCode);
     return Reflect.apply(end, res, args);
   };

@@ -56,6 +56,21 @@ const listeners: Readonly<Record<string, RequestListener>> = {
     res.end(note('end'));
     seen.push(`ended: ${res.writableEnded}`);
   },
+  'parts that the socket holds back are ended': (_req, res) => {
+    res.socket?.cork();
+    res.write('a');
+    res.end('b');
+  },
+  'a text in an unknown encoding is an error, and no part of the answer': (_req, res) => {
+    res.setHeader('Content-Length', 2);
+    try {
+      // Without the socket Node would notice only later.
+      if (res.socket) Reflect.apply(res.write.bind(res), undefined, ['no', 'nothing']);
+    } catch (error) {
+      seen.push(String((error as NodeJS.ErrnoException).code)); // of Node
+    }
+    res.end('ok');
+  },
   'the callback of the end of a text of known length is called': (_req, res) => {
     res.setHeader('Content-Length', 1);
     // The types leave this form out.
@@ -98,4 +113,34 @@ test.each(Object.entries(listeners))('as in Node: %s', async (_name, listener) =
   const node = await ofNode(listener);
   expect(node.bodies).toHaveLength(2);
   expect(await ofOurs(listener)).toEqual({ ...node, counted: 2 });
+});
+
+const corked: RequestListener = (_req, res) => {
+  res.cork();
+  res.write('a');
+  res.write('b');
+  res.end('c');
+};
+
+// Node 24 itself ends such an answer in its middle.
+test('parts that are held back are ended', async () => {
+  expect(await ofOurs(corked)).toEqual({ bodies: ['abc', 'abc'], seen: [], counted: 2 });
+});
+
+const mismatched: RequestListener = (_req, res) => {
+  res.strictContentLength = true;
+  res.setHeader('Content-Length', 3);
+  res.write('a');
+  res.end('b');
+};
+
+test('an end that Node refuses when its turn comes breaks the answer off, and harms nobody else', async () => {
+  const metrics = new RequestMetrics([1]);
+  const server = new Server(mismatched, metrics, readConfig({}));
+  const { port } = await server.listen({ port: 0, host: '127.0.0.1' });
+  const { text, malformed, closedAfterMs } = await rawExchange(port, REQUEST);
+  await server.drain({ timeoutMs: 0, graceMs: 0 });
+  expect([text.endsWith('\r\n\r\na'), malformed]).toEqual([true, 'an unfinished answer']);
+  expect(closedAfterMs).toBeLessThan(5_000);
+  expect(metrics.answered().reduce((sum, count) => sum + count, 0)).toBe(1);
 });

@@ -44,6 +44,11 @@ const answers: Readonly<Record<string, RequestListener>> = {
     let bytes = 0;
     req.on('data', (chunk: Buffer) => (bytes += chunk.length)).on('end', () => res.end(String(bytes)));
   },
+  '/upload-read': (req, res) =>
+    void req
+      .on('error', () => res.end('noticed'))
+      .on('close', () => res.end('noticed'))
+      .resume(),
   '/refuse': (_req, res) => res.writeHead(413, { Connection: 'close' }).end('too large'),
   // The connection is no longer read from by then, since nobody takes the body.
   '/refuse-late': (_req, res) =>
@@ -133,6 +138,14 @@ describe.each(leaves)('when a client %s the connection', (_, leave) => {
     await eventually('both are counted', 5_000, () => Object.keys(counts()).length === 3);
     expect(counts()).toEqual({ 'GET 200': 1, 'GET 499': 1, [counted]: 1 });
   });
+});
+
+test('a client that ends in the middle of its body is a 499, though the app notices and answers', async () => {
+  const upload = head('POST /upload-read HTTP/1.1', 'Content-Length: 50') + 'part';
+  const { text } = await rawExchange(port, upload, { end: true });
+  expect(text).toBe('');
+  await eventually('it is counted', 5_000, () => metrics.inProgress === 0);
+  expect(counts()).toEqual({ 'POST 499': 1 });
 });
 
 test('answers that wait for their turn are counted with their status when it comes', async () => {

@@ -7,15 +7,16 @@ const ILLEGAL = /[^\t\x20-\x7e\x80-\xff]/;
  * Tells whether Node will take a piece of an answer. If not, it throws, and the answer is another one: that is
  * the one to count.
  */
-export function isAcceptable(res: ServerResponse, chunk: unknown): boolean {
+export function isAcceptable(res: ServerResponse, chunk: unknown, encoding: unknown): boolean {
   if (typeof chunk !== 'string' && !(chunk instanceof Uint8Array)) return false;
+  if (typeof chunk === 'string' && typeof encoding === 'string' && !Buffer.isEncoding(encoding)) return false;
   return hasAcceptableHead(res);
 }
 
 /** Tells the same of the last piece, which may be missing, or the callback. */
-export function isAcceptableEnd(res: ServerResponse, chunk: unknown): boolean {
+export function isAcceptableEnd(res: ServerResponse, chunk: unknown, encoding: unknown): boolean {
   if (chunk === undefined || chunk === null || typeof chunk === 'function') return hasAcceptableHead(res);
-  return isAcceptable(res, chunk);
+  return isAcceptable(res, chunk, encoding);
 }
 
 function hasAcceptableHead({ headersSent, statusCode, statusMessage }: ServerResponse): boolean {

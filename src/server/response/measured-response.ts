@@ -100,7 +100,7 @@ export class MeasuredResponse extends ServerResponse {
    * that. Returns whether it is counted.
    */
   #countInTurn(): boolean {
-    if (!this.socket) return false;
+    if (!this.socket || this.socket.destroyed) return false;
     this.#count(this.statusCode);
     return true;
   }
@@ -197,7 +197,7 @@ export class MeasuredResponse extends ServerResponse {
     encoding?: BufferEncoding | WriteCallback,
     callback?: WriteCallback,
   ): boolean {
-    if (this.measurement.counted || this.finished || !isAcceptable(this, chunk))
+    if (this.measurement.counted || this.finished || !isAcceptable(this, chunk, encoding))
       return typeof encoding === 'string'
         ? super.write(chunk, encoding, callback)
         : super.write(chunk, encoding ?? callback);
@@ -209,9 +209,12 @@ export class MeasuredResponse extends ServerResponse {
   }
 
   override end(chunk?: unknown, encoding?: BufferEncoding | (() => void), callback?: () => void): this {
-    if (this.finished || !isAcceptableEnd(this, chunk)) return this.#end(chunk, encoding, callback);
+    if (this.finished || !isAcceptableEnd(this, chunk, encoding)) return this.#end(chunk, encoding, callback);
     this.measurement.ended = true;
     if (this.#body) {
+      // As Node's `end` does. The end waits for parts that would stay in the cork for ever.
+      while (this.socket && this.socket.writableCorked > 0) this.socket.uncork();
+      while (this.writableCorked > 0) this.uncork();
       this.finished = true;
       this.#body.last(() => this.#open(() => this.#end(chunk, encoding, callback)));
       return this;

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { errorOf } from '../../thrown.js';
 
 export type WriteCallback = (error: Error | null | undefined) => void;
 
@@ -12,6 +13,7 @@ export class StreamedBody {
   /** The number of parts that the socket has not taken yet. */
   #unflushed = 0;
   readonly #held: (() => unknown)[] = [];
+  readonly #response: ServerResponse;
   readonly #count: () => boolean;
 
   /**
@@ -20,6 +22,7 @@ export class StreamedBody {
    */
   constructor(response: ServerResponse, given: unknown, count: () => boolean) {
     this.#missing = Number(response.getHeader('content-length') ?? contentLengthIn(given) ?? NaN);
+    this.#response = response;
     this.#count = count;
   }
 
@@ -42,12 +45,20 @@ export class StreamedBody {
   /** Does the last step, now or when the socket has taken the parts before. Returns true, as a write does. */
   last(step: () => unknown): true {
     this.#held.push(step);
-    this.release();
+    this.#doNext();
     return true;
   }
 
-  /** Does the last steps if they need not wait any more. */
+  /** Does the last steps if they need not wait any more. Node may refuse one, and its caller has gone on: that ends the answer. */
   release(): void {
+    try {
+      this.#doNext();
+    } catch (thrown) {
+      this.#response.destroy(errorOf(thrown));
+    }
+  }
+
+  #doNext(): void {
     while (this.#unflushed === 0 && this.#held.length > 0 && this.#count()) this.#held.shift()?.();
   }
 }
