@@ -140,11 +140,17 @@ class Primary {
   /** Makes the folder anew after somebody has removed it. Workers renew their ledgers by themselves. */
   async #restoreFolder(): Promise<void> {
     const { path } = this.#folder;
+    if (this.#keeper.isLost) return;
+    if (!(await isClaimed(this.#folder, this.#owner, this.#log))) {
+      this.#keeper.giveUp();
+      const lost = 'Somebody has removed the folder of counts, and another running service has made it anew:';
+      this.#log.warn({ path }, `${lost} counts end with this process; SERVICE_NAME tells the two apart`);
+      return;
+    }
     this.#log.warn(
       { path },
       'Somebody has removed the folder of counts: it is made anew, with all that is known',
     );
-    await isClaimed(this.#folder, this.#owner, this.#log);
     this.#keeper.saveAnew(() => this.#registry.gone);
     await this.#listenToCommands();
   }

@@ -244,6 +244,26 @@ test('the folder that is removed while the service runs is made anew, with what 
   expect(total(await second.scrape(), 'flask_app_request_count', HELLO)).toBe(20);
 });
 
+test('a removed folder that another service of that name has made anew is left to it', async () => {
+  const first = await start({ SERVICE_NAME: 'shop', METRICS_KEEP: 'off' });
+  first.signal('SIGSTOP');
+  removeFolders();
+  const other = await start({ SERVICE_NAME: 'shop', PORT: String(await freePort()), WEB_CONCURRENCY: '1' });
+  for (let i = 0; i < 2; i += 1) await other.get('/hello/you');
+  process.kill(other.workers()[0] ?? 0, 'SIGKILL');
+  await eventually('the end of its worker', 20_000, () => other.stdout.includes('"reason":"killed"'));
+  first.signal('SIGCONT');
+  await eventually('it says so', 20_000, () => first.stdout.includes('another running service has made it'));
+  process.kill(first.workers()[0] ?? 0, 'SIGKILL');
+  await eventually('the end of a worker', 20_000, () => first.stdout.includes('"reason":"killed"'));
+  await first.allReady(2);
+  await first.stop();
+  expect(first.stdout.match(/folder of counts/g)).toHaveLength(1);
+  await ends['kill all'](other);
+  const again = await start({ SERVICE_NAME: 'shop' });
+  expect(total(await again.scrape(), 'flask_app_request_count', HELLO)).toBe(2);
+});
+
 test('a worker that is forked before anybody has noticed that the folder is gone keeps its counts, too', async () => {
   const service = await start({ WEB_CONCURRENCY: '1' });
   for (let round = 1; round <= 4; round += 1) {

@@ -24,7 +24,7 @@ export interface CountKeeperOptions {
   readonly linesLost: () => number;
   /** Called with a message about counts that have to begin anew. */
   readonly onLoss: (message: string) => void;
-  /** Called the first time that the archive can't be written. */
+  /** Called when the archive can't be written, once until it can be again. */
   readonly onError: (err: unknown) => void;
 }
 
@@ -48,6 +48,7 @@ export class CountKeeper implements Keeper {
   /** The workers whose counts an earlier primary has folded, without time to remove their files. */
   readonly #stale: number[] = [];
   #inCharge = false;
+  #lost = false;
   #linesLostSaved = 0;
   #dirty = true;
   #failed = false;
@@ -139,7 +140,8 @@ export class CountKeeper implements Keeper {
   }
 
   save(gone: () => Counts): void {
-    if (!this.#inCharge) return;
+    if (this.#lost) for (const id of this.#retired.splice(0)) this.#options.folder.remove(id);
+    if (!this.#inCharge || this.#lost) return;
     const { linesLost, since, exits } = this;
     if (!this.#dirty && linesLost === this.#linesLostSaved) return;
     const { folder, onError } = this.#options;
@@ -154,10 +156,21 @@ export class CountKeeper implements Keeper {
       this.#folded = folded;
       this.#retired = [];
       this.#dirty = false;
+      this.#failed = false;
     } catch (err) {
       if (!this.#failed) onError(err);
       this.#failed = true;
     }
+  }
+
+  /** Whether the folder belongs to another living service. */
+  get isLost(): boolean {
+    return this.#lost;
+  }
+
+  /** Leaves the folder to another service, which has made it anew. The counts end with this process. */
+  giveUp(): void {
+    this.#lost = true;
   }
 
   /** Writes all counts to the folder, after it was removed and made anew. */
@@ -172,9 +185,9 @@ export class CountKeeper implements Keeper {
    */
   leave(gone: () => Counts): void {
     const { folder, keep, isTemporary, owner } = this.#options;
-    if (isTemporary || (this.#inCharge && !keep)) return folder.removeAll();
+    if (!this.#lost && (isTemporary || (this.#inCharge && !keep))) return folder.removeAll();
     this.save(gone);
-    for (const id of this.#inCharge ? [owner] : this.#own) folder.remove(id);
+    for (const id of this.#inCharge && !this.#lost ? [owner] : this.#own) folder.remove(id);
     folder.removeIfEmpty();
   }
 
