@@ -121,7 +121,9 @@ describe('a query parameter', () => {
     ['e=null', '/e', 'must be one of ["a",1,null]'],
     ['either=y', '/either', 'must be integer, or must match pattern "^x"'],
     ['list=1&list=a', '/list/1', 'must be integer'],
-    ['s=%zz', '', 'has a "%" that does not encode UTF-8'],
+    ['s=%zz', '/s', 'has a "%" that does not encode UTF-8'],
+    ['list=1&list=%ff', '/list', 'has a "%" that does not encode UTF-8'],
+    ['%C3=1', '/%C3', 'has a "%" that does not encode UTF-8'],
   ])('%s is refused', async (text, path, message) => {
     expect(await query(text)).toEqual([{ in: 'query', path, message }]);
   });

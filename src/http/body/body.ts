@@ -127,8 +127,13 @@ function contentFor(ctx: Context, contents: DeclaredBody['contents']): BodyConte
 function checkCoding(ctx: Context): void {
   const header = ctx.req.headers['content-encoding'];
   if (header === undefined) return;
-  const coding = header.toLowerCase().replace(/^x-gzip$/, 'gzip');
-  if (coding !== 'identity' && !CODINGS.includes(coding)) {
+  // The list may be empty, and have empty elements (RFC 9110 section 5.6.1.2).
+  const [coding = 'identity', ...more] = header
+    .toLowerCase()
+    .split(',')
+    .map((each) => each.trim().replace(/^x-gzip$/, 'gzip'))
+    .filter((each) => each !== '' && each !== 'identity');
+  if (more.length > 0 || (coding !== 'identity' && !CODINGS.includes(coding))) {
     throw new Problem(415, `The body must have no Content-Encoding but ${CODINGS.join(', ')}.`, {
       headers: { 'Accept-Encoding': CODINGS.join(', ') },
     });

@@ -26,13 +26,13 @@ export function formReader({
     );
     return Object.fromEntries([
       ...found.filter(([, value]) => value !== undefined),
-      ...others.map((name) => [name, textOf(fields.get(name) ?? [], fields)] as const),
+      ...others.map((name) => [name, textOf(fields, name)] as const),
     ]);
   };
 }
 
-function textOf(texts: readonly string[], fields: Fields): unknown {
-  const decoded = texts.map(fields.decode);
+function textOf(fields: Fields, name: string): unknown {
+  const decoded = (fields.get(name) ?? []).map(fields.decoderOf(name));
   return decoded.length > 1 ? decoded : decoded[0];
 }
 

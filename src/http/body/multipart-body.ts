@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { Busboy, type BusboyConfig, type BusboyInstance } from '@fastify/busboy';
 import type { Context } from 'koa';
@@ -13,6 +14,7 @@ import { formReader } from './form-body.js';
 import { malformed, refusePrototype } from './json-body.js';
 import { Problem } from '../problem.js';
 import { streamBody } from './stream-body.js';
+import { decodeUtf8 } from './text-body.js';
 
 /** A file of a multipart body. It is removed when the request has been answered. */
 export class UploadedFile {
@@ -61,7 +63,7 @@ export function withoutFiles(value: unknown): unknown {
 
 class Upload {
   readonly fields = new Fields((text) => text, true);
-  readonly #files: { name: string; isUnnamed: boolean; stored: Promise<UploadedFile> }[] = [];
+  readonly #parts: { name: string; isUnnamed: boolean; value: Promise<UploadedFile | string> }[] = [];
   readonly #received: [string, UploadedFile][] = [];
   readonly #ctx: Context;
   readonly #content: BodyContent;
@@ -81,10 +83,11 @@ class Upload {
     await pipeline(streamBody(this.#ctx, this.#limit), busboy).catch((error: unknown) => {
       throw error instanceof Problem || isGone(error) ? error : malformed('is no multipart/form-data');
     });
-    for (const { name, isUnnamed, stored } of this.#files) {
-      const file = await stored;
+    for (const { name, isUnnamed, value } of this.#parts) {
+      const part = await value;
+      if (typeof part === 'string') this.fields.add(name, part);
       // A browser sends this for an input in which no file was chosen.
-      if (!isUnnamed || file.size > 0) this.#received.push([name, file]);
+      else if (!isUnnamed || part.size > 0) this.#received.push([name, part]);
     }
   }
 
@@ -109,34 +112,37 @@ class Upload {
   }
 
   async remove(): Promise<void> {
-    await Promise.allSettled(this.#files.map(({ stored }) => stored));
+    await Promise.allSettled(this.#parts.map(({ value }) => value));
     if (this.#folder !== undefined) await rm(this.#folder, { recursive: true, force: true });
   }
 
   #parser(): BusboyInstance {
     const { files, fields } = this.#content;
     const declared = new Set(fields.map(({ name }) => name));
+    const isFile = (name: string, filename: string | undefined) =>
+      files.has(name) || (!declared.has(name) && filename !== undefined);
     const config: BusboyConfig = {
       headers: { ...this.#ctx.req.headers, 'content-type': this.#ctx.req.headers['content-type'] ?? '' },
       limits: { fieldSize: this.#limit, fileSize: this.#limit, parts: MOST_PARTS },
-      isPartAFile: (name, _type, filename) =>
-        files.has(name ?? '') || (!declared.has(name ?? '') && filename !== undefined),
+      // busboy would replace what is not UTF-8 in a text by U+FFFD.
+      isPartAFile: () => true,
     };
     const busboy = parserOf(config);
-    busboy.on('field', (name, value) => this.fields.add(name, value));
     busboy.on('file', (name, stream, filename, _encoding, type) => {
       const isUnnamed = filename === '';
-      const stored = this.#store(stream, isUnnamed ? undefined : filename, type);
+      const value = isFile(name, filename)
+        ? this.#store(stream, isUnnamed ? undefined : filename, type)
+        : textOf(stream, name);
       // The promise is awaited when the whole body has arrived; until then nobody would notice a failure.
-      stored.catch((error: Error) => busboy.destroy(error));
-      this.#files.push({ name, isUnnamed, stored });
+      value.catch((error: Error) => busboy.destroy(error));
+      this.#parts.push({ name, isUnnamed, value });
     });
     busboy.on('partsLimit', () => busboy.destroy(malformed(`has more than ${MOST_PARTS} parts`)));
     return busboy;
   }
 
   async #store(stream: Readable, filename: string | undefined, type: string): Promise<UploadedFile> {
-    const index = this.#files.length;
+    const index = this.#parts.length;
     // This must not wait: an error of the stream that nobody listens to yet would end the process.
     this.#folder ??= mkdtempSync(join(tmpdir(), 'upload-'));
     const path = join(this.#folder, String(index));
@@ -144,6 +150,11 @@ class Upload {
     await pipeline(stream, target);
     return new UploadedFile(path, filename, type, target.bytesWritten);
   }
+}
+
+/** Reads a part that is a text. It rejects with a 400, which names the part, if it is not UTF-8. */
+async function textOf(stream: Readable, name: string): Promise<string> {
+  return decodeUtf8(await buffer(stream), { in: 'body', path: pointerStep(name) });
 }
 
 const uploads = new WeakMap<Context, Upload>();

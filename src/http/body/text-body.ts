@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { Context, Middleware, Next } from 'koa';
-import { malformed } from './json-body.js';
+import { type Spot, malformed } from './json-body.js';
 import { readPlainBody } from './plain-body.js';
 import { tooLarge, unreadable } from './body-problem.js';
 
@@ -62,7 +62,8 @@ function readProblem(error: Error & { status?: number; type?: string }, limit: n
   return unreadable();
 }
 
-function decodeUtf8(bytes: Buffer): string {
-  if (!isUtf8(bytes)) throw malformed('is not UTF-8');
+/** Decodes UTF-8. Throws a 400 for any other bytes: they would become U+FFFD. */
+export function decodeUtf8(bytes: Buffer, spot?: Spot): string {
+  if (!isUtf8(bytes)) throw malformed('is not UTF-8', spot);
   return bytes.toString();
 }

@@ -7,11 +7,20 @@ import { percentDecoded } from './request-target.js';
 export class Fields {
   readonly #values = new Map<string, string[]>();
 
+  readonly #decode: (text: string, name: string) => string;
+
   constructor(
-    readonly decode: (text: string) => string,
+    decode: (text: string, name: string) => string,
     /** Whether a name may have several values. */
     readonly repeats: boolean,
-  ) {}
+  ) {
+    this.#decode = decode;
+  }
+
+  /** Returns the function that decodes values of this name. */
+  decoderOf(name: string): (text: string) => string {
+    return (text) => this.#decode(text, name);
+  }
 
   add(name: string, value: string): void {
     const values = this.#values.get(name);
@@ -46,7 +55,7 @@ export class Fields {
 }
 
 export function queryFields(query: string): Fields {
-  return fields(query, '&', new Fields((text) => decodePlus(text, 'query'), true));
+  return fields(query, '&', new Fields((text, name) => decodePlus(text, 'query', name), true));
 }
 
 /**
@@ -58,14 +67,15 @@ export function cookieFields(header: string): Fields {
 
 /** Reads an `application/x-www-form-urlencoded` body. */
 export function formFields(text: string): Fields {
-  return fields(text, '&', new Fields((part) => decodePlus(part, 'body'), true));
+  return fields(text, '&', new Fields((part, name) => decodePlus(part, 'body', name), true));
 }
 
 function fields(text: string, separator: string, found: Fields): Fields {
   if (text === '') return found;
   for (const pair of text.split(separator)) {
     const equals = pair.indexOf('=');
-    const name = found.decode(equals < 0 ? pair : pair.slice(0, equals));
+    const encoded = equals < 0 ? pair : pair.slice(0, equals);
+    const name = found.decoderOf(encoded)(encoded);
     if (equals >= 0) found.add(name, pair.slice(equals + 1));
     // An empty pair, such as that behind a last "&", is none (URL Standard section 5.1).
     else if (name !== '') found.add(name, '');
@@ -73,8 +83,8 @@ function fields(text: string, separator: string, found: Fields): Fields {
   return found;
 }
 
-function decodePlus(text: string, location: 'query' | 'body'): string {
-  return percentDecoded(text.includes('+') ? text.replaceAll('+', ' ') : text, location);
+function decodePlus(text: string, location: 'query' | 'body', name: string): string {
+  return percentDecoded(text.includes('+') ? text.replaceAll('+', ' ') : text, location, name);
 }
 
 /**

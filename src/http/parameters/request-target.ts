@@ -1,3 +1,4 @@
+import { pointerStep } from '../../openapi/pointer.js';
 import { Problem } from '../problem.js';
 
 /** Returns the path of a request target, still encoded. Throws a 400 if the target is not valid. */
@@ -26,14 +27,14 @@ function originForm(target: string): string {
   return rest.startsWith('/') ? rest : `/${rest}`;
 }
 
-/** Undoes percent-encoding (RFC 3986 section 2.1). Throws a 400 where it is not valid. */
-export function percentDecoded(text: string, location: 'path' | 'query' | 'body', pointer = ''): string {
+/** Undoes percent-encoding (RFC 3986 section 2.1). Throws a 400, which names the parameter or field, where it is not valid. */
+export function percentDecoded(text: string, location: 'path' | 'query' | 'body', name: string): string {
   if (!text.includes('%')) return text;
   try {
     return decodeURIComponent(text);
   } catch {
     throw new Problem(400, 'The request has an invalid percent-encoding.', {
-      errors: [{ in: location, path: pointer, message: 'has a "%" that does not encode UTF-8' }],
+      errors: [{ in: location, path: pointerStep(name), message: 'has a "%" that does not encode UTF-8' }],
     });
   }
 }

@@ -28,7 +28,7 @@ const DELIMITERS: Readonly<Record<Style, RegExp | string>> = {
 export function textReader(parameter: Serialized, location: 'path' | 'header'): (text: string) => unknown {
   const { name, style, shape, content } = parameter;
   const decode: Decode =
-    location === 'path' ? (text) => percentDecoded(text, 'path', `/${name}`) : (text) => text.trim();
+    location === 'path' ? (text) => percentDecoded(text, 'path', name) : (text) => text.trim();
   if (content !== undefined) return (text) => documentOf(decode(text), content, shape, spotOf(parameter));
   if (shape.types.size === 1 && shape.types.has('string') && style === 'simple') return decode;
   return (text) => {
@@ -89,7 +89,7 @@ function documentReader(parameter: Serialized, type: string): (fields: Fields) =
   return (fields) => {
     const found = fields.get(name);
     if (!found) return undefined;
-    const [text = '', ...others] = found.map(fields.decode);
+    const [text = '', ...others] = found.map(fields.decoderOf(name));
     const isItem = isList && !/^\s*(?:\[|null\s*$)/.test(text);
     if (!isItem && (others.length === 0 || !fields.repeats))
       return documentOf(text, type, shape, spotOf(parameter));
@@ -106,18 +106,16 @@ function namedReader({ name, style, explode, shape }: Serialized): (fields: Fiel
     const texts = fields.get(name);
     if (!texts) return undefined;
     const [text = ''] = texts;
+    const decode = fields.decoderOf(name);
     const isSplit = !explode && new RegExp(delimiter).test(text);
-    if (shape.types.has('array') && (texts.length > 1 || isSplit || !isScalar(fields.decode(text), shape))) {
+    if (shape.types.has('array') && (texts.length > 1 || isSplit || !isScalar(decode(text), shape))) {
       const items = explode ? texts : texts.flatMap((each) => each.split(delimiter));
-      return itemsOf(items, shape, fields.decode);
+      return itemsOf(items, shape, decode);
     }
-    if (shape.types.has('object') && isSplit)
-      return objectOf(pairsOf(text.split(delimiter)), shape, fields.decode);
+    if (shape.types.has('object') && isSplit) return objectOf(pairsOf(text.split(delimiter)), shape, decode);
     // Several values for a parameter that takes one become a list, which the schema refuses: the reader
     // does not guess which is meant.
-    return texts.length > 1 && fields.repeats
-      ? texts.map(fields.decode)
-      : convert(fields.decode(text), shape);
+    return texts.length > 1 && fields.repeats ? texts.map(decode) : convert(decode(text), shape);
   };
 }
 
@@ -131,11 +129,9 @@ function explodedObject(shape: Shape, fields: Fields, isDeclared: (name: string)
     const property = shape.names.has(name) || !isDeclared(name) ? shape.property(name) : undefined;
     const texts = fields.get(name) ?? [];
     if (!property) continue;
+    const decode = fields.decoderOf(name);
     const isList = texts.length > 1 || property.types.has('array');
-    found.push([
-      name,
-      isList ? itemsOf(texts, property, fields.decode) : convert(fields.decode(texts[0] ?? ''), property),
-    ]);
+    found.push([name, isList ? itemsOf(texts, property, decode) : convert(decode(texts[0] ?? ''), property)]);
   }
   return found.length > 0 ? Object.fromEntries(found) : undefined;
 }

@@ -23,7 +23,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-const send = (type: string, body: string) =>
+const send = (type: string, body: Buffer | string) =>
   service.request('/upload', { method: 'POST', headers: { 'Content-Type': type }, body });
 
 const part = (headers: string, content: string) =>
@@ -64,4 +64,18 @@ test.each([
 test('__proto__ in a form is a 400', async () => {
   const answer = await send('application/x-www-form-urlencoded', 'a=1&__proto__=2');
   expect([answer.status, json(answer)['errors']]).toMatchObject([400, [{ path: '/__proto__' }]]);
+});
+
+test.each([
+  ['without a charset', ''],
+  ['that is said to be UTF-8', '\r\nContent-Type: text/plain; charset=utf-8'],
+])('a text %s that is not UTF-8 is a 400, which names it and leaves no file', async (_, type) => {
+  const latin1 = `${FILE}${part(`name="a/b"${type}`, 'é')}--B--\r\n`;
+  const answer = await send('multipart/form-data; boundary=B', Buffer.from(latin1, 'latin1'));
+  expect([answer.status, json(answer)['errors']]).toEqual([
+    400,
+    [{ in: 'body', path: '/a~1b', message: 'is not UTF-8' }],
+  ]);
+  await nothingIsLeft();
+  expect(json(await multipart(part(`name="a/b"${type}`, 'é')))).toMatchObject({ 'a/b': 'é' });
 });
