@@ -62,3 +62,17 @@ test.each(['', ' , '])('a proxy that says nothing (%j) leaves what the connectio
 test.each(['a@b', 'a b', 'http://x'])('a forwarded host that is none (%s) is not taken', async (host) => {
   expect(await seen('1', { 'X-Forwarded-Host': host })).toMatchObject({ host: '' });
 });
+
+test.each([
+  ['203.0.113.9:4711', '203.0.113.9'],
+  ['[2001:db8::9]:4711', '2001:db8::9'],
+  ['"[2001:db8::9]"', '2001:db8::9'],
+  ['2001:db8::9', '2001:db8::9'],
+  ['unknown', 'unknown'],
+])('an address that a proxy gives with a port (%s) is that of the client', async (given, ip) => {
+  expect(await seen('1', { 'X-Forwarded-For': given })).toMatchObject({ ip, ips: [ip] });
+});
+
+test('a forwarded protocol that is none of the web is not taken', async () => {
+  expect(await seen('1', { 'X-Forwarded-Proto': 'javascript' })).toMatchObject({ protocol: 'http' });
+});
