@@ -156,6 +156,8 @@ describe('a choice of schemas that refer to it', () => {
   });
 });
 
+const branch = (kind: string, more: object) => ({ properties: { kind: { const: kind }, ...more } });
+
 describe('readOnly and writeOnly', () => {
   const Id = { type: 'integer', readOnly: true };
   const Secret = { type: 'string', writeOnly: true };
@@ -204,6 +206,17 @@ describe('readOnly and writeOnly', () => {
       '/body/other/id is required',
       '/body/other/secret is required',
     ]);
+  });
+
+  test('hide a property that each branch of a choice hides, and no other', () => {
+    const schema = {
+      required: ['id', 'kind', 'name'],
+      oneOf: [branch('a', { id: Id, name: Id }), branch('b', { id: ref('Id'), name: {} })],
+    };
+    expect(aboutBody(schema, { kind: 'b', name: 'c' }, schemas)).toEqual([]);
+    expect(aboutBody(schema, { kind: 'b' }, schemas)).toEqual(['/body/name is required']);
+    expect(aboutBody(schema, { kind: 'b', name: 'c', id: 1 }, schemas)).not.toEqual([]);
+    expect(aboutAnswer(schema, { kind: 'b', name: 'c' }, schemas)).toEqual(['/id is required']);
   });
 
   test('hide a property of a schema that is a part of itself', () => {
@@ -295,6 +308,12 @@ function filled(schema: object, body: unknown, schemas: object = {}): unknown {
   return body;
 }
 
+/** Two properties whose defaults are the next level. */
+const level = (n: number) => {
+  const below = { ...ref(`L${n + 1}`), default: {} };
+  return [`L${n}`, { properties: n < 30 ? { a: below, b: below } : { c: { default: 1 } } }] as const;
+};
+
 describe('defaults', () => {
   const N = { type: 'object', properties: { child: { $ref: '#/components/schemas/N', default: {} } } };
   const A = { type: 'object', properties: { b: ref('B') } };
@@ -308,6 +327,13 @@ describe('defaults', () => {
   ])('one that holds %s is refused by name', (_, name, schemas, place) => {
     expect(() => filled(ref(name), {}, schemas)).toThrow(
       `(#/components/schemas/${place}/default): never ends`,
+    );
+  });
+
+  test('one that is doubled at each level is refused by name', () => {
+    const schemas = Object.fromEntries(Array.from({ length: 31 }, (_, n) => level(n)));
+    expect(() => filled(ref('L0'), {}, schemas)).toThrow(
+      /L\d+\/properties\/a\/default\): becomes longer than 100000 characters/,
     );
   });
 

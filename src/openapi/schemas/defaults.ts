@@ -11,6 +11,9 @@ export type Fill = (value: unknown) => void;
 
 type FillObject = (object: Record<string, unknown>) => void;
 
+/** The longest JSON of a default: two properties at each level would double it, and it is copied for each request. */
+const LONGEST = 100_000;
+
 /** The defaults of the schemas of one description. */
 export class Defaults {
   readonly #schemas: Schemas;
@@ -106,10 +109,10 @@ export class Defaults {
 
   /**
    * Returns a function that returns a default with the defaults in it. It throws for one that it finds
-   * in itself, which would have no end.
+   * in itself, which would have no end, and for one that becomes too long.
    */
   #filledOnce(property: Place, fallback: unknown, fill: Fill): () => unknown {
-    const whole = structuredClone(fallback);
+    let whole = structuredClone(fallback);
     let state: 'new' | 'begun' | 'done' = 'new';
     const make = () => {
       if (state === 'begun')
@@ -118,6 +121,12 @@ export class Defaults {
         state = 'begun';
         fill(whole);
         state = 'done';
+        if (JSON.stringify(whole).length > LONGEST) {
+          whole = undefined;
+          keywordOf(property, 'default')?.fail(
+            `becomes longer than ${LONGEST} characters by the defaults in it`,
+          );
+        }
       }
       return whole;
     };

@@ -14,13 +14,28 @@ export const HIDES: Readonly<Record<Direction, 'readOnly' | 'writeOnly'>> = {
   response: 'writeOnly',
 };
 
+/** The greatest depth of choices inside each other that is looked into. */
+const DEEPEST = 6;
+
 /**
- * Returns the properties that a schema, or a part of its `allOf` or `$ref`, keeps
+ * Returns the properties that a schema, or a part of its `allOf` or `$ref`, or each branch of a choice, keeps
  * out of values that go this way.
  */
-export function hiddenProperties(schema: Place, direction: Direction): Set<string> {
-  const properties = [...conjuncts(schema).values()].flatMap((one) => one.own('properties').ownEntries());
-  return new Set(properties.filter(([, property]) => isHidden(property, direction)).map(([name]) => name));
+export function hiddenProperties(schema: Place, direction: Direction, depth = 0): Set<string> {
+  const parts = [...conjuncts(schema).values()];
+  const properties = parts.flatMap((one) => one.own('properties').ownEntries());
+  const own = properties.filter(([, property]) => isHidden(property, direction)).map(([name]) => name);
+  const choices = depth > DEEPEST ? [] : parts.flatMap((one) => [one.own('anyOf'), one.own('oneOf')]);
+  return new Set([
+    ...own,
+    ...choices.flatMap((choice) => {
+      const [first, ...others] = choice.ownEntries().map(([, branch]) => branch);
+      const names = first ? [...hiddenProperties(first, direction, depth + 1)] : [];
+      return names.filter((name) =>
+        others.every((other) => hiddenProperties(other, direction, depth + 1).has(name)),
+      );
+    }),
+  ]);
 }
 
 /** Tells which schemas differ between the directions. The others are compiled once for both. */
