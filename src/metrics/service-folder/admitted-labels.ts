@@ -1,13 +1,20 @@
-import { SharedValue } from './shared-value.js';
+import { closeSync, constants, fstatSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
 
 /**
  * The endpoint labels that a service counts by name, of those that clients may make up. All its processes
  * admit the same ones, and so do those that come later: the counts of ended processes stay, with their labels.
+ *
+ * The labels are lines of a file, JSON each, to which every process appends. The order of the file decides
+ * which are the first ones. A line that was cut off, because the storage was full, counts for nothing.
  */
 export class AdmittedLabels {
   readonly #max: number;
-  readonly #shared: SharedValue | undefined;
+  readonly #path: string | undefined;
   readonly #admitted = new Set<string>();
+  #fd: number | undefined;
+  /** The number of bytes that were read. */
+  #end = 0;
 
   /**
    * @param max the most labels
@@ -15,10 +22,10 @@ export class AdmittedLabels {
    */
   constructor(max: number, folder: string | undefined) {
     this.#max = max;
-    this.#shared = folder === undefined ? undefined : sharedLabels(folder);
+    this.#path = folder === undefined ? undefined : pathOf(folder);
   }
 
-  /** Admits a label if it can. Reads the folder only for a label that is new here, and only while there is room. */
+  /** Admits a label if it can. Reads the file only for a label that is new here, and only while there is room. */
   admits(label: string): boolean {
     if (!this.#admitted.has(label) && this.#hasRoom) this.#propose(label);
     return this.#admitted.has(label);
@@ -30,34 +37,68 @@ export class AdmittedLabels {
 
   #propose(label: string): void {
     try {
-      this.#shared?.update((value) => {
-        const shared = labelsIn(value);
-        for (const one of shared) if (this.#hasRoom) this.#admitted.add(one);
-        // Labels of this process are missing if somebody has removed the folder, or it was full.
-        const all = new Set([...shared, ...this.#admitted, ...(this.#hasRoom ? [label] : [])]);
-        return all.size > shared.length ? [...all] : undefined;
-      });
+      if (this.#path !== undefined) this.#share(label, this.#path);
     } catch {
-      // The folder is absent or full, which its ledgers report. The others learn this label from a later change.
+      // The folder is absent or full, which its ledgers report. The others do not learn this label.
     }
     if (this.#hasRoom) this.#admitted.add(label);
+  }
+
+  #share(label: string, path: string): void {
+    const labels: string[] = [];
+    if (this.#fd === undefined || fstatSync(this.#fd).nlink === 0) {
+      // Somebody has removed the file, with the labels of this process.
+      labels.push(...this.#admitted);
+      this.#open(path);
+    }
+    this.#read();
+    if (this.#hasRoom && !this.#admitted.has(label)) labels.push(label);
+    if (labels.length === 0 || this.#fd === undefined) return;
+    // The end of the line comes first, too: the line before may have been cut off.
+    writeSync(this.#fd, labels.map((one) => `\n${JSON.stringify(one)}\n`).join(''));
+    this.#read();
+  }
+
+  #open(path: string): void {
+    if (this.#fd !== undefined) closeSync(this.#fd);
+    this.#fd = undefined;
+    const { O_APPEND, O_CREAT, O_NOFOLLOW, O_RDWR } = constants;
+    this.#fd = openSync(path, O_APPEND | O_CREAT | O_NOFOLLOW | O_RDWR, 0o600);
+    this.#end = 0;
+  }
+
+  /** Takes in the lines that are new, and whole. */
+  #read(): void {
+    if (this.#fd === undefined) return;
+    const bytes = Buffer.alloc(fstatSync(this.#fd).size - this.#end);
+    const read = readSync(this.#fd, bytes, 0, bytes.length, this.#end);
+    const end = bytes.subarray(0, read).lastIndexOf('\n') + 1;
+    this.#end += end;
+    for (const line of bytes.toString('utf8', 0, end).split('\n')) {
+      const label = line === '' ? undefined : labelIn(line);
+      if (label !== undefined && this.#hasRoom) this.#admitted.add(label);
+    }
   }
 }
 
 /** Makes a service begin without admitted labels, as its counts do. */
 export function forgetLabels(folder: string): void {
   try {
-    sharedLabels(folder).update((value) => (value === undefined ? undefined : []));
+    rmSync(pathOf(folder), { force: true });
   } catch {
-    // The folder is absent or can't be written, which its ledgers report.
+    // The folder can't be written, which its ledgers report.
   }
 }
 
-function sharedLabels(folder: string): SharedValue {
-  return new SharedValue(folder, 'labels');
+function pathOf(folder: string): string {
+  return join(folder, 'labels');
 }
 
-/** Reads the list of labels: each once. */
-function labelsIn(value: unknown): string[] {
-  return Array.isArray(value) ? [...new Set(value.filter((one) => typeof one === 'string'))] : [];
+function labelIn(line: string): string | undefined {
+  try {
+    const label: unknown = JSON.parse(line);
+    return typeof label === 'string' ? label : undefined;
+  } catch {
+    return undefined;
+  }
 }

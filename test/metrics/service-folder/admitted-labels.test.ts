@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AdmittedLabels, forgetLabels } from '../../../src/metrics/service-folder/admitted-labels';
@@ -21,6 +21,28 @@ test('two processes and one that comes later admit the same labels, and no more 
   expect(admitted(other, ['c', 'd', 'a'])).toEqual(['c', 'a']);
   expect(admitted(one, ['d', 'c', 'a'])).toEqual(['c', 'a']);
   expect(admitted(new AdmittedLabels(3, folder), ['e', 'a', 'b', 'c'])).toEqual(['a', 'b', 'c']);
+  expect(readFileSync(join(folder, 'labels'), 'utf8')).toBe('\n"a"\n\n"b"\n\n"c"\n');
+});
+
+test('a line that was cut off counts for nothing, and spoils no other', () => {
+  const one = new AdmittedLabels(3, folder);
+  expect(one.admits('a')).toBe(true);
+  appendFileSync(join(folder, 'labels'), '\n5\n"cut off');
+  expect(admitted(one, ['\ud800\n"', 'c', 'd'])).toEqual(['\ud800\n"', 'c']);
+  expect(admitted(new AdmittedLabels(3, folder), ['d', '\ud800\n"', 'c', 'a'])).toEqual([
+    '\ud800\n"',
+    'c',
+    'a',
+  ]);
+});
+
+test('a line that is half there when it is read is read when it is whole', () => {
+  const file = join(folder, 'labels');
+  appendFileSync(file, '\n"a"\n\n"ha');
+  const one = new AdmittedLabels(2, folder);
+  expect(one.admits('a')).toBe(true);
+  appendFileSync(file, 'lf"\n');
+  expect(admitted(one, ['b', 'half'])).toEqual(['half']);
 });
 
 test('a process with a higher limit keeps what another with a lower one must not admit', () => {
