@@ -245,6 +245,7 @@ class Primary {
   }
 
   async #replaceWorkers(): Promise<string | undefined> {
+    if (this.#stoppedAt !== undefined) return 'The service is stopping.';
     const bad = this.#settings.readAgain();
     if (bad !== undefined) return bad;
     const { current: tried } = this.#settings;

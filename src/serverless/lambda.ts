@@ -4,7 +4,9 @@ import serverless from 'serverless-http';
 
 /** The used part of an event from API Gateway (payload 1.0 and 2.0), a function URL or an ALB. */
 interface LambdaEvent {
-  readonly requestContext?: { readonly elb?: unknown; readonly stage?: string };
+  readonly requestContext?: { readonly elb?: unknown; readonly http?: unknown; readonly stage?: string };
+  readonly httpMethod?: string;
+  readonly path?: string;
   readonly version?: string;
   readonly multiValueHeaders?: Readonly<Record<string, readonly string[]>> | null;
   /** The path template that a REST API has matched, such as `/{proxy+}`. */
@@ -16,9 +18,9 @@ interface LambdaEvent {
 
 export type LambdaHandler = (event: object, context: object) => Promise<object>;
 
-/** Makes an AWS Lambda handler for the app. */
+/** Makes an AWS Lambda handler for the app. It rejects for an event that is no HTTP request. */
 export function lambdaHandler(app: Koa): LambdaHandler {
-  return serverless(app, {
+  const answer: LambdaHandler = serverless(app, {
     request: (req: IncomingMessage, event: LambdaEvent) => {
       req.url = withoutBasePath(originForm(withCommas(req.url ?? '/', event), event), event);
       joinRepeated(req, event);
@@ -28,6 +30,21 @@ export function lambdaHandler(app: Koa): LambdaHandler {
     },
     binary: isBinary,
   });
+  return async (event, context) => {
+    if (!isRequest(event)) throw new Error(NO_REQUEST);
+    return answer(event, context);
+  };
+}
+
+const NO_REQUEST = 'The event is no HTTP request of API Gateway, a function URL or an ALB';
+
+/**
+ * Tells whether an event is a request. serverless-http takes any other for `GET /`: a queue, whose message nobody has
+ * handled, would be told that it was.
+ */
+function isRequest(event: LambdaEvent | null): boolean {
+  const { httpMethod, path, requestContext } = event ?? {};
+  return httpMethod !== undefined || path !== undefined || requestContext?.http !== undefined;
 }
 
 /**

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -112,6 +113,24 @@ test('the same signal twice at once is one; a second one later ends the service 
   expect(await service.waitForExit(2_000)).toEqual({ code: 143, signal: null });
   expect(await cut).toBeInstanceOf(Error);
   await eventually('no process left', 20_000, () => service.processes().length === 0);
+});
+
+test('while the service stops a reload is refused, by command and by signal', async () => {
+  const service = await Service.start({ program: FIXTURE, env: { SHUTDOWN_TIMEOUT_MS: '15000' } });
+  const answer = slow(service.port, 3_000);
+  await inProgress(service, 1);
+  service.signal('SIGTERM');
+  await eventually('it stops', 10_000, () => service.stdout.includes('Stopping'));
+  service.signal('SIGHUP');
+  const args = [join(process.cwd(), 'dist/cli/main.js'), 'reload', '--port', String(service.port)];
+  const { stderr } = spawnSync(process.execPath, args, {
+    encoding: 'utf8',
+    env: { LEDGER_DIR: service.ledgerDir },
+  });
+  expect(stderr).toBe('The service is stopping.\n');
+  expect((await answer).status).toBe(200);
+  expect(await service.waitForExit(20_000)).toEqual({ code: 0, signal: null });
+  expect(service.stdout).not.toContain('Reloading');
 });
 
 test('when the primary is killed no worker stays: neither a busy one, nor a stopped one, nor an idle one', async () => {

@@ -53,6 +53,14 @@ function at(path: string, kind: string): object {
   return given['version'] === '2.0' ? { ...given, rawPath: path, rawQueryString: '' } : { ...given, path };
 }
 
+test.each([
+  { Records: [{ eventSource: 'aws:sqs', body: '{}' }] },
+  { source: 'aws.events', 'detail-type': 'Scheduled Event', detail: {} },
+  { requestContext: { routeKey: '$connect', eventType: 'CONNECT' } },
+])('an event that is no request (%j) is refused, and not taken for GET /', async (given) => {
+  await expect(send(given, () => 'served')).rejects.toThrow('no HTTP request');
+});
+
 describe.each(KINDS)('an event from %s', (kind) => {
   test('becomes the request that the client sent', async () => {
     const { body } = await send(event(kind), (ctx) => ({
