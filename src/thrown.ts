@@ -9,6 +9,11 @@ export function messageOf(thrown: unknown): string {
   }
 }
 
+/** Returns the message of a thrown error in one line. Never throws. */
+export function lineOf(thrown: unknown): string {
+  return messageOf(thrown).replaceAll(/\s+/g, ' ');
+}
+
 /** Returns a thrown error itself; any other thrown value as an error with its text. */
 export function errorOf(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(messageOf(thrown));

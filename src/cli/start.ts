@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { appOf, type ForeignApp } from '../foreign/foreign-app.js';
 import { ServiceError } from '../http/define-service.js';
 import { serve } from '../main.js';
-import { errorOf, messageOf } from '../thrown.js';
+import { errorOf, lineOf } from '../thrown.js';
 import type { CommandInput } from './command.js';
 import { CommandError } from './command-error.js';
 
@@ -35,7 +35,8 @@ async function load(path: string, file: string): Promise<ForeignApp> {
     return await appOf(loaded, undefined, `The export of ${file}`);
   } catch (cause) {
     if (cause instanceof ServiceError) throw cause;
-    const [reason] = messageOf(cause).split('\n');
-    throw new ServiceError(`${errorOf(cause).stack}\n${file} could not be loaded: ${reason}`, { cause });
+    throw new ServiceError(`${errorOf(cause).stack}\n${file} could not be loaded: ${lineOf(cause)}`, {
+      cause,
+    });
   }
 }

@@ -1,4 +1,5 @@
 import type { Config } from '../config.js';
+import { lineOf } from '../thrown.js';
 
 /**
  * Tells a person in one line why an address can't be listened on, and what to do.
@@ -63,7 +64,7 @@ export function bootProblem(err: unknown, config: Config): string {
   if (!(err instanceof Error)) return String(err);
   return FOR_A_PERSON.has(err.name)
     ? err.message
-    : `${err.stack}\nThe service does not start: ${err.message}`;
+    : `${err.stack}\nThe service does not start: ${lineOf(err)}`;
 }
 
 function placeProblem(

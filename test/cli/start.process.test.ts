@@ -49,7 +49,7 @@ module.exports = (req, res) => res.end();`;
 test.each<[string, string, string]>([
   ['is not there', '', 'There is no module MODULE: start wants the file of one that exports an app.'],
   ['has a fault', 'const = 5', "MODULE could not be loaded: Unexpected token '='"],
-  ['throws', 'throw new Error("no database\\nat all")', 'MODULE could not be loaded: no database'],
+  ['throws', 'throw new Error("no database\\nat all")', 'MODULE could not be loaded: no database at all'],
   ['exports nothing', ' ', 'The export of MODULE must be a Koa app, a request listener'],
   ['listens', LISTENING, 'remove the call of "listen" in '],
 ])('a module that %s is told in a last line', async (_name, text, told) => {

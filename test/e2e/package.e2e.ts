@@ -47,7 +47,7 @@ router.get('/:id', (ctx) => void (ctx.body = { id: ctx.params.id }));
 app.use(router.routes());`;
 
 test('an app is served by a line of CommonJS, of an ES module, and by the command', async () => {
-  const path = await installed('app', ['koa@3', '@koa/router@15', 'express@5']);
+  const path = await installed('app', ['koa@3', '@koa/router@15', 'express@5', 'fastify@5']);
   write(path, {
     'app.js': `const Koa = require('koa'); const { Router } = require('@koa/router');${APP}\nmodule.exports = app;`,
     'app.mjs': `import Koa from 'koa'; import { Router } from '@koa/router';${APP}\nexport default async () => app;`,
@@ -55,6 +55,8 @@ test('an app is served by a line of CommonJS, of an ES module, and by the comman
       users.get('/:id', (req, res) => res.json({ id: req.params.id }));
       app.use('/users', users);
       module.exports = app;`,
+    'routes.js': `module.exports = async (app) => { app.get('/users/:id', async ({ params }) => params); };`,
+    'fastify.js': sample('docs/migrating.md', 'js', 'fastify'),
     'serve.js': `require('koa-cluster-metrics').serve(() => require('./app.js'));`,
     'module.js': `require('koa-cluster-metrics').serve(() => import('./app.mjs'));`,
     'serve.mjs': `import { serve } from 'koa-cluster-metrics';\nimport load from './app.mjs';\nawait serve(load);`,
@@ -63,6 +65,7 @@ test('an app is served by a line of CommonJS, of an ES module, and by the comman
   const ways: [string, string[]][] = [
     [join(path, 'serve.js'), []],
     [join(path, 'serve.mjs'), []],
+    [join(path, 'fastify.js'), []],
     [join(path, 'module.js'), []],
     [command, ['start', 'app.js']],
     [command, ['start', 'app.mjs']],

@@ -33,8 +33,8 @@ test.each([
 });
 
 test('an error that nobody foresaw is told in a line, below its stack', () => {
-  const told = bootProblem(new Error('its own words'), config).split('\n');
-  expect(told[0]).toBe('Error: its own words');
+  const told = bootProblem(new Error('its own\n  words'), config).split('\n');
+  expect(told[0]).toBe('Error: its own');
   expect(told.at(-1)).toBe('The service does not start: its own words');
 });
 
