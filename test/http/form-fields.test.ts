@@ -124,6 +124,12 @@ beforeAll(async () => {
           },
         },
       ),
+      '/objects': posted(
+        'objects',
+        FORM,
+        { properties: { open: { type: 'object' }, deep: { type: 'object' } } },
+        { encoding: { deep: { style: 'deepObject', explode: true } } },
+      ),
     },
     components: {
       schemas: {
@@ -140,6 +146,7 @@ beforeAll(async () => {
       documents: keep,
       closed: keep,
       form: keep,
+      objects: keep,
       free: keep,
       freeForm: keep,
       parameters: ({ query, header, cookie }: Record<string, unknown>) => ({
@@ -203,6 +210,13 @@ describe('an input in which no file was chosen', () => {
 test('one file that is sent twice is refused, and said to be more than one', async () => {
   const errors = [{ in: 'body', path: '/one', message: 'has more than one file' }];
   expect(await upload('/needed', png('one'), png('one'))).toMatchObject({ status: 400, errors });
+});
+
+test('a part of one object is no part of another, whose properties may be fields of their own', async () => {
+  expect(await sent('/objects', FORM, 'deep[a]=1&other=2')).toEqual({
+    deep: { a: '1' },
+    open: { other: '2' },
+  });
 });
 
 test('a fault of a nested name in a form is one of the body', async () => {

@@ -8,10 +8,9 @@ export function formReader({
   fields: declared,
 }: Pick<BodyContent, 'fields'>): (fields: Fields) => Record<string, unknown> {
   const names = new Set(declared.map(({ name }) => name));
-  const readers = declared.map(
-    (field) => [field.name, fieldReader(field, (name) => names.has(name))] as const,
-  );
   const nested = declared.filter(({ style }) => style === 'deepObject').map(({ name }) => `${name}[`);
+  const isDeclared = (name: string) => names.has(name) || nested.some((start) => name.startsWith(start));
+  const readers = declared.map((field) => [field.name, fieldReader(field, isDeclared)] as const);
   const exploded = new Set(declared.filter(isExploded).map(({ name }) => name));
   return (fields) => {
     for (const name of fields.names) refusePrototype(name);
@@ -21,9 +20,7 @@ export function formReader({
         exploded.has(name) && !fields.get(name) ? Object.keys(value ?? {}) : [],
       ),
     );
-    const others = [...fields.names].filter(
-      (name) => !names.has(name) && !claimed.has(name) && !nested.some((start) => name.startsWith(start)),
-    );
+    const others = [...fields.names].filter((name) => !isDeclared(name) && !claimed.has(name));
     return Object.fromEntries([
       ...found.filter(([, value]) => value !== undefined),
       ...others.map((name) => [name, textOf(fields, name)] as const),

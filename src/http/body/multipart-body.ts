@@ -128,14 +128,15 @@ class Upload {
       isPartAFile: () => true,
     };
     const busboy = parserOf(config);
-    busboy.on('file', (name, stream, filename, _encoding, type) => {
+    busboy.on('file', (name: string | undefined, stream, filename, _encoding, type) => {
       const isUnnamed = filename === '';
-      const value = isFile(name, filename)
-        ? this.#store(stream, isUnnamed ? undefined : filename, type)
-        : textOf(stream, name);
+      const value =
+        name !== undefined && isFile(name, filename)
+          ? this.#store(stream, isUnnamed ? undefined : filename, type)
+          : textOf(stream, name);
       // The promise is awaited when the whole body has arrived; until then nobody would notice a failure.
       value.catch((error: Error) => busboy.destroy(error));
-      this.#parts.push({ name, isUnnamed, value });
+      this.#parts.push({ name: name ?? '', isUnnamed, value });
     });
     busboy.on('partsLimit', () => busboy.destroy(malformed(`has more than ${MOST_PARTS} parts`)));
     return busboy;
@@ -153,8 +154,10 @@ class Upload {
 }
 
 /** Reads a part that is a text. It rejects with a 400, which names the part, if it is not UTF-8. */
-async function textOf(stream: Readable, name: string): Promise<string> {
-  return decodeUtf8(await buffer(stream), { in: 'body', path: pointerStep(name) });
+async function textOf(stream: Readable, name: string | undefined): Promise<string> {
+  const bytes = await buffer(stream);
+  if (name === undefined) throw malformed('has a part without a name');
+  return decodeUtf8(bytes, { in: 'body', path: pointerStep(name) });
 }
 
 const uploads = new WeakMap<Context, Upload>();

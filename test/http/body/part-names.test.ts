@@ -79,3 +79,12 @@ test.each([
   await nothingIsLeft();
   expect(json(await multipart(part(`name="a/b"${type}`, 'é')))).toMatchObject({ 'a/b': 'é' });
 });
+
+test.each(['filename="a"', 'size=3', ''])('a part with %j, and without a name, is a 400', async (headers) => {
+  const answer = await multipart(FILE, part(headers, 'abc'));
+  expect([answer.status, json(answer)['errors']]).toEqual([
+    400,
+    [{ in: 'body', path: '', message: 'has a part without a name' }],
+  ]);
+  await nothingIsLeft();
+});
