@@ -92,7 +92,8 @@ function newWriter(): Writer {
 
 /** Encodes the fields of a MetricFamily but for its metrics. */
 export function encodeHead(name: string, help: string, type: MetricType): Uint8Array {
-  const writer = newWriter().uint32(FAMILY.name).string(name).uint32(FAMILY.help).string(help);
+  const writer = newWriter().uint32(FAMILY.name).string(name);
+  writeText(writer, FAMILY.help, help);
   return writer.uint32(FAMILY.type).uint32(TYPES[type]).finish();
 }
 
@@ -186,7 +187,17 @@ function writeExemplar(
 }
 
 function writeLabel(writer: Writer, tagOfField: number, name: string, value: string): void {
-  writer.uint32(tagOfField).fork().uint32(LABEL.name).string(name).uint32(LABEL.value).string(value).ldelim();
+  writer.uint32(tagOfField).fork().uint32(LABEL.name).string(name);
+  writeText(writer, LABEL.value, value);
+  writer.ldelim();
+}
+
+/**
+ * Writes a text. Half a character, where somebody has cut it, is replaced as in the text format: protobufjs
+ * would write it as it is, and Prometheus would refuse the whole scrape.
+ */
+function writeText(writer: Writer, tagOfField: number, text: string): void {
+  writer.uint32(tagOfField).bytes(Buffer.from(text));
 }
 
 /** @param time in ms since 1970 */

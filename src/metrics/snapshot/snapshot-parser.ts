@@ -25,7 +25,7 @@ const TYPES: readonly string[] = [
 /**
  * Checks a snapshot of another process. Undefined if it is no snapshot at all. A malformed metric, value or
  * row is left out, so that it can't spoil the rest. NaN and the infinities become null in JSON: values that
- * are one of them, or have one for a label, are left out too.
+ * are one of them are left out too.
  */
 export function parseSnapshot(input: unknown): Snapshot | undefined {
   if (!isObject(input) || !Array.isArray(input['metrics']) || !Array.isArray(input['rows'])) return undefined;
@@ -91,8 +91,11 @@ function parseLabels(input: unknown): Labels | undefined {
   for (const [name, value] of Object.entries(input)) {
     // prom-client gives a label that an observation did not set as undefined.
     if (value === undefined) continue;
-    if (!LABEL_NAME.test(name) || (typeof value !== 'string' && typeof value !== 'number')) return undefined;
-    labels[name] = value;
+    if (!LABEL_NAME.test(name)) return undefined;
+    if (typeof value === 'string' || typeof value === 'number') labels[name] = value;
+    // prom-client writes them as texts, too, although its types forbid them.
+    else if (typeof value === 'boolean' || value === null) labels[name] = String(value);
+    else return undefined;
   }
   return labels;
 }

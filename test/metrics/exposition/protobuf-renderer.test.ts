@@ -45,9 +45,12 @@ function plain(help: string): string {
   return help.replaceAll(/\\(.)/g, (_, char: string) => (char === 'n' ? '\n' : char));
 }
 
+/** Half of a character, as is left where a text was cut. */
+const HALF = '\ud83d';
+
 const label = fc.oneof(
   fc.string({ unit: 'grapheme', maxLength: 8 }),
-  fc.constantFrom('"', '\\', '\n', 'é', ''),
+  fc.constantFrom('"', '\\', '\n', 'é', '', HALF),
 );
 const amount = fc.oneof(
   fc.nat(1000),
@@ -59,7 +62,7 @@ const observed = fc.array(fc.tuple(label, amount), { maxLength: 8 });
 
 const registries = fc
   .record({
-    help: fc.string({ minLength: 1, maxLength: 10 }),
+    help: fc.oneof(fc.string({ minLength: 1, maxLength: 10 }), fc.constant(`cut ${HALF}`)),
     counters: observed,
     gauges: fc.array(fc.tuple(label, signed), { maxLength: 8 }),
     histograms: observed,

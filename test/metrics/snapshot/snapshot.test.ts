@@ -235,7 +235,6 @@ describe('what JSON has no way to write', () => {
   it.each([
     ['a BigInt', 10n],
     ['an object that holds itself', Object.assign(new Error('x'), { self: [] as unknown[] })],
-    ['a number that is none', NaN],
   ])('loses only the value that has it for a label: %s', async (_what, label) => {
     if (label instanceof Error) label.self.push(label);
     const registry = new Registry();
@@ -249,6 +248,24 @@ describe('what JSON has no way to write', () => {
       { labels: {}, value: 3, start: expect.any(Number) },
     ]);
   });
+});
+
+it('has labels that are truth values or null as prom-client shows them', async () => {
+  const registry = new Registry();
+  const registers = [registry];
+  const sizes = new Histogram({ name: 'h', help: 'h', labelNames: ['x'], buckets: [1], registers });
+  const all = new Counter({ name: 'c', help: 'h', labelNames: ['x'], registers });
+  for (const x of [true, false, null]) {
+    sizes.observe({ x: x as never }, 0.5); // JavaScript may do that
+    all.inc({ x: x as never });
+  }
+  const snapshot = new SnapshotReader().read(await snapshotText(registry, []));
+  if (!snapshot) throw new Error('not a snapshot');
+  const totals = new FamilyTotals([]);
+  const families = new FamilyReadings(0);
+  totals.read(families, snapshot);
+  expect(await rendered(totals, [{ snapshot }], new Set([{ families }]))).toBe(await registry.metrics());
+  expect(snapshot).toMatchObject(await takeSnapshot(registry, []));
 });
 
 function fails(): never {
