@@ -1,7 +1,7 @@
 // Runs the service of the project in the current folder for development: builds and restarts it when a source or the API description changes. While the
 // build fails the last one that worked goes on.
 import { spawn } from 'node:child_process';
-import { readdirSync, watch } from 'node:fs';
+import { existsSync, readdirSync, watch } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -11,6 +11,11 @@ const node = (program, env) =>
 const ended = (child) => new Promise((resolve) => child.once('exit', resolve));
 
 const BUILD = fileURLToPath(new URL('build.mjs', import.meta.url));
+
+if (!existsSync(path('src'))) {
+  console.error('There is no folder src here: dev runs the project in the current folder.');
+  process.exit(1);
+}
 
 let service;
 let stopping = false;

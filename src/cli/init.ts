@@ -58,8 +58,8 @@ interface InstalledPackages {
 
 /** Makes a new project, a copy of this package's own service. */
 export function init({ words, out }: CommandInput): Promise<void> {
-  const [name, ...rest] = words;
-  if (name === undefined || rest.length > 0) throw new CommandError('init wants the name of a new folder.');
+  const [name] = words;
+  if (name === undefined) throw new CommandError('init wants the name of a new folder.');
   const folder = resolve(name);
   if (existsSync(folder) && readdirSync(folder).length > 0)
     throw new CommandError(`${name} is there already, and not empty.`);

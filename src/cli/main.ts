@@ -15,21 +15,28 @@ import { start } from './start.js';
 import { status } from './status.js';
 import { codeOf, errorOf } from '../thrown.js';
 
-const COMMANDS: Readonly<Record<string, Command>> = {
-  start,
-  init,
-  build,
-  generate,
-  check,
-  scaffold,
-  dev,
-  observability,
-  status,
-  reload,
-  'log-level': logLevel,
-  profile,
-  heap,
-  'clean-ledgers': cleanLedgers,
+/** A command, the most words that it takes, and its options. */
+interface Accepted {
+  readonly command: Command;
+  readonly words: number;
+  readonly options: readonly string[];
+}
+
+const COMMANDS: Readonly<Record<string, Accepted>> = {
+  start: { command: start, words: 1, options: ['port'] },
+  init: { command: init, words: 1, options: [] },
+  build: { command: build, words: 0, options: ['if-needed'] },
+  generate: { command: generate, words: 0, options: ['if-possible'] },
+  check: { command: check, words: 1, options: [] },
+  scaffold: { command: scaffold, words: 0, options: [] },
+  dev: { command: dev, words: 0, options: [] },
+  observability: { command: observability, words: 0, options: ['check'] },
+  status: { command: status, words: 0, options: ['port', 'watch', 'json'] },
+  reload: { command: reload, words: 0, options: ['port'] },
+  'log-level': { command: logLevel, words: 1, options: ['port', 'worker'] },
+  profile: { command: profile, words: 1, options: ['port', 'seconds'] },
+  heap: { command: heap, words: 1, options: ['port'] },
+  'clean-ledgers': { command: cleanLedgers, words: 0, options: [] },
 };
 
 const USAGE = `Usage: koa-cluster-metrics COMMAND [--port PORT]
@@ -68,17 +75,29 @@ const OPTIONS = {
 /** Runs one command. Resolves with the exit code: 0, or 1 with a line on stderr that says why. */
 export async function main(args: string[]): Promise<number> {
   try {
-    const { values, positionals } = parseArgs({ args, options: OPTIONS, allowPositionals: true });
+    const { values, positionals, tokens } = parseArgs({
+      args,
+      options: OPTIONS,
+      allowPositionals: true,
+      tokens: true,
+    });
     const [name = '', ...words] = positionals;
     if (values.help) {
       process.stdout.write(USAGE);
       return 0;
     }
-    const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-    if (!command)
+    const accepted = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+    if (!accepted)
       throw new CommandError(name === '' ? USAGE : `There is no command ${name}; --help lists them.`);
+    const options = tokens.flatMap((token) => (token.kind === 'option' ? token.name : []));
+    const other = options.find((option) => !accepted.options.includes(option));
+    const excess = other === undefined ? words[accepted.words] : `--${other}`;
+    if (excess !== undefined)
+      throw new CommandError(`${name} takes no ${excess}; --help lists what it takes.`);
+    // A service goes on where nobody reads what it prints.
+    if (name !== 'start') process.stdout.on('error', (err) => process.exit(explain(err)));
     const { port, worker, seconds, watch, json, check: isCheck } = values;
-    await command({
+    await accepted.command({
       words,
       options: {
         port,
@@ -108,8 +127,12 @@ function explain(err: unknown): number {
   // The reader of our output, such as `head`, has seen enough.
   if (code === 'EPIPE') return 0;
   const isPlain = PLAIN.includes(name) || code.startsWith('ERR_PARSE_ARGS');
-  const isGone = ['ECONNREFUSED', 'ECONNRESET', 'ENOENT'].includes(code);
-  process.stderr.write(`${isPlain ? message : isGone ? 'The service has ended.' : stack}\n`);
+  const { syscall }: Record<string, unknown> = Object(err);
+  const isGone =
+    code === 'ECONNRESET' || (syscall === 'connect' && ['ECONNREFUSED', 'ENOENT'].includes(code));
+  const isOfSystem = typeof syscall === 'string'; // a full disk, a folder that may not be written
+  const line = isPlain || isOfSystem ? message : stack;
+  process.stderr.write(`${isGone ? 'The service has ended.' : line}\n`);
   return 1;
 }
 

@@ -11,9 +11,8 @@ import { CommandError } from './command-error.js';
  * Runs the app that a module exports, as its default or as `module.exports`. The primary does not load it.
  */
 export async function start({ words, options: { port } }: CommandInput): Promise<void> {
-  const [file, ...rest] = words;
-  if (file === undefined || rest.length > 0)
-    throw new CommandError('start wants the file of a module that exports an app.');
+  const [file] = words;
+  if (file === undefined) throw new CommandError('start wants the file of a module that exports an app.');
   const path = find(file);
   if (port !== undefined) process.env['PORT'] = port;
   await serve(() => load(path, file));

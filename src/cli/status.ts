@@ -18,10 +18,8 @@ export async function status({ options, env, out }: CommandInput): Promise<void>
   const look = socket === undefined ? lookAtInstances(service) : () => lookAtService(socket);
   if (options.json) return write(JSON.stringify((await look()).workers, undefined, 2));
   const coloured = out.isTTY && !env['NO_COLOR'];
-  // A reader such as `head` has seen enough when it closes the pipe.
-  out.on('error', () => {});
   write(statusTable(await look(), coloured), options.watch);
-  while (options.watch && out.writable) {
+  while (options.watch) {
     await delay(REDRAW_MS);
     write(statusTable(await look(), coloured), true);
   }

@@ -269,10 +269,23 @@ test.each([
   [['profile', 'x'], 'A worker is known by its number, not by "x".'],
   [['profile'], 'Say of which worker; `koa-cluster-metrics status` shows them.'],
   [['profile', '1', '--seconds', 'soon'], 'A profile takes more than 0 and at most 600 seconds.'],
+  [['log-level', 'debug', '2'], 'log-level takes no 2; --help lists what it takes.'],
+  [['clean-ledgers', '--check'], 'clean-ledgers takes no --check; --help lists what it takes.'],
   [['frobnicate'], 'There is no command frobnicate; --help lists them.'],
 ])('%j is refused with a line', async (args, line) => {
   const service = await start();
   expect(await command(service, args)).toEqual({ code: 1, out: '', err: `${line}\n` });
+});
+
+test('a command whose output is on a full disk fails with a line', async () => {
+  const service = await start();
+  const { ledgerDir: LEDGER_DIR, port } = service;
+  for (const args of ['status', 'status --json', 'heap 1']) {
+    const shell = `"$0" ${CLI} ${args} --port ${port} > /dev/full`;
+    const env = { PATH: process.env['PATH'], LEDGER_DIR };
+    const { status, stderr } = spawnSync('sh', ['-c', shell, process.execPath], { encoding: 'utf8', env });
+    expect([status, stderr]).toEqual([1, 'ENOSPC: no space left on device, write\n']);
+  }
 });
 
 test('the socket and its folder are for their user only', async () => {
