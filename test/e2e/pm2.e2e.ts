@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { WorkerStatus } from '../../src/metrics/worker-status';
@@ -268,6 +268,40 @@ describe('PM2 in cluster mode', () => {
     const [stopped] = await app.processes();
     await app.run('stop', String(stopped?.pm_id));
     await eventuallyCounts('nobody misses the one that was stopped', 0, 2);
+  });
+
+  test('all instances count the same endpoints of an app without a description by name, after a reload too', async () => {
+    const program = join(mkdtempSync(join(tmpdir(), 'pm2-app-')), 'app.js');
+    const main = JSON.stringify(join(process.cwd(), 'dist/main.js'));
+    writeFileSync(
+      program,
+      `require(${main}).serve((req, res) => res.end(String(process.pid)), { endpoint: (req) => req.url });`,
+    );
+    const app = await startWith(
+      'ecosystem.cluster.config.js',
+      { script: program },
+      { METRICS_MAX_ENDPOINTS: '3' },
+    );
+    const answerers = new Set<string>();
+    let sent = 0;
+    const sendFromAll = () =>
+      eventually('each instance has had requests', 30_000, async () => {
+        for (let i = 0; i < 10; i++) answerers.add((await request(app.port, `/${sent++}`)).body.toString());
+        return answerers.size >= INSTANCES;
+      });
+    await sendFromAll();
+    await app.run('reload', 'koa-cluster-metrics');
+    answerers.clear();
+    await sendFromAll();
+    const counts = (await app.scrape()).get('flask_app_request_count')?.samples ?? [];
+    const named = counts.filter(({ labels }) => /^\/\d/.test(labels['endpoint'] ?? ''));
+    expect(named.map(({ labels, value }) => `${labels['endpoint']} ${value}`).toSorted()).toEqual([
+      '/0 1',
+      '/1 1',
+      '/2 1',
+    ]);
+    expect(total(await app.scrape(), 'flask_app_request_count', { endpoint: 'overflow' })).toBe(sent - 3);
+    rmSync(dirname(program), { recursive: true });
   });
 
   test('an instance that hangs holds nobody up, and its counts are there', async () => {
