@@ -38,12 +38,19 @@ export function isMeasured(
 
 function measureForeign(res: ServerResponse, account: Measurement): void {
   const end = res.end.bind(res);
+  const writeHead = res.writeHead.bind(res);
+  let sentStatus: number | undefined;
+  res.writeHead = (...args: unknown[]) => {
+    Reflect.apply(writeHead, res, args);
+    sentStatus = res.statusCode;
+    return res;
+  };
   res.end = (...args: unknown[]) => {
     account.ended ||= isAcceptableEnd(res, args[0], args[1]);
     if (!res.headersSent && account.ended) account.count(res.statusCode);
     return Reflect.apply(end, res, args);
   };
-  res.once('finish', () => account.count(res.statusCode));
+  res.once('finish', () => account.count(sentStatus ?? res.statusCode));
   res.once('close', () => account.count(CLIENT_LEFT));
   Object.assign(res, { measurement: account });
 }

@@ -121,6 +121,22 @@ test('an answer that fails half-way is cut off, and counted with the status that
   expect(counts()).toEqual([[200, 1]]);
 });
 
+test.each<[string, (res: ServerResponse) => void]>([
+  ['of an answer in parts', (res) => res.write('part')],
+  ['of an answer whose header is made', (res) => res.writeHead(200)],
+])('a status that is set after the header %s is not counted', async (_name, begin) => {
+  const app: RequestListener = (_req, res) => {
+    begin(res);
+    res.statusCode = 500;
+    res.end();
+  };
+  const { port, counts } = await served(app);
+  // The second answer waits for the first.
+  const { answers } = await rawExchange(port, GET.repeat(2), { answers: 2 });
+  expect(answers.map(({ status }) => status)).toEqual([200, 200]);
+  expect(counts()).toEqual([[200, 2]]);
+});
+
 test('a stream whose socket the app destroys keeps the status that was sent', async () => {
   const { port, counts } = await served((req, res) => res.write('part', () => req.socket.destroy()));
   await rawExchange(port, GET);

@@ -127,3 +127,16 @@ describe('under a server that is not ours', () => {
     expect([during, metrics.inProgress, metrics.rows.length]).toEqual([0, 0, 1]);
   });
 });
+
+test('an answer of another server is counted with the status of its header, whatever is set later', async () => {
+  const measure = measuring(metrics);
+  await request((req: http.IncomingMessage, res: http.ServerResponse) => {
+    measure({ req, res });
+    res.write('part');
+    res.statusCode = 500;
+    res.end();
+  })
+    .get('/')
+    .expect(200);
+  expect(metrics.rows.map(({ labels }) => labels.status)).toEqual([200]);
+});

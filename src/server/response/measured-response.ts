@@ -52,6 +52,8 @@ export class MeasuredResponse extends ServerResponse {
   #brokenOff = false;
   /** Whether this answer has ended while an earlier one was on its way. It is counted when its turn comes. */
   #awaitsTurn = false;
+  /** The status of the header that is made: an app may set another one later, which no client sees. */
+  #sentStatus: number | undefined;
   /** The headers that `writeHead` was given, which `getHeader` does not know. */
   #given: unknown;
   #body: StreamedBody | undefined;
@@ -87,6 +89,10 @@ export class MeasuredResponse extends ServerResponse {
     this.detachSocket = detachSocket;
   }
 
+  get #status(): number {
+    return this.#sentStatus ?? this.statusCode;
+  }
+
   /** Counts the request with this status, unless it has been counted already. */
   #count(status: number): void {
     if (this.measurement.counted) return;
@@ -101,13 +107,13 @@ export class MeasuredResponse extends ServerResponse {
    */
   #countInTurn(): boolean {
     if (!this.socket || this.socket.destroyed) return false;
-    this.#count(this.statusCode);
+    this.#count(this.#status);
     return true;
   }
 
   /** Counts and sends an answer whose turn has come. Called by Node. */
   override assignSocket(socket: Socket): void {
-    if (this.#awaitsTurn) this.#count(this.statusCode);
+    if (this.#awaitsTurn) this.#count(this.#status);
     // With an end that is held, Node would take the answer for complete.
     if (this.#body) this.#open(() => super.assignSocket(socket));
     else super.assignSocket(socket);
@@ -127,7 +133,7 @@ export class MeasuredResponse extends ServerResponse {
    * Counts an answer that is cut off, with the status that its client has seen, or else with the given one.
    */
   #cutOff(status: number): void {
-    this.#count(this.socket && this.headersSent ? this.statusCode : status);
+    this.#count(this.socket && this.headersSent ? this.#status : status);
   }
 
   /** Returns the response to the latest request of a connection. */
@@ -180,9 +186,10 @@ export class MeasuredResponse extends ServerResponse {
     // An earlier answer that closed the connection would cut off those of the pipelined requests behind it.
     if (this.#closing() && connection[LATEST] === this) this.shouldKeepAlive = false;
     this.#given = headers ?? reason;
-    return typeof reason === 'string'
-      ? super.writeHead(statusCode, reason, headers)
-      : super.writeHead(statusCode, headers ?? reason);
+    if (typeof reason === 'string') super.writeHead(statusCode, reason, headers);
+    else super.writeHead(statusCode, headers ?? reason);
+    this.#sentStatus = this.statusCode;
+    return this;
   }
 
   override destroy(error?: Error): this {
