@@ -75,6 +75,7 @@ export class ControlSocket {
     return new Promise((resolve, reject) => {
       this.#server.once('error', reject);
       this.#server.listen(this.#path, () => {
+        this.#server.off('error', reject);
         // An open command must not keep the primary alive.
         this.#server.unref();
         try {

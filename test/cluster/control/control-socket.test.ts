@@ -1,3 +1,4 @@
+import http from 'node:http';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,5 +20,17 @@ test('a control socket whose path the system has no room for is refused, and end
   const folder = join(base, 'd'.repeat(100));
   mkdirSync(folder);
   await expect(new ControlSocket(folder, controls).listen()).rejects.toThrow(/ENOENT|ENAMETOOLONG|EINVAL/);
+  rmSync(base, { recursive: true });
+});
+
+test('a control socket that is made anew again and again leaves no listeners behind', async () => {
+  const base = mkdtempSync(join(tmpdir(), 'control-'));
+  const createServer = jest.spyOn(http, 'createServer');
+  const socket = new ControlSocket(base, controls);
+  const server: unknown = createServer.mock.results[0]?.value;
+  if (!(server instanceof http.Server)) throw new Error('no server was made');
+  const listeners = server.listenerCount('error');
+  for (let n = 0; n < 3; n += 1) await socket.listen();
+  expect(server.listenerCount('error')).toBe(listeners);
   rmSync(base, { recursive: true });
 });
