@@ -6,7 +6,7 @@ import cluster from 'node:cluster';
 import { obeyOnlyThePrimary } from './cluster/primary-bond.js';
 import { readAssignment } from './cluster/worker-assignment.js';
 import { type Config, ConfigError, readConfig } from './config.js';
-import { listeningProblem, watchListening } from './foreign/app-listening.js';
+import { listeningProblem, listensUnseen, watchListening } from './foreign/app-listening.js';
 import type { AppSource } from './foreign/foreign-app.js';
 import type { ServedRequest } from './foreign/listener.js';
 import type { ServeOptions } from './foreign/start-app.js';
@@ -26,6 +26,9 @@ export type { ServeOptions } from './foreign/start-app.js';
 
 /** EX_CONFIG of sysexits.h: a restart would not help. */
 const BAD_CONFIGURATION = 78;
+
+const LISTENS_UNSEEN =
+  'This program has begun to listen before it is served: if that is on the port of the service, no worker can. Remove the call of "listen".';
 
 const listening = watchListening();
 
@@ -84,6 +87,7 @@ async function launch(start: Start, fixed: Partial<Config> = {}): Promise<void> 
     // The primary would hold the port, and no worker could listen.
     const problem = listeningProblem(listening, settings.config);
     if (problem !== undefined) return exit(problem, 1);
+    if (listensUnseen(listening)) process.emitWarning(LISTENS_UNSEEN);
     const { runPrimary } = await import('./cluster/primary.js');
     assertOneBuild();
     await runPrimary(settings);

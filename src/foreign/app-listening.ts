@@ -34,6 +34,11 @@ export function listeningProblem(
   );
 }
 
+/** Tells whether a server of this process listens since a time when nobody watched. Its port can't be seen. */
+export function listensUnseen(listening: AppListening): boolean {
+  return listening.size === 0 && process.getActiveResourcesInfo().includes('TCPServerWrap');
+}
+
 /** Returns the app's own line in a stack, or else that of the package that it calls; undefined for calls of ours. */
 function callerOf(stack: string): string | undefined {
   const places = stack.split('\n').flatMap((line) => PLACE.exec(line)?.[1] ?? []);

@@ -39,7 +39,7 @@ async function failing(file: string, args: readonly string[], port: number) {
     readyMs: 0,
   });
   const exit = await service.waitForExit(30_000);
-  return { last: service.stderr.trimEnd().split('\n').at(-1), exit };
+  return { stderr: service.stderr, last: service.stderr.trimEnd().split('\n').at(-1), exit };
 }
 
 const LISTENING = `const http = require('http');
@@ -69,6 +69,16 @@ test('a program that listens itself before it is served is told so', async () =>
   expect(last).toBe(
     `The app itself listens on port ${port}, which the service does for it: remove the call of "listen" in ${file}:3.`,
   );
+  expect(exit).toEqual({ code: 1, signal: null });
+});
+
+test('a program whose app listens before this package is loaded is warned', async () => {
+  writeFileSync(join(folder, 'listening.js'), LISTENING);
+  const file = join(folder, 'unseen.js');
+  const main = resolve(__dirname, '../../dist/main.js');
+  writeFileSync(file, `const app = require('./listening.js');\nrequire('${main}').serve(app);`);
+  const { stderr, exit } = await failing(file, [], await freePort());
+  expect(stderr).toContain('Warning: This program has begun to listen before it is served');
   expect(exit).toEqual({ code: 1, signal: null });
 });
 
