@@ -63,7 +63,12 @@ export function withoutFiles(value: unknown): unknown {
 
 class Upload {
   readonly fields = new Fields((text) => text, true);
-  readonly #parts: { name: string; isUnnamed: boolean; value: Promise<UploadedFile | string> }[] = [];
+  readonly #parts: {
+    readonly name: string;
+    readonly isUnnamed: boolean;
+    readonly stream: Readable;
+    readonly value: Promise<UploadedFile | string>;
+  }[] = [];
   readonly #received: [string, UploadedFile][] = [];
   readonly #ctx: Context;
   readonly #content: BodyContent;
@@ -81,6 +86,8 @@ class Upload {
   async receive(): Promise<void> {
     const busboy = this.#parser();
     await pipeline(streamBody(this.#ctx, this.#limit), busboy).catch((error: unknown) => {
+      // busboy leaves the part open that was arriving: its file would stay open, and on the disk, for ever.
+      for (const { stream } of this.#parts) stream.destroy();
       throw error instanceof Problem || isGone(error) ? error : malformed('is no multipart/form-data');
     });
     for (const { name, isUnnamed, value } of this.#parts) {
@@ -136,7 +143,7 @@ class Upload {
           : textOf(stream, name);
       // The promise is awaited when the whole body has arrived; until then nobody would notice a failure.
       value.catch((error: Error) => busboy.destroy(error));
-      this.#parts.push({ name: name ?? '', isUnnamed, value });
+      this.#parts.push({ name: name ?? '', isUnnamed, stream, value });
     });
     busboy.on('partsLimit', () => busboy.destroy(malformed(`has more than ${MOST_PARTS} parts`)));
     return busboy;

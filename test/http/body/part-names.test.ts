@@ -1,4 +1,5 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
 import os from 'node:os';
 import { join } from 'node:path';
 import { eventually } from '../../support/eventually';
@@ -87,4 +88,14 @@ test.each(['filename="a"', 'size=3', ''])('a part with %j, and without a name, i
     [{ in: 'body', path: '', message: 'has a part without a name' }],
   ]);
   await nothingIsLeft();
+});
+
+test('a client that leaves in the middle of a file leaves none on disk', async () => {
+  const socket = connect(service.port, '127.0.0.1');
+  const head = 'Content-Type: multipart/form-data; boundary=B\r\nContent-Length: 9999';
+  socket.write(`POST /upload HTTP/1.1\r\nHost: a\r\n${head}\r\n\r\n${FILE}${FILE}`);
+  await eventually('a file is on disk', 5000, () => uploads() === 1);
+  socket.destroy();
+  await nothingIsLeft();
+  expect(service.counted).toContainEqual(['/upload', 499]);
 });
