@@ -308,6 +308,48 @@ function filled(schema: object, body: unknown, schemas: object = {}): unknown {
   return body;
 }
 
+const chain = (length: number) => {
+  let value: object = {};
+  for (let depth = 0; depth < length; depth += 1) value = { next: value };
+  return value;
+};
+
+test.each<[string, Record<string, object>]>([
+  [
+    'branches that nothing tells apart',
+    {
+      Node: { anyOf: [ref('One'), ref('Other')] },
+      One: { properties: { next: ref('Node'), one: { type: 'string' } } },
+      Other: { properties: { next: ref('Node'), other: { type: 'string' } } },
+    },
+  ],
+  [
+    'parts',
+    {
+      Node: { allOf: [ref('One'), ref('Other')] },
+      One: { properties: { next: ref('Node') } },
+      Other: { properties: { next: ref('Node') } },
+    },
+  ],
+])(
+  'a value of a schema that refers to itself from %s is refused where it would take for ever',
+  (_, schemas) => {
+    expect(aboutBody(ref('Node'), chain(10), schemas)).toEqual([]);
+    expect(aboutBody(ref('Node'), chain(90), schemas)).toEqual(['is nested too deep']);
+  },
+);
+
+test('a long list is checked, however many calls of schemas it takes', () => {
+  const Item = { type: 'object', properties: { of: ref('Item'), also: ref('Item') } };
+  const list = Array.from({ length: 400_000 }, () => ({ of: {}, also: {} }));
+  expect(aboutBody({ type: 'array', items: ref('Item') }, list, { Item })).toEqual([]);
+});
+
+test('of a long enum some values are told', () => {
+  const values = Array.from({ length: 10_000 }, (__, index) => index);
+  expect(aboutBody({ enum: values }, -1)).toEqual([expect.stringMatching(/^.{20}.*,98,99, … 9900 more\]$/)]);
+});
+
 /** Two properties whose defaults are the next level. */
 const level = (n: number) => {
   const below = { ...ref(`L${n + 1}`), default: {} };

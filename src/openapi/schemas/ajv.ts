@@ -147,9 +147,18 @@ export class SchemaCompiler {
       refer: (place, others) => this.#nameOf(place, direction, others),
       hidden,
     });
-    const added = this.#add(typeof schema === 'boolean' ? (schema ? {} : { not: {} }) : schema, name);
+    const added = this.#add(
+      typeof schema === 'boolean' ? (schema ? {} : { not: {} }) : counted(schema),
+      name,
+    );
     this.#referred.set(key, added);
     if (added === name) this.#uncompiled.push(name);
     return added;
   }
+}
+
+/** Counts the calls of a schema that refers to others, and so may refer to itself. */
+function counted(schema: object): object {
+  const isReference = '$ref' in schema && Object.keys(schema).length === 1;
+  return isReference || !JSON.stringify(schema).includes('"$ref"') ? schema : { ...schema, effort: true };
 }

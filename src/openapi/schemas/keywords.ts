@@ -9,6 +9,7 @@ import {
 } from 'ajv/dist/2020.js';
 import anyOf from 'ajv/dist/vocabularies/applicator/anyOf.js';
 import oneOf from 'ajv/dist/vocabularies/applicator/oneOf.js';
+import { spendEffort } from './effort.js';
 import { hasDuplicate } from './unique.js';
 
 /** The greatest relative error of a quotient of two doubles: two roundings. */
@@ -60,6 +61,15 @@ const uniqueItems: CodeKeywordDefinition = {
   },
 };
 
+/** A keyword that counts the calls of a schema. */
+const effort: CodeKeywordDefinition = {
+  keyword: 'effort',
+  code(cxt: KeywordCxt) {
+    const code = _`require("./schemas/effort.js").spendEffort`;
+    cxt.gen.code(_`${cxt.gen.scopeValue('func', { ref: spendEffort, code })}()`);
+  },
+};
+
 /**
  * Says of the error of a choice how many errors of its branches stand before it, and which branches are met. Nothing
  * else in an error of a schema that a branch refers to tells that it belongs to the choice.
@@ -79,6 +89,7 @@ export function addKeywords(ajv: Ajv2020): void {
     multipleOf,
     uniqueItems,
     absent,
+    effort,
     withBranchErrors(anyOf),
     withBranchErrors(oneOf),
   ]) {

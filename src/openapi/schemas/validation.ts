@@ -1,4 +1,5 @@
 import type { ErrorObject, ValidateFunction } from 'ajv/dist/2020.js';
+import { startEffort } from './effort.js';
 import { pointerStep } from '../pointer.js';
 
 /** A mistake in a request. */
@@ -21,13 +22,16 @@ export type Validator = (value: unknown) => Complaint[] | undefined;
 /** Makes a validator of a compiled schema. */
 export function toValidator(validate: ValidateFunction): Validator {
   return (value) => {
+    startEffort(value);
     try {
       return validate(value) ? undefined : complaints(validate.errors ?? []);
     } catch (error) {
-      // A recursive schema overflows the stack on a value that is nested deep enough:
+      // A recursive schema overflows the stack on a value that is nested deep enough, or is called too often:
       // without this it would be a 500.
       if (error instanceof RangeError) return [{ path: '', message: 'is nested too deep' }];
       throw error;
+    } finally {
+      startEffort(undefined);
     }
   };
 }
@@ -94,6 +98,14 @@ function choiceComplaint(choice: ErrorObject, branches: readonly ErrorObject[]):
   return { path, message };
 }
 
+/** The most values of an `enum` that are told: a client could make us write thousands for each error. */
+const MOST_VALUES = 100;
+
+function listOf(values: readonly unknown[]): string {
+  if (values.length <= MOST_VALUES) return JSON.stringify(values);
+  return `${JSON.stringify(values.slice(0, MOST_VALUES)).slice(0, -1)}, … ${values.length - MOST_VALUES} more]`;
+}
+
 /** Returns the JSON pointer to a value, or to the property whose name is bad. */
 function placeOf({ instancePath, propertyName }: ErrorObject): string {
   return propertyName === undefined ? instancePath : `${instancePath}${pointerStep(propertyName)}`;
@@ -114,7 +126,7 @@ function complaint(error: ErrorObject): Complaint {
     case 'unevaluatedProperties':
       return { path: below(params['unevaluatedProperty']), message: 'is not allowed' };
     case 'enum':
-      return { path, message: `must be one of ${JSON.stringify(params['allowedValues'])}` };
+      return { path, message: `must be one of ${listOf(params['allowedValues'])}` };
     case 'const':
       return { path, message: `must be ${JSON.stringify(params['allowedValue'])}` };
     case 'type':
