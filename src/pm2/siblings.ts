@@ -163,7 +163,8 @@ export class Siblings implements Gatherer {
     // All instances foresee the same series, so those of this one are enough.
     this.#aggregation.foresee(this.#foreseen, archive.since ?? Date.now());
     this.#foreseen = [];
-    for (const id of found.ids) {
+    // A sibling that has not yet made its removed files anew goes on counting in those that are open here.
+    for (const id of new Set([...found.ids, ...this.#siblings.keys()])) {
       // The archive already has the counts of an instance that was folded in the meantime.
       if (!archive.folded.includes(id)) await this.#read(id, found, slices, detailed);
     }

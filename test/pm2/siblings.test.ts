@@ -192,6 +192,23 @@ test('one that has its ledger again before its socket, in a folder that was made
   ledger.close();
 });
 
+test('one that has not yet made its removed ledger anew is counted up to now', async () => {
+  const scrape = await first();
+  const ledger = Ledger.open({ folder: folder.path, generation: 7, buckets: [1], onError: fail });
+  const row = ledger.append({ method: 'GET', endpoint: '/', status: 200 }, Date.now());
+  const counted = async (requests: number) => {
+    row.cells[0] = requests;
+    row.commit();
+    return total(await scrape(), 'p_request_count');
+  };
+  await another(7, () => report(2, 10));
+  expect(await counted(1)).toBe(1);
+  folder.removeAll();
+  folder.make();
+  expect(await counted(2)).toBe(2);
+  ledger.close();
+});
+
 test('one that has a ledger with other buckets, and no socket, is not dead', async () => {
   const scrape = await first();
   const ledger = Ledger.open({ folder: folder.path, generation: 7, buckets: [1, 2], onError: fail });
