@@ -34,6 +34,7 @@ const QUERY: Readonly<Record<string, Style>> = {
     { type: 'object', properties: { list: { type: 'array', items: { type: 'object' } } } },
     { style: 'deepObject', explode: true },
   ],
+  deepList: [ids, { style: 'deepObject', explode: true }],
   choice: [
     { anyOf: [{ type: 'integer' }, { type: 'object', properties: { gte: { type: 'integer' } } }] },
     { style: 'deepObject', explode: true },
@@ -159,6 +160,9 @@ describe('a query is read as its style says', () => {
     ['deep?p%5Ba%5D=1&p[list]=7', { a: 1, list: [7] }],
     ['deep?p[list][10]=3&p[list][1]=2&p[list][0]=1', { list: [1, 2, 3] }],
     ['deepItems?p[list][1][x]=b&p[list][0][x]=a', { list: [{ x: 'a' }, { x: 'b' }] }],
+    ['deepList?p[]=1&p[]=2', [1, 2]],
+    ['deepList?p[1]=2&p[0]=1', [1, 2]],
+    ['deepList?p=1', [1]],
     ['choice?p=5', 5],
     ['choice?p[gte]=5', { gte: 5 }],
     ['text?p=1+1%2B1', '1 1+1'],
@@ -183,6 +187,7 @@ describe('a query is read as its style says', () => {
     'form?p=x',
     'formList?p=1,x',
     'deep?p[a]=x',
+    'deepList?p[0]=x',
     'content?p={',
     'content?p={"a":"b"}',
     'beside?p=9',
@@ -267,12 +272,17 @@ describe('with STRICT_QUERY=on', () => {
     },
   );
 
-  test.each(['/form?p=1', '/form?p=1&', '/form?&&p=1', '/deep?p[a]=1', '/formFields?R=1&', '/simple/1'])(
-    '%s is served',
-    async (path) => {
-      expect(await get(path, strict)).not.toHaveProperty('status');
-    },
-  );
+  test.each([
+    '/form?p=1',
+    '/form?p=1&',
+    '/form?&&p=1',
+    '/deep?p[a]=1',
+    '/deepList?p[]=1',
+    '/formFields?R=1&',
+    '/simple/1',
+  ])('%s is served', async (path) => {
+    expect(await get(path, strict)).not.toHaveProperty('status');
+  });
 
   test('it is off unless it is set', async () => {
     expect(await get('/form?p=1&q=2')).toEqual({ p: [1] });

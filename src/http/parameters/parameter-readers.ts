@@ -56,7 +56,7 @@ function strictReader(parameters: readonly Parameter[], keys: readonly string[])
 /** Makes a function that tells whether a field is one of these parameters or keys, or a part of one. */
 function declaredNames(parameters: readonly Parameter[], keys: readonly string[]): (name: string) => boolean {
   const nested = parameters
-    .filter((parameter) => isObject(parameter) && parameter.style === 'deepObject')
+    .filter(({ style, content }) => style === 'deepObject' && content === undefined)
     .map(({ name }) => `${name}[`);
   const names = new Set([
     ...keys,

@@ -71,7 +71,6 @@ export function fieldReader(
 ): (fields: Fields) => unknown {
   const { name, style, shape, content } = parameter;
   const named = content === undefined ? namedReader(parameter) : documentReader(parameter, content);
-  if (!shape.types.has('object')) return named;
   if (style === 'deepObject') return (fields) => bracketed(parameter, fields) ?? named(fields);
   if (!isExploded(parameter)) return named;
   return (fields) => (fields.get(name) ? named(fields) : explodedObject(shape, fields, isDeclared));
