@@ -120,8 +120,11 @@ async function collectAll(registry: Registry, names: Set<string>, own?: Registry
 /** Lists metrics, the first of each name; those that have a name of `names` are left out. */
 function* metricsOf(registries: readonly Registry[], names: Set<string>) {
   for (const registry of registries) {
-    for (const { name } of registry.getMetricsAsArray()) {
+    for (const { name: told } of registry.getMetricsAsArray()) {
+      // The method `metrics` of a registry in OpenMetrics takes the end off the names of its counters.
+      const name = registry.getSingleMetric(told) ? told : `${told}_total`;
       const metric = registry.getSingleMetric(name);
+      if (metric && name !== told) Object.assign(metric, { name });
       if (metric && names.size < names.add(name).size) yield metric;
     }
   }

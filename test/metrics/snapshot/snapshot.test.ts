@@ -288,6 +288,18 @@ describe('a snapshot of this process', () => {
     expect(parseSnapshot(JSON.parse(JSON.stringify(snapshot)))).toEqual(snapshot);
   });
 
+  it('has counters under their names after an app has asked for its registry in OpenMetrics', async () => {
+    const registry = new Registry();
+    registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE as never); // its type is that of the other one
+    const jobs = new Counter({ name: 'jobs_total', help: 'h', registers: [registry] });
+    for (let count = 1; count <= 2; count += 1) {
+      jobs.inc();
+      expect(await registry.metrics()).toContain(`jobs_total ${count}`);
+      const { metrics } = await takeSnapshot(registry, []);
+      expect(metrics).toMatchObject([{ name: 'jobs_total', values: [{ value: count }] }]);
+    }
+  });
+
   it('has the service’s own metrics in place of those of the same name, with the default labels', async () => {
     const [own, registry] = [new Registry(), new Registry()];
     registry.setDefaultLabels({ zone: 'a' });
