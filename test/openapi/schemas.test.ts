@@ -308,6 +308,23 @@ function filled(schema: object, body: unknown, schemas: object = {}): unknown {
   return body;
 }
 
+const pet = { type: 'object', required: ['kind'], oneOf: [ref('Cat'), { type: 'null' }] };
+
+test.each<[string, Record<string, object>]>([
+  ['a reference', { Pet: ref('Cat'), Cat: ref('Pet') }],
+  ['a part', { Pet: { allOf: [ref('Pet')], type: 'object' } }],
+  ['a branch of a part', { Pet: pet, Cat: { allOf: [ref('Pet'), { required: ['purrs'] }] } }],
+  ['what it must not be', { Pet: { not: ref('Pet') } }],
+])('a schema that is %s of itself for the same value is refused by name', (_, schemas) => {
+  expect(() => aboutBody(ref('Pet'), {}, schemas)).toThrow('(#/components/schemas/Pet): never ends');
+});
+
+test.each([null, 5])('a list of branches that is %s is refused as no list', (oneOf) => {
+  expect(() => aboutBody(ref('Pet'), {}, { Pet: { oneOf } })).toThrow(
+    '(#/components/schemas/Pet/oneOf): must be a list',
+  );
+});
+
 const chain = (length: number) => {
   let value: object = {};
   for (let depth = 0; depth < length; depth += 1) value = { next: value };

@@ -83,6 +83,8 @@ class GrammarCheck {
       else if (!key.startsWith('x-')) this.#unknown(kind, key, value, path);
     }
     if (kind !== 'schema') return;
+    if (isEndless(new Place(this.#description, path, value)))
+      return this.#fault(path, 'never ends: it is a part or a branch of itself, for the same value');
     this.#format(value, path);
     this.#style(value, path);
     const { unevaluatedItems: rest = true } = value;
@@ -129,6 +131,32 @@ class GrammarCheck {
     if (type === 'array' && items === undefined && schema['prefixItems'] === undefined)
       this.#warn(path, 'is a list of anything: it has no "items"');
   }
+}
+
+const LISTS = ['allOf', 'anyOf', 'oneOf', 'dependentSchemas'];
+
+/** Tells whether the check of a value by this schema comes back to the schema with the same value. */
+function isEndless(schema: Place): boolean {
+  const seen = new Set<unknown>();
+  const waiting = partsOf(schema);
+  for (const part of waiting) {
+    if (part.value === schema.value) return true;
+    if (!seen.has(part.value)) waiting.push(...partsOf(part));
+    seen.add(part.value);
+  }
+  return false;
+}
+
+/** Returns the schemas that check the very value of this one; none where it is broken, which is reported elsewhere. */
+function partsOf(schema: Place): Place[] {
+  const lists = LISTS.map((key) => schema.own(key).value).filter((value) => value !== undefined);
+  if (lists.some((value) => typeof value !== 'object' || value === null)) return [];
+  const parts = schema
+    .own('allOf')
+    .ownEntries()
+    .map(([, part]) => part);
+  const others = [schema.own('if'), schema.own('not')].filter(({ value }) => value !== undefined);
+  return [...(schema.target ? [schema.target] : []), ...parts, ...others, ...branchesOf(schema)];
 }
 
 /** Returns the schemas that the value of this one may meet: branches and conditions of it and its conjuncts. */
