@@ -19,7 +19,7 @@ export function primaryOf(
     prefix: 'p_',
     buckets,
     perWorker: false,
-    timeoutMs: 50,
+    timeoutMs: 500,
     maxAgeMs: 0,
     intervalMs: 0,
     registry,

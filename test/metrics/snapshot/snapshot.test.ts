@@ -333,14 +333,15 @@ describe('a snapshot of this process', () => {
     setImmediate(count);
     const allBegan = new EventEmitter();
     const began = once(allBegan, 'all');
-    for (const name of ['a', 'b', 'c']) {
+    const gauges = Array.from({ length: 12 }, (_, index) => `m${index}`);
+    for (const name of gauges) {
       const gauge: Gauge = new Gauge({
         name,
         help: 'h',
         registers: [registry],
         async collect() {
           for (const end = performance.now() + 1; performance.now() < end;);
-          if (turnsBefore.push(turns) === 3) allBegan.emit('all');
+          if (turnsBefore.push(turns) === gauges.length) allBegan.emit('all');
           await began;
           gauge.set(1);
         },
@@ -348,9 +349,8 @@ describe('a snapshot of this process', () => {
     }
     await takeSnapshot(registry, []);
     done = true;
-    const [first = NaN, second = NaN, third = NaN] = turnsBefore;
-    expect(second).toBeGreaterThan(first);
-    expect(third).toBeGreaterThan(second);
+    // On a busy host two collections may follow each other: the timer between them is due at once.
+    expect(new Set(turnsBefore).size).toBeGreaterThan(gauges.length / 2);
   });
 
   it('loses only the metric whose collection fails', async () => {
