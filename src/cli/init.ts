@@ -64,7 +64,8 @@ export function init({ words, out }: CommandInput): Promise<void> {
   if (existsSync(folder) && readdirSync(folder).length > 0)
     throw new CommandError(`${name} is there already, and not empty.`);
   makeProject(folder, packageName(folder));
-  out.write(`Made ${name}. Now:\n\n  cd ${name}\n  npm install\n  npm start\n`);
+  const word = /^[\w./-]+$/.test(name) ? name : `'${name.replaceAll("'", `'\\''`)}'`;
+  out.write(`Made ${name}. Now:\n\n  cd ${word}\n  npm install\n  npm start\n`);
   return Promise.resolve();
 }
 

@@ -1,6 +1,8 @@
 #!/usr/bin/env node
 // This import is the first, so that no SIGHUP ends a program that is loading the others.
 import '../hang-up.js';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Command } from './command.js';
 import { CommandError } from './command-error.js';
@@ -39,7 +41,7 @@ const COMMANDS: Readonly<Record<string, Accepted>> = {
   'clean-ledgers': { command: cleanLedgers, words: 0, options: [] },
 };
 
-const USAGE = `Usage: koa-cluster-metrics COMMAND [--port PORT]
+const USAGE = `Usage: koa-cluster-metrics COMMAND [--port PORT], or --help, or --version
 
   start FILE                          run the app that a module exports, on all cores
   init FOLDER                         make a new project: an API description, its handlers, tests
@@ -60,6 +62,8 @@ const USAGE = `Usage: koa-cluster-metrics COMMAND [--port PORT]
 The service is found by LISTEN, PORT or --port (PORT or HOST:PORT), as it was started; WORKER is a number in the first column of status, or a pid.
 `;
 
+const MANIFEST = join(__dirname, '../../package.json');
+
 const OPTIONS = {
   port: { type: 'string' },
   worker: { type: 'string' },
@@ -70,6 +74,7 @@ const OPTIONS = {
   'if-needed': { type: 'boolean', default: false },
   'if-possible': { type: 'boolean', default: false },
   help: { type: 'boolean', short: 'h', default: false },
+  version: { type: 'boolean', default: false },
 } as const;
 
 /** Runs one command. Resolves with the exit code: 0, or 1 with a line on stderr that says why. */
@@ -84,6 +89,11 @@ export async function main(args: string[]): Promise<number> {
     const [name = '', ...words] = positionals;
     if (values.help) {
       process.stdout.write(USAGE);
+      return 0;
+    }
+    if (values.version) {
+      const { version }: { version: string } = JSON.parse(readFileSync(MANIFEST, 'utf8'));
+      process.stdout.write(`${version}\n`);
       return 0;
     }
     const accepted = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;

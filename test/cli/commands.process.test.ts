@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
@@ -275,6 +275,11 @@ test.each([
 ])('%j is refused with a line', async (args, line) => {
   const service = await start();
   expect(await command(service, args)).toEqual({ code: 1, out: '', err: `${line}\n` });
+});
+
+test('--version prints the version of the package', () => {
+  const { version }: { version: string } = JSON.parse(readFileSync('package.json', 'utf8'));
+  expect(execFileSync(process.execPath, [CLI, '--version'], { encoding: 'utf8' })).toBe(`${version}\n`);
 });
 
 test('a command whose output is on a full disk fails with a line', async () => {

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -16,12 +17,20 @@ let project: string;
 beforeAll(async () => {
   home = mkdtempSync(join(tmpdir(), 'init-test-'));
   project = join(home, 'my-api');
-  const out = { write: () => true } as unknown as NodeJS.WriteStream; // the part that is used
-  const options = { check: false, watch: false, json: false, ifNeeded: false, ifPossible: false };
-  const unset = { port: undefined, worker: undefined, seconds: undefined };
-  await init({ words: [project], options: { ...options, ...unset }, env: {}, out });
+  await make(project);
 });
 afterAll(() => rmSync(home, { recursive: true, force: true }));
+
+/** Makes a project, and returns what is told. */
+async function make(folder: string): Promise<string> {
+  let told = '';
+  const write = (text: string) => ((told += text), true);
+  const out = { write } as unknown as NodeJS.WriteStream; // the part that is used
+  const options = { check: false, watch: false, json: false, ifNeeded: false, ifPossible: false };
+  const unset = { port: undefined, worker: undefined, seconds: undefined };
+  await init({ words: [folder], options: { ...options, ...unset }, env: {}, out });
+  return told;
+}
 
 /** The text files of a project by path, without the source code. */
 function settings(): [path: string, text: string][] {
@@ -30,6 +39,12 @@ function settings(): [path: string, text: string][] {
     .map(({ parentPath, name }) => join(parentPath, name))
     .map((path) => [path, read(path)]);
 }
+
+test('what is told to be run leads into a folder with spaces and quotes', async () => {
+  const folder = join(home, "Ada's API");
+  const [, command = ''] = /^ {2}(cd .*)$/m.exec(await make(folder)) ?? [];
+  expect(execFileSync('sh', ['-c', `${command} && pwd`], { encoding: 'utf8' }).trim()).toBe(folder);
+});
 
 test('a project has every script that README and the pages name, but those that they give to a clone alone', () => {
   const { scripts }: { scripts: Record<string, string> } = JSON.parse(read(join(project, 'package.json')));

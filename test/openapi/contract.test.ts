@@ -118,6 +118,12 @@ describe('refuses to start when', () => {
       /must be one of path, query, header, cookie/,
     ],
     ['a parameter has no schema', query({}, { schema: undefined }), ['a'], /parameter "q" has no schema/],
+    [
+      'a parameter has a schema and a media type',
+      query({}, { content: { 'application/json': {} } }),
+      ['a'],
+      /content\): must not stand beside "schema"/,
+    ],
     ['a parameter has no media type', query({}, { schema: undefined, content: {} }), ['a'], /has no schema/],
     [
       'a parameter has a style of another place',
@@ -196,6 +202,12 @@ describe('refuses to start when', () => {
       json({ type: 'strng' }),
       ['a'],
       /type\): must be one or more of string, .*, and is "strng"/,
+    ],
+    [
+      'a schema is of another dialect',
+      json({ $schema: 'http://json-schema.org/draft-07/schema#' }),
+      ['a'],
+      /\$schema\): must be JSON Schema 2020-12 or .*, and is "http:\/\/json-schema.org\/draft-07\/schema#"/,
     ],
     [
       'a schema has a keyword of the wrong type',

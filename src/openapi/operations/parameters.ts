@@ -76,7 +76,10 @@ export function declaredParameter(place: Place, schemas: Schemas, defaults: Defa
 /** Returns a parameter's schema, and the media type of one that is a document. */
 function schemaOf(place: Place, name: string): [string | undefined, Place] {
   const schema = place.own('schema');
-  if (schema.value !== undefined) return [undefined, schema];
+  if (schema.value !== undefined) {
+    if (place.at('content').value !== undefined) place.at('content').fail('must not stand beside "schema"');
+    return [undefined, schema];
+  }
   const contents = place.at('content').entries();
   const [first, second] = contents;
   if (!first) return place.fail(`parameter "${name}" has no schema`);

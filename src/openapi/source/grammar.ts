@@ -13,7 +13,7 @@ export const GRAMMAR = {
     openapi: 'string',
     $self: 'string',
     info: 'info',
-    jsonSchemaDialect: 'string',
+    jsonSchemaDialect: 'dialect',
     servers: '[server]',
     paths: 'paths',
     webhooks: '{pathItem}',

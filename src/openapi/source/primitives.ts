@@ -3,6 +3,9 @@ import { messageOf } from '../../thrown.js';
 
 export const TYPES = ['string', 'number', 'integer', 'boolean', 'null', 'array', 'object'] as const;
 
+const DIALECT =
+  /^https:\/\/(?:json-schema\.org\/draft\/2020-12\/schema|spec\.openapis\.org\/oas\/3\.[12]\/dialect\/[\w-]+)#?$/;
+
 /** Returns the mistake in a value of a primitive field of the grammar; `undefined` if there is none. */
 export function primitiveFault(field: string, value: unknown): string | undefined {
   switch (field) {
@@ -24,6 +27,10 @@ export function primitiveFault(field: string, value: unknown): string | undefine
         : told(`one or more of ${TYPES.join(', ')}`, value);
     case 'pattern':
       return typeof value === 'string' ? patternFault(value) : told('text', value);
+    case 'dialect':
+      return DIALECT.test(String(value))
+        ? undefined
+        : told('JSON Schema 2020-12 or the dialect of OpenAPI 3.1 or 3.2, which schemas are read as', value);
     case 'names':
       return Array.isArray(value) && value.every((name) => typeof name === 'string')
         ? undefined

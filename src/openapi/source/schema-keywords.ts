@@ -1,6 +1,6 @@
 /** The keywords of a schema (JSON Schema 2020-12, and those that OpenAPI adds), as fields of the grammar. */
 export const SCHEMA_KEYWORDS = {
-  $schema: 'string',
+  $schema: 'dialect',
   $id: 'string',
   $anchor: 'string',
   $ref: 'string',
