@@ -21,7 +21,9 @@ const DONTWAIT_NOSIGNAL = 0x4040;
 export class LineSink {
   /** The number of lines that could not be written. */
   lost = 0;
-  readonly #put: Put;
+  readonly #standard: 1 | 2;
+  /** Made for the first line: a function that logs nothing starts sooner. */
+  #put: Put | undefined;
   #waiting: Buffer[] = [];
   #waitingBytes = 0;
   /** Whether the last write ended in the middle of a line. */
@@ -30,7 +32,7 @@ export class LineSink {
   #timer: NodeJS.Timeout | undefined;
 
   constructor(standard: 1 | 2) {
-    this.#put = putOf(standard);
+    this.#standard = standard;
     process.on('exit', () => this.giveUp());
   }
 
@@ -64,10 +66,11 @@ export class LineSink {
   /** Writes bytes. Returns how many are done with: written, or given up with their line. */
   #writeSome(bytes: Buffer): number {
     try {
+      const put = (this.#put ??= putOf(this.#standard));
       // A line that was given up half-way must not run into the next one.
-      if (this.#brokenOff && this.#put(LINE_FEED) === 0) return 0;
+      if (this.#brokenOff && put(LINE_FEED) === 0) return 0;
       this.#brokenOff = false;
-      const written = this.#put(bytes);
+      const written = put(bytes);
       if (written > 0) this.#midLine = written < bytes.length;
       return written;
     } catch {
