@@ -1,5 +1,5 @@
-import { pathToFileURL } from 'node:url';
 import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { appOf, type ForeignApp } from '../foreign/foreign-app.js';
 import { ServiceError } from '../http/define-service.js';
 import { serve } from '../main.js';

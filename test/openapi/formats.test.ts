@@ -1,5 +1,5 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import { formats } from '../../src/openapi/schemas/formats';
+import { formats } from '../../src/openapi/keywords/formats';
 
 const ajv = new Ajv2020({ formats: { ...formats } });
 const isValid = (format: string, text: string) => ajv.validate({ type: 'string', format }, text);

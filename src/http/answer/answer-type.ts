@@ -1,6 +1,6 @@
 import { Stream } from 'node:stream';
-import { isResponse, isWebStream } from './web-bodies.js';
 import { essenceOf, isJson } from '../../openapi/media-type.js';
+import { isResponse, isWebStream } from './web-bodies.js';
 
 /**
  * Returns the `Content-Type` of a value whose type is declared as a range; `undefined` where

@@ -29,7 +29,7 @@ export function formReader({
 }
 
 function textOf(fields: Fields, name: string): unknown {
-  const decoded = (fields.get(name) ?? []).map(fields.decoderOf(name));
+  const decoded = fields.decoded(name);
   return decoded.length > 1 ? decoded : decoded[0];
 }
 

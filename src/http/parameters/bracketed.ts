@@ -31,10 +31,10 @@ export function bracketed({ name, in: location, shape }: Serialized, fields: Fie
     if (keys.includes('__proto__')) throw refused(field, 'is not allowed');
     let at = root;
     for (const key of keys) at = childOf(at, key);
-    at.texts.push(...(fields.get(field) ?? []).map(fields.decoderOf(field)));
+    at.texts.push(...fields.decoded(field));
   }
   if (root.children.size === 0) return undefined;
-  root.texts.push(...(fields.get(name) ?? []).map(fields.decoderOf(name)));
+  root.texts.push(...fields.decoded(name));
   return valueOf(root, name, shape, refused);
 }
 

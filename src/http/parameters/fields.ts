@@ -7,20 +7,12 @@ import { percentDecoded } from './request-target.js';
 export class Fields {
   readonly #values = new Map<string, string[]>();
 
-  readonly #decode: (text: string, name: string) => string;
-
   constructor(
-    decode: (text: string, name: string) => string,
+    /** Decodes a text of the field of this name. */
+    readonly decode: (text: string, name: string) => string,
     /** Whether a name may have several values. */
     readonly repeats: boolean,
-  ) {
-    this.#decode = decode;
-  }
-
-  /** Returns the function that decodes values of this name. */
-  decoderOf(name: string): (text: string) => string {
-    return (text) => this.#decode(text, name);
-  }
+  ) {}
 
   add(name: string, value: string): void {
     const values = this.#values.get(name);
@@ -30,6 +22,11 @@ export class Fields {
 
   get(name: string): readonly string[] | undefined {
     return this.#values.get(name);
+  }
+
+  /** Returns the values of a name decoded; none for a name that does not occur. */
+  decoded(name: string): string[] {
+    return (this.#values.get(name) ?? []).map((text) => this.decode(text, name));
   }
 
   /** Encodes the "+" in values of a name, so that it stands for itself and not for a space. */
@@ -75,7 +72,7 @@ function fields(text: string, separator: string, found: Fields): Fields {
   for (const pair of text.split(separator)) {
     const equals = pair.indexOf('=');
     const encoded = equals < 0 ? pair : pair.slice(0, equals);
-    const name = found.decoderOf(encoded)(encoded);
+    const name = found.decode(encoded, encoded);
     if (equals >= 0) found.add(name, pair.slice(equals + 1));
     // An empty pair, such as that behind a last "&", is none (URL Standard section 5.1).
     else if (name !== '') found.add(name, '');

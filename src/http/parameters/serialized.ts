@@ -86,9 +86,8 @@ function documentReader(parameter: Serialized, type: string): (fields: Fields) =
   const { name, explode, shape } = parameter;
   const isList = explode && shape.types.has('array') && !shape.types.has('object');
   return (fields) => {
-    const found = fields.get(name);
-    if (!found) return undefined;
-    const [text = '', ...others] = found.map(fields.decoderOf(name));
+    if (!fields.get(name)) return undefined;
+    const [text = '', ...others] = fields.decoded(name);
     const isItem = isList && !/^\s*(?:\[|null\s*$)/.test(text);
     if (!isItem && (others.length === 0 || !fields.repeats))
       return documentOf(text, type, shape, spotOf(parameter));
@@ -105,7 +104,7 @@ function namedReader({ name, style, explode, shape }: Serialized): (fields: Fiel
     const texts = fields.get(name);
     if (!texts) return undefined;
     const [text = ''] = texts;
-    const decode = fields.decoderOf(name);
+    const decode: Decode = (each) => fields.decode(each, name);
     const isSplit = !explode && new RegExp(delimiter).test(text);
     if (shape.types.has('array') && (texts.length > 1 || isSplit || !isScalar(decode(text), shape))) {
       const items = explode ? texts : texts.flatMap((each) => each.split(delimiter));
@@ -128,7 +127,7 @@ function explodedObject(shape: Shape, fields: Fields, isDeclared: (name: string)
     const property = shape.names.has(name) || !isDeclared(name) ? shape.property(name) : undefined;
     const texts = fields.get(name) ?? [];
     if (!property) continue;
-    const decode = fields.decoderOf(name);
+    const decode: Decode = (each) => fields.decode(each, name);
     const isList = texts.length > 1 || property.types.has('array');
     found.push([name, isList ? itemsOf(texts, property, decode) : convert(decode(texts[0] ?? ''), property)]);
   }

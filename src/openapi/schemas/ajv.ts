@@ -2,11 +2,11 @@ import { Ajv2020, type ValidateFunction, _ } from 'ajv/dist/2020.js';
 
 import type { Description, Place } from '../description.js';
 import { type Direction, directed } from './direction.js';
-import { formats } from './formats.js';
-import { addKeywords } from './keywords.js';
+import { formats } from '../keywords/formats.js';
+import { addKeywords } from '../keywords/keywords.js';
 import { declarationsOf, withJoinedErrors } from './module-code.js';
 import { prepared } from './prepare.js';
-import { regExp } from './reg-exp.js';
+import { regExp } from '../keywords/reg-exp.js';
 
 /** Compiles schemas that refer to an API description. */
 export class SchemaCompiler {
@@ -40,8 +40,8 @@ export class SchemaCompiler {
         // The optimiser takes a fifth of the time, and V8 does the same again.
         optimize: false,
         process: withJoinedErrors,
-        formats: _`require("./schemas/formats.js").formats`,
-        regExp: Object.assign(regExp, { code: 'require("./schemas/reg-exp.js").regExp' }),
+        formats: _`require("./keywords/formats.js").formats`,
+        regExp: Object.assign(regExp, { code: 'require("./keywords/reg-exp.js").regExp' }),
       },
     });
     for (const [name, format] of Object.entries(formats)) this.#ajv.addFormat(name, format);

@@ -3,7 +3,7 @@ import { pointerTo } from '../pointer.js';
 import { branchesOf, conjuncts, keywordOf } from './conjuncts.js';
 import { isHidden } from './direction.js';
 import { Reach } from './reach.js';
-import { regExp } from './reg-exp.js';
+import { regExp } from '../keywords/reg-exp.js';
 import type { Schemas } from './schemas.js';
 
 /** Puts the defaults of its schema into a value that is valid. */

@@ -3,7 +3,7 @@ import { type Kind, entryOf, fieldOf } from '../source/grammar.js';
 import { isBinary } from './binary.js';
 import { conjuncts, keywordOf } from './conjuncts.js';
 import { type Direction, HIDES, hiddenProperties, isHidden } from './direction.js';
-import { isKnownFormat } from './formats.js';
+import { isKnownFormat } from '../keywords/formats.js';
 
 type Schema = Readonly<Record<string, unknown>>;
 

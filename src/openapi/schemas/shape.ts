@@ -1,7 +1,7 @@
 import type { Place } from '../description.js';
 import { branchesOf, conjuncts } from './conjuncts.js';
 import { ALL, type JsonType, takes, typesOf } from './json-type.js';
-import { regExp } from './reg-exp.js';
+import { regExp } from '../keywords/reg-exp.js';
 
 /** The part of a schema that is needed to make a value out of text. */
 export interface Shape {

@@ -1,5 +1,5 @@
 import type { ErrorObject, ValidateFunction } from 'ajv/dist/2020.js';
-import { startEffort } from './effort.js';
+import { startEffort } from '../keywords/effort.js';
 import { pointerStep } from '../pointer.js';
 
 /** A mistake in a request. */

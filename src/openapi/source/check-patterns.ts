@@ -1,6 +1,6 @@
 import { createContext, runInContext } from 'node:vm';
 import type { Description } from '../description.js';
-import { regExp } from '../schemas/reg-exp.js';
+import { regExp } from '../keywords/reg-exp.js';
 
 /** Length of the longest text that a body of the default limit can hold, about. */
 const LONGEST = 100_000;

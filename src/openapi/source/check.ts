@@ -1,7 +1,7 @@
 import { METHODS } from 'node:http';
 import { type Description, Place } from '../description.js';
 import { branchesOf, conjuncts, keywordOf } from '../schemas/conjuncts.js';
-import { isKnownFormat } from '../schemas/formats.js';
+import { isKnownFormat } from '../keywords/formats.js';
 import { Reach } from '../schemas/reach.js';
 import { pathOfPointer } from '../pointer.js';
 import { type Kind, GRAMMAR, SECTIONS, entryOf, fieldOf, isKind, isRecord } from './grammar.js';

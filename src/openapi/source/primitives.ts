@@ -1,4 +1,4 @@
-import { regExp } from '../schemas/reg-exp.js';
+import { regExp } from '../keywords/reg-exp.js';
 import { messageOf } from '../../thrown.js';
 
 export const TYPES = ['string', 'number', 'integer', 'boolean', 'null', 'array', 'object'] as const;

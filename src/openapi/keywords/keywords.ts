@@ -55,7 +55,7 @@ const uniqueItems: CodeKeywordDefinition = {
     if (cxt.schema !== true) return;
     const check = cxt.gen.scopeValue('func', {
       ref: hasDuplicate,
-      code: _`require("./schemas/unique.js").hasDuplicate`,
+      code: _`require("./keywords/unique.js").hasDuplicate`,
     });
     cxt.fail(_`${check}(${cxt.data})`);
   },
@@ -65,7 +65,7 @@ const uniqueItems: CodeKeywordDefinition = {
 const effort: CodeKeywordDefinition = {
   keyword: 'effort',
   code(cxt: KeywordCxt) {
-    const code = _`require("./schemas/effort.js").spendEffort`;
+    const code = _`require("./keywords/effort.js").spendEffort`;
     cxt.gen.code(_`${cxt.gen.scopeValue('func', { ref: spendEffort, code })}()`);
   },
 };
