@@ -125,13 +125,14 @@ function putOf(standard: 1 | 2): Put {
  */
 function sendingTo(socket: number, koffi: Koffi): Put {
   const send = koffi.load(null).func('intptr_t send(int fd, const void *bytes, size_t length, int flags)');
-  const { EAGAIN, EINTR } = system.errno;
+  const { EBADF, ECONNRESET, ENOTCONN, EPIPE } = system.errno;
+  const gone = [EBADF, ECONNRESET, ENOTCONN, EPIPE];
   return (bytes) => {
     const sent = Number(send(socket, bytes, bytes.length, DONTWAIT_NOSIGNAL));
     if (sent >= 0) return sent;
     const errno = koffi.errno();
-    if (errno === EAGAIN || errno === EINTR) return 0;
-    throw new Error(`send: errno ${errno}`);
+    if (gone.includes(errno)) throw new Error(`send: errno ${errno}`);
+    return 0;
   };
 }
 

@@ -172,18 +172,36 @@ test('log-level changes what is logged, by the workers that come later, too', as
 });
 
 test('log-level reaches a worker that is still loading its code', async () => {
-  const service = await start({ env: { LOG_LEVEL: 'error', ACCESS_LOG: 'on', CONCURRENCY: '1' } });
+  const folder = mkdtempSync(join(tmpdir(), 'log-level-'));
+  const [program, gate] = [join(folder, 'program.mjs'), join(folder, 'gate')];
+  // Messages that come before the package is loaded meet nobody.
+  writeFileSync(
+    program,
+    `import cluster from 'node:cluster';
+     import { existsSync } from 'node:fs';
+     import { setTimeout } from 'node:timers/promises';
+     if (cluster.isWorker) process.on('message', () => {});
+     while (cluster.isWorker && existsSync(${JSON.stringify(gate)})) await setTimeout(10);
+     const { serve } = await import(${JSON.stringify(join(process.cwd(), 'dist/main.js'))});
+     await serve((req, res) => res.end('served'));`,
+  );
+  const service = await start({
+    program,
+    env: { LOG_LEVEL: 'error', ACCESS_LOG: 'on', WEB_CONCURRENCY: '1' },
+  });
   const [killed = 0] = service.workers();
+  writeFileSync(gate, '');
   process.kill(killed, 'SIGKILL');
   await eventually('the next worker exists', 10_000, () =>
     service.workers().some((worker) => worker !== killed),
   );
   expect((await command(service, ['log-level', 'info'])).code).toBe(0);
-  await service.allReady(1);
-  await eventually('the worker logs what it answers', 5_000, async () => {
+  rmSync(gate);
+  await eventually('the worker logs what it answers', 30_000, async () => {
     await service.get('/hello/Ada');
     return service.stdout.includes('Request answered');
   });
+  rmSync(folder, { recursive: true });
 });
 
 test('log-level stays after a reload that fails at its second worker, for those that come later, too', async () => {
