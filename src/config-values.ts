@@ -36,7 +36,9 @@ export const HOST: Kind<string> = {
     isIP(text) > 0 || /^(?!-)[A-Za-z\d-]+(?:\.[A-Za-z\d-]+)*\.?$/.test(text) ? text : undefined,
 };
 
-/** The bytes of a socket's path for which the system has room (unix(7)). Node cuts a longer one off silently. */
+/**
+ * The bytes of a socket's path for which the system has room (unix(7)). Node cuts a longer one off silently.
+ */
 const SOCKET_PATH_BYTES = process.platform === 'linux' ? 107 : 103;
 
 export const UNIX_SOCKET: Kind<string> = {

@@ -46,7 +46,10 @@ function table(read: Reader) {
     /** The files of a certificate and its private key, in PEM. Unset: plain HTTP. */
     tlsCert: read('TLS_CERT', FILE, undefined),
     tlsKey: read('TLS_KEY', FILE, undefined),
-    /** The file with the certificates of who signs those of clients, in PEM. Unset: no client is asked for one. */
+    /**
+     * The file with the certificates of who signs those of clients, in PEM. Unset: no client is asked for
+     * one.
+     */
     tlsClientCa: read('TLS_CLIENT_CA', FILE, undefined),
     /** The number of workers. */
     concurrency: read('WEB_CONCURRENCY', whole(1, 512), availableParallelism()),

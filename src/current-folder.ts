@@ -1,8 +1,8 @@
 import { realpathSync } from 'node:fs';
 
 /**
- * The current folder as this process was started in it, without resolving links: where a link is switched to another
- * release, paths below it lead to that one.
+ * The current folder as this process was started in it, without resolving links: where a link is switched to
+ * another release, paths below it lead to that one.
  */
 export const currentFolder = find();
 

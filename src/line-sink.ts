@@ -120,8 +120,8 @@ function putOf(standard: 1 | 2): Put {
 }
 
 /**
- * Sends to a socket, which cannot be opened once more, without waiting. Its O_NONBLOCK would not do: Node takes that
- * off the standard streams, which all processes share, whenever one of them starts or ends.
+ * Sends to a socket, which cannot be opened once more, without waiting. Its O_NONBLOCK would not do: Node
+ * takes that off the standard streams, which all processes share, whenever one of them starts or ends.
  */
 function sendingTo(socket: number, koffi: Koffi): Put {
   const send = koffi.load(null).func('intptr_t send(int fd, const void *bytes, size_t length, int flags)');

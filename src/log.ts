@@ -14,8 +14,8 @@ export interface Log {
   /** Returns the number of lines that could not be written so far. */
   readonly linesLost: () => number;
   /**
-   * Gives up the lines that still wait for a slow reader, so that `linesLost` counts them. To be called before the last
-   * word about them.
+   * Gives up the lines that still wait for a slow reader, so that `linesLost` counts them. To be called
+   * before the last word about them.
    */
   readonly giveUp: () => void;
 }
@@ -26,7 +26,8 @@ export interface Log {
  * reader, and a full disk causes no error.
  */
 export function openLog(level: Level | 'silent'): Log {
-  // Handlers may write to these streams. A closed reader must not end the process there either, nor a stuck one.
+  // Handlers may write to these streams. A closed reader must not end the process there either, nor a stuck
+  // one.
   let dropped = 0;
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', () => {});

@@ -34,8 +34,8 @@ const PATIENCE_MS = 2_000;
 type Env = Readonly<Record<string, string | undefined>>;
 
 /**
- * Finds the service of this user that listens on `port`, which may be HOST:PORT; without a port, the only one that runs. Root
- * sees the services of all users.
+ * Finds the service of this user that listens on `port`, which may be HOST:PORT; without a port, the only one
+ * that runs. Root sees the services of all users.
  * @param given the environment with the service's own `LISTEN`, `PORT` and `LEDGER_DIR`, or its `ENV_FILE`
  * @throws CommandError if there is none, or more than one
  */

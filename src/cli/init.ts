@@ -94,7 +94,9 @@ function copy(entry: string, folder: string): void {
   cpSync(join(PACKAGE, entry), join(folder, entry), { recursive: true, filter: isForProjects });
 }
 
-/** Tells whether a file is a project's too: tests of the rules are about the API of this package's repository. */
+/**
+ * Tells whether a file is a project's too: tests of the rules are about the API of this package's repository.
+ */
 function isForProjects(path: string): boolean {
   return !path.endsWith('.test.yml');
 }
@@ -157,8 +159,9 @@ function manifestOf(folder: string, name: string): object {
 }
 
 /**
- * Copies the file that npm has installed this package from into a project, where a container finds it too. Returns the
- * dependency; `undefined` where the package came from a registry, which has it for the project as well.
+ * Copies the file that npm has installed this package from into a project, where a container finds it too.
+ * Returns the dependency; `undefined` where the package came from a registry, which has it for the project as
+ * well.
  */
 function copyOfPackage(folder: string, name: string): string | undefined {
   const installed = resolve(PACKAGE, '..');

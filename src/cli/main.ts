@@ -128,7 +128,10 @@ export async function main(args: string[]): Promise<number> {
   }
 }
 
-/** Errors whose message says all. They are known by name, as most commands load none of the modules that throw them. */
+/**
+ * Errors whose message says all. They are known by name, as most commands load none of the modules that throw
+ * them.
+ */
 const PLAIN = ['CommandError', 'ConfigError', 'ContractError', 'DescriptionMissing', 'ObjectivesError'];
 
 function explain(err: unknown): number {

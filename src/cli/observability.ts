@@ -7,8 +7,8 @@ import type { ObservabilityFiles } from '../observability/observability-files.js
 import { PACKAGE_DOCS } from './package-imports.js';
 
 /**
- * Writes the Prometheus rules and the Grafana dashboard that follow from the API description of the project in the
- * current folder, METRICS_PREFIX and METRICS_BUCKETS.
+ * Writes the Prometheus rules and the Grafana dashboard that follow from the API description of the project
+ * in the current folder, METRICS_PREFIX and METRICS_BUCKETS.
  * @throws CommandError with `--check`, which writes nothing, where those that are there differ
  */
 export async function observability({ options, env, out }: CommandInput): Promise<void> {

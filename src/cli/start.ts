@@ -18,7 +18,10 @@ export async function start({ words, options: { port } }: CommandInput): Promise
   await serve(() => load(path, file));
 }
 
-/** Finds a module as `node FILE` does: a folder by its `main` or its `index.js`, a file also without its extension. */
+/**
+ * Finds a module as `node FILE` does: a folder by its `main` or its `index.js`, a file also without its
+ * extension.
+ */
 function find(file: string): string {
   try {
     return require.resolve(resolve(file));

@@ -34,7 +34,10 @@ async function lookAtService(socket: string): Promise<ServiceStatus> {
   return (await json(await ask(socket, 'GET', '/status'))) as ServiceStatus;
 }
 
-/** Makes a function that looks at a service in PM2's cluster mode, where its instances are all that can be asked. */
+/**
+ * Makes a function that looks at a service in PM2's cluster mode, where its instances are all that can be
+ * asked.
+ */
 function lookAtInstances({ pid, listen, folder }: FoundService): () => Promise<ServiceStatus> {
   const watch = watchInstances(folder);
   const url = `${listen.startsWith('unix:') ? '' : 'port '}${listen}, PM2's cluster mode`;

@@ -21,7 +21,7 @@ export function sendConnection(
       connection.close();
       resolve();
     };
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Node's types do not know raw handles, which its cluster sends
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Node's types know no raw handles
     if (channel.connected) channel.send?.({ type }, connection as unknown as SendHandle, {}, sent);
     else sent();
   });

@@ -7,8 +7,8 @@ import type { PrimaryMessage, Wanted } from './messages.js';
 const CHUNK = 128 * 1024;
 
 /**
- * Milliseconds that a worker waits for the primary's whole answer: half of what Prometheus waits by default. On
- * a host without a free processor the primary may need more than two seconds.
+ * Milliseconds that a worker waits for the primary's whole answer: half of what Prometheus waits by default.
+ * On a host without a free processor the primary may need more than two seconds.
  */
 const TIMEOUT_MS = 5_000;
 

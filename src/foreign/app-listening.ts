@@ -8,7 +8,9 @@ const OWN = resolve(__dirname, '..') + sep;
 /** The place in a line of a stack; modules of Node have none that is a path. */
 const PLACE = /((?:file:\/\/)?\/.*?:\d+):\d+\)?$/;
 
-/** The ports on which code that is not ours listens in this process, each with the file and line of the call. */
+/**
+ * The ports on which code that is not ours listens in this process, each with the file and line of the call.
+ */
 export type AppListening = ReadonlyMap<number, string>;
 
 /** Collects the calls of `listen` from now on. */
@@ -34,12 +36,17 @@ export function listeningProblem(
   );
 }
 
-/** Tells whether a server of this process listens since a time when nobody watched. Its port can't be seen. */
+/**
+ * Tells whether a server of this process listens since a time when nobody watched. Its port can't be seen.
+ */
 export function listensUnseen(listening: AppListening): boolean {
   return listening.size === 0 && process.getActiveResourcesInfo().includes('TCPServerWrap');
 }
 
-/** Returns the app's own line in a stack, or else that of the package that it calls; undefined for calls of ours. */
+/**
+ * Returns the app's own line in a stack, or else that of the package that it calls; undefined for calls of
+ * ours.
+ */
 function callerOf(stack: string): string | undefined {
   const places = stack.split('\n').flatMap((line) => PLACE.exec(line)?.[1] ?? []);
   const [, called] = places; // the first is this module

@@ -23,7 +23,9 @@ interface Options {
   readonly folder?: string | undefined;
   /** Called for the first label above the limit. */
   readonly onOverflow: (label: string) => void;
-  /** Called for the first request whose label function has thrown, or has given something else than a label. */
+  /**
+   * Called for the first request whose label function has thrown, or has given something else than a label.
+   */
   readonly onError: (err: unknown) => void;
 }
 
@@ -47,7 +49,10 @@ export class EndpointLabels {
     this.#admitted = new AdmittedLabels(max - named.length, folder);
   }
 
-  /** Makes an endpoint whose label is asked for when the request is counted. Whatever the app answers, it is counted. */
+  /**
+   * Makes an endpoint whose label is asked for when the request is counted. Whatever the app answers, it is
+   * counted.
+   */
   late(label: () => Label): LateEndpoint {
     const tellRoute = routeTeller();
     return new LateEndpoint(this.#unmatched, () => {

@@ -28,7 +28,8 @@ export type ForeignApp = KoaApp | RequestListener;
 export type AppSource<Started> = ForeignApp | ((resources: Started) => ForeignApp | Promise<ForeignApp>);
 
 /**
- * Returns the app itself, also out of a module that exports it as its default. Throws ServiceError if there is none.
+ * Returns the app itself, also out of a module that exports it as its default. Throws ServiceError if there
+ * is none.
  * @param name says in the error's message what the source is
  */
 export async function appOf(

@@ -23,7 +23,10 @@ interface NotingContext {
   [REACHED]?: { readonly router: Router; readonly prefix: string }[];
 }
 
-/** The fields that koa-mount sets before it shortens the path, and each @koa/router when it has matched the path. */
+/**
+ * The fields that koa-mount sets before it shortens the path, and each @koa/router when it has matched the
+ * path.
+ */
 const FIELDS: PropertyDescriptorMap & ThisType<NotingContext> = {
   mountPath: {
     configurable: true,

@@ -15,8 +15,9 @@ interface Layer {
 
 /**
  * Returns the template of the @koa/router route that serves a request, with prefixes, those of koa-mount
- * included where they are noted. If a middleware answered before the route was reached, or the path has no such
- * method, it is the template of the route that matches the path. Other routers that set `_matchedRoute` work too.
+ * included where they are noted. If a middleware answered before the route was reached, or the path has no
+ * such method, it is the template of the route that matches the path. Other routers that set `_matchedRoute`
+ * work too.
  */
 export function koaRoute(ctx: RoutedContext): string | undefined {
   const { method, _matchedRoute: current, matched } = ctx;

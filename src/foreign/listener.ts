@@ -10,10 +10,16 @@ import { type ForeignApp, isKoa, type KoaApp, reportsErrors } from './foreign-ap
 import { noteMounts } from './koa-mounts.js';
 import { koaRoute } from './koa-route.js';
 
-/** Koa's context, or the request of an app that is no Koa app. An app knows which, and may know a narrower type. */
+/**
+ * Koa's context, or the request of an app that is no Koa app. An app knows which, and may know a narrower
+ * type.
+ */
 export type ServedRequest = Context & IncomingMessage;
 
-/** Returns the endpoint label of a request; nothing if no route matched. It is called when the answer is ready. */
+/**
+ * Returns the endpoint label of a request; nothing if no route matched. It is called when the answer is
+ * ready.
+ */
 export type EndpointOf<Request = ServedRequest> = (request: Request) => Label;
 
 interface ListenerOptions {

@@ -93,7 +93,9 @@ export function startApp<Started>(
   });
 }
 
-/** Throws ServiceError if the app has taken the port of the service, and logs what other ports it listens on. */
+/**
+ * Throws ServiceError if the app has taken the port of the service, and logs what other ports it listens on.
+ */
 function refuseListening(listening: AppListening, { config, log }: Host): void {
   const problem = listeningProblem(listening, config);
   if (problem !== undefined) throw new ServiceError(problem);
@@ -101,7 +103,10 @@ function refuseListening(listening: AppListening, { config, log }: Host): void {
     log.warn({ port, place }, 'The app listens on a port itself: what it answers there is not counted');
 }
 
-/** Makes a listener whose requests are logged, and delayed or refused under overload unless they are essential. */
+/**
+ * Makes a listener whose requests are logged, and delayed or refused under overload unless they are
+ * essential.
+ */
 function admitting(
   listener: RequestListener,
   { config, log, metrics }: Host,

@@ -93,7 +93,8 @@ export class ServiceError extends Error {
 }
 
 /**
- * Checks the fields of an object that may be written in JavaScript. Throws ServiceError with the field's name.
+ * Checks the fields of an object that may be written in JavaScript. Throws ServiceError with the field's
+ * name.
  * @param fields the types of the fields that there may be
  */
 export function checkFields(owner: string, object: object, fields: ReadonlyMap<string, string>): void {

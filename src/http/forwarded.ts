@@ -38,7 +38,9 @@ export function trustProxies(app: Koa, hops: number): void {
   });
 }
 
-/** Removes the port that some proxies add, such as Azure's: with it each connection would be another client. */
+/**
+ * Removes the port that some proxies add, such as Azure's: with it each connection would be another client.
+ */
 function withoutPort(address: string): string {
   const [, v4, v6] = /^(?:([\d.]+)(?::\d+)?|"?\[([\da-f:.]+)\](?::\d+)?"?)$/i.exec(address) ?? [];
   return v4 ?? v6 ?? address;

@@ -5,8 +5,8 @@ import type { OperationSecurity } from '../generated/security.js';
 import type { Logger } from '../log.js';
 
 /**
- * Gives handlers the types of the service's resources and principals. `src/service.ts` adds its
- * functions `start` and `security`, in a project that depends on the package to 'koa-cluster-metrics/handler':
+ * Gives handlers the types of the service's resources and principals. `src/service.ts` adds its functions
+ * `start` and `security`, in a project that depends on the package to 'koa-cluster-metrics/handler':
  *
  *     declare module './http/handler.js' {
  *       interface Provided {

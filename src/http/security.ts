@@ -17,8 +17,8 @@ type AnyCredentials = string | BasicCredentials | PeerCertificate;
 
 /**
  * Returns the principal, who has these credentials and whom handlers get; `undefined`, `null` and `false` are
- * a 401. A 401 or 403 that it throws is the answer where no other alternative lets the request in; any other Problem
- * is the answer, and any other error a 500.
+ * a 401. A 401 or 403 that it throws is the answer where no other alternative lets the request in; any other
+ * Problem is the answer, and any other error a 500.
  * @param required the scopes that the operation requires of this scheme
  */
 export type SecurityCheck<Credentials = AnyCredentials> = (
@@ -31,10 +31,10 @@ export type SecurityCheck<Credentials = AnyCredentials> = (
 export type SecurityChecks = Readonly<Record<string, SecurityCheck<never>>>;
 
 /**
- * Makes a function that lets a request in if one of the alternatives does; otherwise it throws the 403 of a check,
- * or else a 401 with a challenge for each accepted scheme. It resolves with the principal that the scheme's check
- * gave, with an object of principals by scheme where several schemes are required together, or with `undefined`
- * for an anonymous request. There is no function (`undefined`) where everybody is let in.
+ * Makes a function that lets a request in if one of the alternatives does; otherwise it throws the 403 of a
+ * check, or else a 401 with a challenge for each accepted scheme. It resolves with the principal that the
+ * scheme's check gave, with an object of principals by scheme where several schemes are required together, or
+ * with `undefined` for an anonymous request. There is no function (`undefined`) where everybody is let in.
  */
 export function gatekeeper(
   alternatives: Alternatives,
@@ -66,7 +66,9 @@ export function gatekeeper(
   };
 }
 
-/** Returns the 401 or 403 that a check has thrown. Throws anything else: no other alternative makes up for it. */
+/**
+ * Returns the 401 or 403 that a check has thrown. Throws anything else: no other alternative makes up for it.
+ */
 function refusalOf(thrown: unknown): Problem {
   const problem = asProblem(thrown);
   if (problem?.status === 401 || problem?.status === 403) return problem;
@@ -83,7 +85,7 @@ async function principalsOf(
   for (const { scheme, scopes } of requirements) {
     const credentials = credentialsOf(ctx, scheme);
     if (credentials === undefined) return undefined;
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `routesOf` has checked that there is one
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `routesOf` has checked it
     const check = checks[scheme.name] as SecurityCheck;
     const principal = await check(credentials, serviceContext(ctx), { scopes });
     if (principal === undefined || principal === null || principal === false) return undefined;
@@ -110,8 +112,8 @@ function credentialsOf(ctx: Context, scheme: SecurityScheme): AnyCredentials | u
 }
 
 /**
- * Returns the certificate of a client that TLS_CLIENT_CA has verified. Node also calls a connection authorized
- * that resumes a session which was begun without a certificate.
+ * Returns the certificate of a client that TLS_CLIENT_CA has verified. Node also calls a connection
+ * authorized that resumes a session which was begun without a certificate.
  */
 function certificateOf(socket: Socket | TLSSocket): PeerCertificate | undefined {
   if (!('authorized' in socket) || !socket.authorized) return undefined;

@@ -97,7 +97,7 @@ export async function startWith(
   await turn;
   const draining = new AbortController();
   setMaxListeners(0, draining.signal);
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- only functions of the same service get them
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- only the same service gets them
   const resources = (await startResources(service, host)) as never;
   const checks = Object.entries(service.ready ?? {}).map(
     ([name, check]) => [name, () => check(resources)] as const,

@@ -38,8 +38,8 @@ export function targetAlerts(): AlertRule[] {
 }
 
 /**
- * Requests of one endpoint fail. The objectives' alerts see the whole; this sees an endpoint that is a small part of it,
- * and one without objective.
+ * Requests of one endpoint fail. The objectives' alerts see the whole; this sees an endpoint that is a small
+ * part of it, and one without objective.
  */
 export function requestAlerts(
   { prefix, requestCount }: MetricNames,

@@ -9,7 +9,9 @@ interface Burn {
   readonly budgetShare: number;
 }
 
-/** Table 5-8 of the Google SRE workbook, chapter "Alerting on SLOs": 14.4x, 6x, 3x and 1x of a 30-day budget. */
+/**
+ * Table 5-8 of the Google SRE workbook, chapter "Alerting on SLOs": 14.4x, 6x, 3x and 1x of a 30-day budget.
+ */
 const BURNS: Readonly<Record<Severity, readonly [Burn, Burn]>> = {
   page: [
     { long: '1h', short: '5m', budgetShare: 0.02 },
@@ -31,7 +33,10 @@ const HOURS: Readonly<Record<BurnWindow, number>> = {
   '3d': 72,
 };
 
-/** Fewer bad requests than this in the long window alert nobody: one failure in a quiet night is a 100 % error ratio. */
+/**
+ * Fewer bad requests than this in the long window alert nobody: one failure in a quiet night is a 100 % error
+ * ratio.
+ */
 const LEAST_BAD_EVENTS = 10;
 
 const SLIS = {
@@ -39,7 +44,10 @@ const SLIS = {
   latency: { alert: 'LatencyBudgetBurn', bad: 'take longer than the objective allows' },
 };
 
-/** Multi-window, multi-burn-rate alerts. Objectives that share a window share the rules; `slo` and `sli` tell them apart. */
+/**
+ * Multi-window, multi-burn-rate alerts. Objectives that share a window share the rules; `slo` and `sli` tell
+ * them apart.
+ */
 export function burnAlerts(objectives: readonly Objective[]): AlertRule[] {
   const windows = [...new Set(objectives.map(({ windowDays }) => windowDays))];
   return windows.flatMap((days) => {

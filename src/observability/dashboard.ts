@@ -5,7 +5,9 @@ import { DATASOURCE, type Row } from './panels.js';
 import { saturationRow, scrapeRow, workersRow } from './process-rows.js';
 import { errorsRow, latencyRow, overviewRow, trafficRow } from './request-rows.js';
 
-/** The text of dashboard.json for these objectives and a METRICS_PREFIX. `docs` is the folder of the runbook. */
+/**
+ * The text of dashboard.json for these objectives and a METRICS_PREFIX. `docs` is the folder of the runbook.
+ */
 export function dashboardFile(objectives: readonly Objective[], prefix: string, docs: string): string {
   const names = metricNames(prefix);
   const rows = [
@@ -92,8 +94,8 @@ function variable(name: string, query: string): object {
 const GRID_WIDTH = 24;
 
 /**
- * Lays panels out from left to right, each row under its heading. Links and saved views refer to panels by id,
- * so they are numbered.
+ * Lays panels out from left to right, each row under its heading. Links and saved views refer to panels by
+ * id, so they are numbered.
  */
 function placed(rows: readonly Row[]): object[] {
   const all: object[] = [];

@@ -11,5 +11,7 @@ export function metricNames(prefix: string): MetricNames {
   return { prefix, ...byMetric };
 }
 
-/** The scrape job of prometheus.yml: tells our `up`, `process_*` and `nodejs_*` from those of other programs. */
+/**
+ * The scrape job of prometheus.yml: tells our `up`, `process_*` and `nodejs_*` from those of other programs.
+ */
 export const JOB = 'flask_app';

@@ -6,7 +6,10 @@ const SHOWN: readonly BurnWindow[] = BURN_WINDOWS.filter((window) =>
   ['5m', '1h', '6h', '3d'].includes(window),
 );
 
-/** The objectives of the API description. They are about a whole job: the instance and endpoint chosen above do not narrow them. */
+/**
+ * The objectives of the API description. They are about a whole job: the instance and endpoint chosen above
+ * do not narrow them.
+ */
 export function objectiveRow(objectives: readonly Objective[]): Row {
   return {
     title: 'Objectives',

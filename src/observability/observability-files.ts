@@ -20,8 +20,8 @@ export interface ObservabilityFiles {
 }
 
 /**
- * The Prometheus rules and the Grafana dashboard that follow from the API description of the project in the current
- * folder. Throws ContractError or ObjectivesError, which say what is wrong with it.
+ * The Prometheus rules and the Grafana dashboard that follow from the API description of the project in the
+ * current folder. Throws ContractError or ObjectivesError, which say what is wrong with it.
  */
 export function observabilityFiles({ config, docs }: ObservabilityOptions): ObservabilityFiles {
   const { metricsPrefix, metricsBuckets } = config;
@@ -41,7 +41,10 @@ export function observabilityFiles({ config, docs }: ObservabilityOptions): Obse
 const WITHOUT_OBJECTIVES =
   'no x-slo, so no objectives and no alerts about error budgets. Of requests only EndpointFailing tells.';
 
-/** Returns the operations of a description. Throws ContractError where one can't be served: it would have no alert. */
+/**
+ * Returns the operations of a description. Throws ContractError where one can't be served: it would have no
+ * alert.
+ */
 function operationsOf(file: string): readonly Operation[] {
   const { description, operations } = checkButSchemas(file);
   description.refuseFaults();

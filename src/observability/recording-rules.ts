@@ -23,7 +23,8 @@ function requestRulesBy(
   const sum = `sum by (${by.join(', ')})`;
   const requests = `${level}:${prefix}requests:rate5m`;
   const quantiles = Object.entries(QUANTILES).map(([name, quantile]) => {
-    // Prometheus 2.42 takes either native buckets or classic ones. Those have no `le`, and lose nothing where one sums by it.
+    // Prometheus 2.42 takes either native buckets or classic ones. Those have no `le`, and lose nothing where
+    // one sums by it.
     const of = (series: string) =>
       `histogram_quantile(${quantile}, sum by (${[...by, 'le'].join(', ')}) (rate(${series}[5m])))`;
     return {
@@ -42,7 +43,10 @@ function requestRulesBy(
   ];
 }
 
-/** Mean resident memory of an instance's workers; the same whether or not METRICS_PER_WORKER gives each its own series. */
+/**
+ * Mean resident memory of an instance's workers; the same whether or not METRICS_PER_WORKER gives each its
+ * own series.
+ */
 export function memoryRules({ workers }: MetricNames, job: string): RecordingRule[] {
   const by = 'by (job, instance)';
   return [
@@ -60,9 +64,9 @@ export const BURN_WINDOWS = ['5m', '30m', '1h', '2h', '6h', '1d', '3d'] as const
 export type BurnWindow = (typeof BURN_WINDOWS)[number];
 
 /**
- * Events and bad events of each objective, and how fast they burn its error budget: 1 is a budget that lasts exactly the
- * objective's window. No traffic burns nothing. Long windows are sums over the recorded 5-minute rates: they cost a few
- * series however many the service has, and weigh each minute by its traffic.
+ * Events and bad events of each objective, and how fast they burn its error budget: 1 is a budget that lasts
+ * exactly the objective's window. No traffic burns nothing. Long windows are sums over the recorded 5-minute
+ * rates: they cost a few series however many the service has, and weigh each minute by its traffic.
  */
 export function objectiveRules(objectives: readonly Objective[], names: MetricNames): RecordingRule[] {
   return [

@@ -161,7 +161,9 @@ export function latencyRow(): Row {
   };
 }
 
-/** `$latency` has classic buckets or native ones, which have no `le` and lose nothing where one sums by it. */
+/**
+ * `$latency` has classic buckets or native ones, which have no `le` and lose nothing where one sums by it.
+ */
 function quantile(share: number, by?: string): string {
   const labels = by === undefined ? 'le' : `${by}, le`;
   return `histogram_quantile(${share}, sum by (${labels}) (rate($latency{${REQUESTS}}[$__rate_interval])))`;

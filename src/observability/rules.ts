@@ -8,8 +8,8 @@ import { memoryRules, objectiveRules, requestRules } from './recording-rules.js'
 const HEADER = '# Written by "npm run observability" from the API description, which will write it again.\n';
 
 /**
- * The text of rules.yml for these objectives, the operations that are watched, and a METRICS_PREFIX. `docs` is the
- * folder of the runbook.
+ * The text of rules.yml for these objectives, the operations that are watched, and a METRICS_PREFIX. `docs`
+ * is the folder of the runbook.
  */
 export function rulesFile(
   objectives: readonly Objective[],

@@ -4,7 +4,9 @@ import { dirname, join, resolve } from 'node:path';
 import { compileFunction } from 'node:vm';
 import type { ValidateFunction } from 'ajv/dist/2020.js';
 
-/** An API description, compiled by the build: a process that starts loads neither a parser of YAML nor ajv. */
+/**
+ * An API description, compiled by the build: a process that starts loads neither a parser of YAML nor ajv.
+ */
 export interface Artifact {
   /**
    * Digests of the files that it was made of, by path relative to the folder of the first
@@ -62,16 +64,20 @@ export function findArtifact(description: string): Artifact | undefined {
   return isSame ? found : undefined;
 }
 
-/** V8 takes a cache to be that of any code of the same length: a digest in the name of its file tells them apart. */
+/**
+ * V8 takes a cache to be that of any code of the same length: a digest in the name of its file tells them
+ * apart.
+ */
 const DIGEST_LENGTH = 16;
 
 /**
  * Runs what writeArtifact has written as a module that requires as this one does. Inside a function of its
- * own V8 would parse the thousands of validators of a large description once more. The file is ASCII: to decode
- * UTF-8 would take as long again. V8 refuses a cache that another version has made, and parses the code.
+ * own V8 would parse the thousands of validators of a large description once more. The file is ASCII: to
+ * decode UTF-8 would take as long again. V8 refuses a cache that another version has made, and parses the
+ * code.
  */
 function load(file: string): Artifact {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- compileDescription has written what fills it
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- compileDescription fills it
   const found = {} as Artifact;
   const source = readFileSync(file, 'latin1');
   const cache = codeCacheFile(file, source.slice('//'.length, '//'.length + DIGEST_LENGTH));

@@ -80,7 +80,10 @@ exports.document = JSON.parse(${JSON.stringify(JSON.stringify(document))});
   );
 }
 
-/** Escapes the other characters of a module. All of them are in strings: ajv writes no other name into its code. */
+/**
+ * Escapes the other characters of a module. All of them are in strings: ajv writes no other name into its
+ * code.
+ */
 function asciiOf(code: string): string {
   return code.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }

@@ -58,8 +58,8 @@ export function isJson(essence: string): boolean {
 }
 
 /**
- * Returns the entry of a type: that with its parameters, or else without any, or else with others, or else that
- * of the smallest range that holds it; `undefined` if there is none.
+ * Returns the entry of a type: that with its parameters, or else without any, or else with others, or else
+ * that of the smallest range that holds it; `undefined` if there is none.
  */
 export function findByType<T>(
   contents: ReadonlyMap<string, T>,

@@ -118,7 +118,10 @@ export class Siblings implements Gatherer {
     this.#foreseen = series;
   }
 
-  /** Takes over the counts of ended instances. To be called when this one is ready, which does not wait for it. */
+  /**
+   * Takes over the counts of ended instances. To be called when this one is ready, which does not wait for
+   * it.
+   */
   async takeOver(gone = this.#left): Promise<void> {
     try {
       await this.#archive.fold(gone);
@@ -195,7 +198,10 @@ export class Siblings implements Gatherer {
     return archive;
   }
 
-  /** Reads the archive, to which an instance that made a removed folder anew may have put less than is known here. */
+  /**
+   * Reads the archive, to which an instance that made a removed folder anew may have put less than is known
+   * here.
+   */
   #wholeArchive(): Archive {
     const known = this.#archived;
     const there = this.#archive.read();

@@ -7,15 +7,17 @@ const PATIENCE_MS = 500;
 /** The states of instances that should not run, because somebody has stopped them. */
 const STOPPED: readonly unknown[] = ['stopping', 'stopped'];
 
-/** A call of PM2 for what `pm2 list` shows, in the parts of a message (AMP, version 1): the call and its id. */
+/**
+ * A call of PM2 for what `pm2 list` shows, in the parts of a message (AMP, version 1): the call and its id.
+ */
 const CALL = [`j:${JSON.stringify({ type: 'call', method: 'getMonitorData', args: [{}] })}`, 's:1'];
 
 type Env = Readonly<Record<string, string | undefined>>;
 
 /**
  * Makes a function that resolves with the number of instances of this app that should run, those that PM2 has
- * given up included: only PM2 knows it, since `pm2 scale`, `stop` and `delete` change it at any time. Where PM2
- * does not tell, it is the last number that it told, or 0.
+ * given up included: only PM2 knows it, since `pm2 scale`, `stop` and `delete` change it at any time. Where
+ * PM2 does not tell, it is the last number that it told, or 0.
  * @param env the environment that PM2 has given to this process
  */
 export function wantedInstances({ PM2_HOME, name }: Env): () => Promise<number> {

@@ -45,7 +45,9 @@ function socketProblem(err: unknown, path: string): string | undefined {
 /** Errors that are no fault of the program: a stack would not help. */
 const FOR_A_PERSON: ReadonlySet<string> = new Set(['ContractError', 'ServiceError', 'BuildReplaced']);
 
-/** Tells whether an error is about listening there: a service may open ports, files and sockets of its own. */
+/**
+ * Tells whether an error is about listening there: a service may open ports, files and sockets of its own.
+ */
 function isAbout(err: unknown, port: number, host: string | undefined): boolean {
   const { syscall, hostname, port: at = 0 }: Record<string, unknown> = Object(err);
   if (syscall === 'getaddrinfo') return hostname === host;

@@ -39,8 +39,8 @@ export function lambdaHandler(app: Koa): LambdaHandler {
 const NO_REQUEST = 'The event is no HTTP request of API Gateway, a function URL or an ALB';
 
 /**
- * Tells whether an event is a request. serverless-http takes any other for `GET /`: a queue, whose message nobody has
- * handled, would be told that it was.
+ * Tells whether an event is a request. serverless-http takes any other for `GET /`: a queue, whose message
+ * nobody has handled, would be told that it was.
  */
 function isRequest(event: LambdaEvent | null): boolean {
   const { httpMethod, path, requestContext } = event ?? {};

@@ -33,7 +33,10 @@ interface Instance {
   readonly push: () => Promise<void>;
 }
 
-/** Prepares a service for a platform that calls it. It is loaded and started once, at the first call or, on AWS, at once. */
+/**
+ * Prepares a service for a platform that calls it. It is loaded and started once, at the first call or, on
+ * AWS, at once.
+ */
 export function serverless(source: ServiceSource): Serverless {
   const instance = once(() => start(source));
   const lambda = once(async () => {

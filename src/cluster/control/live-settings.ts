@@ -4,8 +4,8 @@ import type { Logger } from '../../log.js';
 import { readSettingsAgain, type Settings } from '../../settings.js';
 
 /**
- * The settings of a running service. A reload reads `ENV_FILE` again. If it fails, the settings are again those of
- * the last reload that did not.
+ * The settings of a running service. A reload reads `ENV_FILE` again. If it fails, the settings are again
+ * those of the last reload that did not.
  */
 export class LiveSettings {
   readonly #log: Logger;

@@ -64,7 +64,9 @@ export class WorkerRecord {
     readonly restarts: number,
     /** Whether the worker only loads its code until it is told to begin. */
     private waits: boolean,
-    /** Milliseconds that it may be silent. They are those with which it started: its heartbeats follow them. */
+    /**
+     * Milliseconds that it may be silent. They are those with which it started: its heartbeats follow them.
+     */
     private readonly timeoutMs: number,
   ) {
     this.lastHeard = forkedAt;

@@ -55,7 +55,8 @@ function isPlain(value: object): value is Readonly<Record<string, unknown>> {
 
 /**
  * Copies an object as JSON has it.
- * @param first the index of its first field that JSON does not have as it is, or -1 where none is known to be as it is
+ * @param first the index of its first field that JSON does not have as it is, or -1 where none is known to be
+ *   as it is
  * @param json what JSON has for that field
  */
 function jsonCopy(value: object, first = -1, json?: unknown): unknown {

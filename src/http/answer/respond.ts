@@ -51,8 +51,8 @@ export function isStream(body: unknown): boolean {
 }
 
 /**
- * Returns a handler's result as a body that Koa knows: bytes as a Buffer, and what an asynchronous iterable, such
- * as a generator, gives as a stream. Koa would write both as JSON.
+ * Returns a handler's result as a body that Koa knows: bytes as a Buffer, and what an asynchronous iterable,
+ * such as a generator, gives as a stream. Koa would write both as JSON.
  */
 export function asBody(value: unknown): unknown {
   if (typeof value !== 'object' || value === null || isPlainData(value)) return value;
@@ -81,7 +81,7 @@ async function send(ctx: Context, stream: Stream): Promise<void> {
     if (stream instanceof Readable) stream.destroy();
     return void res.end();
   }
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- streams of the oldest kind have `pipe`, too
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the oldest streams have `pipe`, too
   const source = stream instanceof Readable ? bytesOf(stream) : (stream as Readable);
   if (stream instanceof Readable) {
     res.once('close', () => stream.destroy());
@@ -93,7 +93,10 @@ async function send(ctx: Context, stream: Stream): Promise<void> {
   source.pipe(res);
 }
 
-/** Returns a stream that fails at a piece which is neither text nor bytes; `pipe` would throw where nobody catches it. */
+/**
+ * Returns a stream that fails at a piece which is neither text nor bytes; `pipe` would throw where nobody
+ * catches it.
+ */
 function bytesOf(stream: Readable): Readable {
   return stream.readableObjectMode ? Readable.from(stream, { objectMode: false }) : stream;
 }

@@ -55,8 +55,8 @@ function webStreamOf(value: unknown): ReadableStream | undefined {
 }
 
 /**
- * Tells whether a value is a Response of `fetch`. Its tag is looked at first: Node loads all of `fetch`, 9 MB, when
- * somebody first mentions `Response`.
+ * Tells whether a value is a Response of `fetch`. Its tag is looked at first: Node loads all of `fetch`, 9
+ * MB, when somebody first mentions `Response`.
  */
 export function isResponse(value: unknown): value is Response {
   return tagOf(value) === '[object Response]' && value instanceof Response;

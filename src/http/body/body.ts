@@ -76,7 +76,10 @@ function reading(
 /** Kinds of a body that no byte is a value of. */
 const MAY_BE_EMPTY: ReadonlySet<BodyKind> = new Set(['text', 'form', 'stream']);
 
-/** Tells whether a request says that its body has a type and no byte, as a browser's for a form without a checked box. */
+/**
+ * Tells whether a request says that its body has a type and no byte, as a browser's for a form without a
+ * checked box.
+ */
 function isEmptyOfType({ req: { headers } }: Context): boolean {
   return headers['content-length'] !== undefined && headers['content-type'] !== undefined;
 }
@@ -90,7 +93,10 @@ function readAgain({ req, request }: Context): IncomingMessage {
   );
 }
 
-/** Serves a body of chunks that has neither a type nor a byte as none. Any other body that is not declared is a 415. */
+/**
+ * Serves a body of chunks that has neither a type nor a byte as none. Any other body that is not declared is
+ * a 415.
+ */
 async function withoutType(
   ctx: Context,
   serve: (ctx: Context) => Promise<void> | undefined,

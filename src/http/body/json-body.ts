@@ -12,7 +12,8 @@ const DEEPEST = 100;
 
 /**
  * A text with more objects and arrays is measured before it is parsed: `JSON.parse` takes 0.4 s for a
- * megabyte of `[`. The others are walked through as values, which costs half as much as a walk through the text.
+ * megabyte of `[`. The others are walked through as values, which costs half as much as a walk through the
+ * text.
  */
 const MANY = 1000;
 
@@ -45,7 +46,10 @@ export function parseDocument(text: string, spot: Spot): unknown {
   return value;
 }
 
-/** Tells whether a value has a number that a double may not hold, or a key `__proto__`, or is nested too deeply. */
+/**
+ * Tells whether a value has a number that a double may not hold, or a key `__proto__`, or is nested too
+ * deeply.
+ */
 function isSuspect(value: Json, level = 0): boolean {
   if (typeof value === 'number') return Math.abs(value) > Number.MAX_SAFE_INTEGER;
   if (typeof value !== 'object' || value === null) return false;
@@ -94,7 +98,9 @@ function digitsOf(token: string): string {
   return withoutLastZeros(digits.replace(/[-.]/g, '').replace(/^0+/, ''));
 }
 
-/** Takes the zeros off the end. A pattern takes the square of the length where there are many in the midst. */
+/**
+ * Takes the zeros off the end. A pattern takes the square of the length where there are many in the midst.
+ */
 function withoutLastZeros(digits: string): string {
   let end = digits.length;
   while (digits[end - 1] === '0') end -= 1;

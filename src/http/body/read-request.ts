@@ -16,9 +16,10 @@ export function wasRead(req: IncomingMessage): boolean {
 }
 
 /**
- * Makes the body of a request readable once more, if a platform (Cloud Functions, Firebase, an Express with a body
- * parser) or a middleware has read it. Without this the service would wait for ever for a body that has come and
- * gone. Returns the request itself if nothing has been read, or if nothing was left of which the body can be made.
+ * Makes the body of a request readable once more, if a platform (Cloud Functions, Firebase, an Express with a
+ * body parser) or a middleware has read it. Without this the service would wait for ever for a body that has
+ * come and gone. Returns the request itself if nothing has been read, or if nothing was left of which the
+ * body can be made.
  */
 export function unread(req: ReadRequest, left: Left = req): IncomingMessage {
   const bytes = wasRead(req) ? bytesOf(req, left) : undefined;

@@ -27,7 +27,10 @@ function originForm(target: string): string {
   return rest.startsWith('/') ? rest : `/${rest}`;
 }
 
-/** Undoes percent-encoding (RFC 3986 section 2.1). Throws a 400, which names the parameter or field, where it is not valid. */
+/**
+ * Undoes percent-encoding (RFC 3986 section 2.1). Throws a 400, which names the parameter or field, where it
+ * is not valid.
+ */
 export function percentDecoded(text: string, location: 'path' | 'query' | 'body', name: string): string {
   if (!text.includes('%')) return text;
   try {

@@ -81,7 +81,9 @@ export function isExploded({ shape, style, explode }: Serialized): boolean {
   return shape.types.has('object') && style === 'form' && explode;
 }
 
-/** Reads the fields of the parameter's own name where each is a document, or an item of a list of documents. */
+/**
+ * Reads the fields of the parameter's own name where each is a document, or an item of a list of documents.
+ */
 function documentReader(parameter: Serialized, type: string): (fields: Fields) => unknown {
   const { name, explode, shape } = parameter;
   const isList = explode && shape.types.has('array') && !shape.types.has('object');
@@ -161,8 +163,8 @@ function objectOf(pairs: readonly [string, string][], shape: Shape, decode: Deco
 }
 
 /**
- * Parses a document in a parameter or field. A text that is none stays as it is where the schema may take it. Throws
- * a 400 where a JSON body would be refused, too.
+ * Parses a document in a parameter or field. A text that is none stays as it is where the schema may take it.
+ * Throws a 400 where a JSON body would be refused, too.
  */
 function documentOf(text: string, type: string, { types }: Shape, spot: Spot): unknown {
   if (!isJson(type)) return text;

@@ -79,8 +79,8 @@ function descend<T>(from: Node<T>, path: string, start: number, segments: string
 }
 
 /**
- * Returns the octets of a segment; the segment itself if it is too long to be a literal, and nothing else asks for
- * them: an octet has three characters at most.
+ * Returns the octets of a segment; the segment itself if it is too long to be a literal, and nothing else
+ * asks for them: an octet has three characters at most.
  */
 function octetsIn<T>(segment: string, { longest, patterns }: Node<T>): string {
   return patterns.length === 0 && segment.length > 3 * longest ? segment : octetsOf(segment);
@@ -104,5 +104,8 @@ function follow<T>(to: Node<T>, path: string, slash: number, segments: string[])
   return slash < 0 ? to.value : descend(to, path, slash + 1, segments);
 }
 
-/** Characters that belong into no path (RFC 3986 section 3.3); browsers leave some of them unencoded, curl all. */
+/**
+ * Characters that belong into no path (RFC 3986 section 3.3); browsers leave some of them unencoded, curl
+ * all.
+ */
 const UNENCODED = /["<>[\]\\^`{|}]/;

@@ -28,7 +28,9 @@ export interface Route {
   /** The templates under which the operation is served. Its requests are counted under `operation.path`. */
   readonly templates: readonly string[];
   readonly serve: Serve;
-  /** The operation of the description; `undefined` where it is one of the service that is not listed there. */
+  /**
+   * The operation of the description; `undefined` where it is one of the service that is not listed there.
+   */
   readonly described?: Operation;
 }
 
@@ -106,8 +108,8 @@ const SCRAPERS: Alternatives = [
 ];
 
 /**
- * Returns the routes of own operations that the description leaves out, unless another operation is served at their
- * path.
+ * Returns the routes of own operations that the description leaves out, unless another operation is served at
+ * their path.
  */
 function unlisted(own: ReadonlyMap<string, OwnHandler>, deps: RouteDeps): Route[] {
   const { operations, handlers } = deps.contract;
@@ -115,7 +117,8 @@ function unlisted(own: ReadonlyMap<string, OwnHandler>, deps: RouteDeps): Route[
     const handler = own.get(id);
     const isThere = ({ method, routes }: Operation) =>
       method === 'GET' && routes.some((route) => shapeOf(route) === shapeOf(path));
-    // A listed operation is served under the base path of its server only: its security would not hold elsewhere.
+    // A listed operation is served under the base path of its server only: its security would not hold
+    // elsewhere.
     const isListed = (operation: Operation) => operation.id === id && !handlers[id];
     const isTaken = operations.some((operation) => isListed(operation) || isThere(operation));
     if (!handler || isTaken) return [];

@@ -14,9 +14,9 @@ export function patternOf(segment: string): SegmentPattern {
 }
 
 /**
- * Returns the values of a pattern's parameters in a segment, still encoded; `undefined` if it does not match its
- * octets. Each parameter takes as little as it can, and at least a character; the last one takes the rest. The
- * time grows with the segment, and not with its square.
+ * Returns the values of a pattern's parameters in a segment, still encoded; `undefined` if it does not match
+ * its octets. Each parameter takes as little as it can, and at least a character; the last one takes the
+ * rest. The time grows with the segment, and not with its square.
  */
 export function matchSegment(
   { texts }: SegmentPattern,

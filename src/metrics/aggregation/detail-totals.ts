@@ -158,7 +158,9 @@ export class DetailTotals {
     };
   }
 
-  /** Returns that row whose histogram began first; of several, the first in the list, which must not be empty. */
+  /**
+   * Returns that row whose histogram began first; of several, the first in the list, which must not be empty.
+   */
   firstOf(rows: readonly number[]): number {
     const start = (row: number) => this.#histogramStartOf(row) || Infinity;
     return rows.reduce((first, row) => (start(row) < start(first) ? row : first));

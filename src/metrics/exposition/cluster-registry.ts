@@ -80,7 +80,7 @@ export class ClusterRegistry extends AggregatorRegistry<PrometheusContentType> i
     super();
     // prom-client's listener serves a protocol that is not used here, and throws on a message that is `null`.
     for (const added of cluster.listeners('message')) {
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a listener that was added can be removed
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what was added can be removed
       if (!before.has(added)) cluster.off('message', added as (...args: unknown[]) => void);
     }
     this.#options = options;

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 
 /**
  * The endpoint labels that a service counts by name, of those that clients may make up. All its processes
- * admit the same ones, and so do those that come later: the counts of ended processes stay, with their labels.
+ * admit the same ones, and so do those that come later: the counts of ended processes stay, with their
+ * labels.
  *
  * The labels are lines of a file, JSON each, to which every process appends. The order of the file decides
  * which are the first ones. A line that was cut off, because the storage was full, counts for nothing.
@@ -25,7 +26,9 @@ export class AdmittedLabels {
     this.#path = folder === undefined ? undefined : pathOf(folder);
   }
 
-  /** Admits a label if it can. Reads the file only for a label that is new here, and only while there is room. */
+  /**
+   * Admits a label if it can. Reads the file only for a label that is new here, and only while there is room.
+   */
   admits(label: string): boolean {
     if (!this.#admitted.has(label) && this.#hasRoom) this.#propose(label);
     return this.#admitted.has(label);

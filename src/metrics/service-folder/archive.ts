@@ -83,7 +83,10 @@ export class CountArchive {
     for (const id of gone) this.#folder.remove(id);
   }
 
-  /** Tries to take these processes in. Resolves with false when another process has changed the archive meanwhile. */
+  /**
+   * Tries to take these processes in. Resolves with false when another process has changed the archive
+   * meanwhile.
+   */
   async #hasFolded(gone: readonly number[]): Promise<boolean> {
     const value = this.#shared.read();
     const archive = this.#parse(value);

@@ -86,7 +86,9 @@ export function readReport(path: string, reader = new ReportReader()): Report | 
   }
 }
 
-/** Returns the later of two reports of one process; of two that have no numbers, the one that was read now. */
+/**
+ * Returns the later of two reports of one process; of two that have no numbers, the one that was read now.
+ */
 export function laterReport(known: Report | undefined, read: Report | undefined): Report | undefined {
   return read && (read.number ?? 0) >= (known?.number ?? 0) ? read : known;
 }

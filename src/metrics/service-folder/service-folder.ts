@@ -42,9 +42,9 @@ export interface ServiceFolderOptions {
 /**
  * The folder of a service, which outlives its processes. Each process has its counts there (`ID.ledger`,
  * `ID.details`, `ID.counters`), its last report (`ID.json`), its requests in flight (`ID.requests`) and its
- * socket (`ID.sock`). The service has the archive of ended processes (`archive-N`), its owner (`owner-N`), the
- * endpoint labels that its processes have admitted (`labels`), and the socket for commands (`control.sock`).
- * Ids are never used again.
+ * socket (`ID.sock`). The service has the archive of ended processes (`archive-N`), its owner (`owner-N`),
+ * the endpoint labels that its processes have admitted (`labels`), and the socket for commands
+ * (`control.sock`). Ids are never used again.
  */
 export class ServiceFolder {
   readonly path: string;

@@ -1,13 +1,18 @@
 import { dirname, resolve } from 'node:path';
 import type { Registry } from 'prom-client';
 
-/** The packages whose default registry has prom-client's methods: its successor, and itself in another copy. */
+/**
+ * The packages whose default registry has prom-client's methods: its successor, and itself in another copy.
+ */
 const PACKAGES = ['@prometheus-io/client', 'prom-client'];
 
 /** The files of the app's own packages; undefined before they were looked for. */
 let files: readonly string[] | undefined;
 
-/** Returns the default registries of @prometheus-io/client and of the app's own prom-client, where it has loaded them. */
+/**
+ * Returns the default registries of @prometheus-io/client and of the app's own prom-client, where it has
+ * loaded them.
+ */
 export function otherRegistries(): Registry[] {
   files ??= PACKAGES.flatMap(installed);
   return files.flatMap((file) => {
@@ -17,8 +22,8 @@ export function otherRegistries(): Registry[] {
 }
 
 /**
- * Looks for a package from the program and, if that is a command, from the file that it was told to run and from
- * the working directory. Leaves out the prom-client that the service uses.
+ * Looks for a package from the program and, if that is a command, from the file that it was told to run and
+ * from the working directory. Leaves out the prom-client that the service uses.
  */
 function installed(name: string): string[] {
   const [program = __filename, ...words] = process.argv.slice(1);

@@ -79,8 +79,8 @@ function rowsOf(memoryOnly: readonly Row[]): RowData[] {
 }
 
 /**
- * Collects the metrics of a registry. Those of other packages' default registries belong to prom-client's, but
- * for names that this has.
+ * Collects the metrics of a registry. Those of other packages' default registries belong to prom-client's,
+ * but for names that this has.
  */
 async function collect(registry: Registry, own?: Registry): Promise<Collected[]> {
   const names = new Set<string>();
@@ -91,8 +91,8 @@ async function collect(registry: Registry, own?: Registry): Promise<Collected[]>
 }
 
 /**
- * Collects a registry's metrics as its `getMetricsAsJSON` does, but with pauses, and without those that fail or
- * take too long. Durable counters get no default labels: they have none in the ledger.
+ * Collects a registry's metrics as its `getMetricsAsJSON` does, but with pauses, and without those that fail
+ * or take too long. Durable counters get no default labels: they have none in the ledger.
  * @param names the names that were collected before, and are left out; those of the registry are added
  * @param own metrics that come before those of the registry, and get its default labels
  */

@@ -13,8 +13,9 @@ export function startEffort(root: unknown): void {
 }
 
 /**
- * Counts the call of a schema that refers to others. Throws a RangeError for a call too many: a schema that refers to
- * itself from several parts or branches looks into a value in a time that is multiplied at each level.
+ * Counts the call of a schema that refers to others. Throws a RangeError for a call too many: a schema that
+ * refers to itself from several parts or branches looks into a value in a time that is multiplied at each
+ * level.
  */
 export function spendEffort(): void {
   current.calls += 1;

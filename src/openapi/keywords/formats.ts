@@ -70,8 +70,8 @@ export const formats: Readonly<Record<string, Format>> = {
   'double-int': integer(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER),
   base64url: /^[\w-]*={0,2}$/,
   char: /^.$/su,
-  // ajv-formats takes a space or a line break in place of the T, an offset without colon or minutes, and a line
-  // of base64 among others.
+  // ajv-formats takes a space or a line break in place of the T, an offset without colon or minutes, and a
+  // line of base64 among others.
   'date-time': (text: string) => ZONED.test(text) && isDateTime(text),
   time: (text: string) => ZONED.test(text) && isTime(text),
   'date-time-local': isLocal,

@@ -71,8 +71,8 @@ const effort: CodeKeywordDefinition = {
 };
 
 /**
- * Says of the error of a choice how many errors of its branches stand before it, and which branches are met. Nothing
- * else in an error of a schema that a branch refers to tells that it belongs to the choice.
+ * Says of the error of a choice how many errors of its branches stand before it, and which branches are met.
+ * Nothing else in an error of a schema that a branch refers to tells that it belongs to the choice.
  */
 const choiceParams: NonNullable<KeywordErrorDefinition['params']> = ({
   errsCount,

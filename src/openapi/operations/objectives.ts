@@ -59,7 +59,10 @@ export function readObjectives(operations: readonly Declared[], buckets: readonl
   return objectives;
 }
 
-/** Returns the operations that are to be watched, with an objective or not: all that do not say `x-slo: false`. */
+/**
+ * Returns the operations that are to be watched, with an objective or not: all that do not say `x-slo:
+ * false`.
+ */
 export function watchedOperations(operations: readonly Declared[]): Operation[] {
   return operations.filter(({ place }) => sloOf(place) !== false).map(counted);
 }

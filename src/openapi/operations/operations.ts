@@ -75,7 +75,9 @@ function operationsOf(item: Place): [string, Place][] {
   return found;
 }
 
-/** Returns the path item whose `parameters` or `servers` count: the one in `paths`, else the one it refers to. */
+/**
+ * Returns the path item whose `parameters` or `servers` count: the one in `paths`, else the one it refers to.
+ */
 function itemWith(field: 'parameters' | 'servers', item: Place): Place {
   return item.own(field).value === undefined ? item.resolved() : item;
 }

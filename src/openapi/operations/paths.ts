@@ -22,8 +22,8 @@ export function namesIn(path: string): string[] {
 }
 
 /**
- * Two templates that differ in nothing but names, or in what is encoded, match the same paths (OpenAPI 3.1 section
- * 4.8.8.1).
+ * Two templates that differ in nothing but names, or in what is encoded, match the same paths (OpenAPI 3.1
+ * section 4.8.8.1).
  */
 export function checkEqualPaths(
   routes: readonly { readonly route: string; readonly path: string; readonly place: Place }[],
@@ -38,12 +38,16 @@ export function checkEqualPaths(
   }
 }
 
-/** Returns a template without the names of its parameters: those of two that match the same paths are equal. */
+/**
+ * Returns a template without the names of its parameters: those of two that match the same paths are equal.
+ */
 export function shapeOf(template: string): string {
   return textsOf(template).join('{}');
 }
 
-/** Returns the texts before, between and behind a template's parameters, as `octetsOf` has those of a request. */
+/**
+ * Returns the texts before, between and behind a template's parameters, as `octetsOf` has those of a request.
+ */
 export function textsOf(template: string): string[] {
   return template.split(/\{[^{}]+\}/).map((text) => octetsOf(percentEncoded(text)));
 }
@@ -55,8 +59,8 @@ export function percentEncoded(text: string): string {
 
 /**
  * Returns a text with one character for each octet. Texts that mean the same (RFC 3986 section 6.2.2) have
- * equal ones: encodings have no case, and what needs none is itself. Whatever else is encoded, such as a slash,
- * becomes a character of a private use, which no request has.
+ * equal ones: encodings have no case, and what needs none is itself. Whatever else is encoded, such as a
+ * slash, becomes a character of a private use, which no request has.
  */
 export function octetsOf(text: string): string {
   return text.includes('%') ? text.replaceAll(/%[0-9a-f]{2}/gi, octetOf) : text;

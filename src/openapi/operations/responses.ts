@@ -30,7 +30,10 @@ function statusOf(status: string, place: Place): string {
     : place.fail(`"${status}" is no status, such as 200, 4XX or default`);
 }
 
-/** Headers that an answer gets when it is sent. That of the type is to be ignored (OpenAPI, "Response Object"). */
+/**
+ * Headers that an answer gets when it is sent. That of the type is to be ignored (OpenAPI, "Response
+ * Object").
+ */
 const SET_LATER: ReadonlySet<string> = new Set([
   'content-type',
   'content-length',

@@ -4,8 +4,8 @@ import type { Place } from '../description.js';
 export interface SecurityScheme {
   readonly name: string;
   /**
-   * The place of an apiKey's credential. A client certificate belongs to the `connection`; other schemes use the
-   * `Authorization` header.
+   * The place of an apiKey's credential. A client certificate belongs to the `connection`; other schemes use
+   * the `Authorization` header.
    */
   readonly in: 'header' | 'query' | 'cookie' | 'connection' | 'authorization';
   /** The name of an apiKey's field; for other schemes, the authentication scheme in lower case. */

@@ -20,14 +20,17 @@ const BY_SHAPE: ReadonlyMap<string, string> = new Map(
   Object.entries(SERVICE_OPERATIONS).map(([id, path]) => [shapeOf(path), id]),
 );
 
-/** Returns the id of the service's operation that has the method and the path of this one; `undefined` if none has. */
+/**
+ * Returns the id of the service's operation that has the method and the path of this one; `undefined` if none
+ * has.
+ */
 export function serviceOperationAt({ method, path }: Pick<Operation, 'method' | 'path'>): string | undefined {
   return method === 'GET' ? BY_SHAPE.get(shapeOf(path)) : undefined;
 }
 
 /**
- * Tells whether an operation of a description is one of the service, which needs no handler. Any other may be called
- * as one of these.
+ * Tells whether an operation of a description is one of the service, which needs no handler. Any other may be
+ * called as one of these.
  */
 export function isServiceOperation(operation: Pick<Operation, 'id' | 'method' | 'path'>): boolean {
   return serviceOperationAt(operation) === operation.id;

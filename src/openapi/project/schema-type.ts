@@ -27,7 +27,9 @@ export class SchemaTypes {
     return name;
   }
 
-  /** Returns the type of a schema's values in this direction, without the properties hidden by one around it. */
+  /**
+   * Returns the type of a schema's values in this direction, without the properties hidden by one around it.
+   */
   of(schema: Place, direction: Direction, around: Hidden = NONE): string {
     const { value, target } = schema;
     if (value === false) return 'never';

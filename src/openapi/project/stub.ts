@@ -47,8 +47,8 @@ function oneLine(text: string): string {
 }
 
 /**
- * Tells whether a name can be exported, but is no variable of the file: a word of the language, a name of every
- * module or of this one, or a global, which the compiler's own code may use.
+ * Tells whether a name can be exported, but is no variable of the file: a word of the language, a name of
+ * every module or of this one, or a global, which the compiler's own code may use.
  */
 function isReserved(name: string): boolean {
   return RESERVED.split(' ').includes(name) || name in globalThis;

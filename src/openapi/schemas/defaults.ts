@@ -11,7 +11,10 @@ export type Fill = (value: unknown) => void;
 
 type FillObject = (object: Record<string, unknown>) => void;
 
-/** The longest JSON of a default: two properties at each level would double it, and it is copied for each request. */
+/**
+ * The longest JSON of a default: two properties at each level would double it, and it is copied for each
+ * request.
+ */
 const LONGEST = 100_000;
 
 /** The defaults of the schemas of one description. */
@@ -27,8 +30,9 @@ export class Defaults {
   }
 
   /**
-   * Returns the function that puts the defaults of a schema into a body or a parameter; `undefined` if the schema
-   * has none, so that no time is lost. The build has looked for them, which takes long in large schemas.
+   * Returns the function that puts the defaults of a schema into a body or a parameter; `undefined` if the
+   * schema has none, so that no time is lost. The build has looked for them, which takes long in large
+   * schemas.
    */
   of(schema: Place): Fill | undefined {
     const { artifact, withDefaults } = schema.description;

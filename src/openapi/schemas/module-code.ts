@@ -59,8 +59,8 @@ export function withJoinedErrors(code: string): string {
 }
 
 /**
- * Leaves out schemas that the code does not use. ajv lists the schema of each function, which would take most of a
- * process's memory.
+ * Leaves out schemas that the code does not use. ajv lists the schema of each function, which would take most
+ * of a process's memory.
  */
 function withoutUnused({ schema, ...others }: ScopeValueSets, code: string): ScopeValueSets {
   const isUsed = (name: ValueScopeName): boolean => code.includes(String(name));

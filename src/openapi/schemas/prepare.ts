@@ -16,8 +16,8 @@ interface Context {
 }
 
 /**
- * Keywords whose schemas the same value must meet as the schema around them. It must not meet `not`, and need not
- * meet `if`: there a hidden property is missing, and is not forgiven.
+ * Keywords whose schemas the same value must meet as the schema around them. It must not meet `not`, and need
+ * not meet `if`: there a hidden property is missing, and is not forgiven.
  */
 const IN_PLACE = new Set(['allOf', 'anyOf', 'oneOf', 'then', 'else', 'dependentSchemas']);
 
@@ -74,7 +74,9 @@ function isSchemaField(field: string, key: string): boolean {
   );
 }
 
-/** Keywords that declare properties. Elsewhere `readOnly` and `writeOnly` hide nothing: an item must be sent. */
+/**
+ * Keywords that declare properties. Elsewhere `readOnly` and `writeOnly` hide nothing: an item must be sent.
+ */
 const DECLARING = new Set(['properties', 'patternProperties']);
 
 function subschemas(key: string, field: string, place: Place, context: Context): unknown {
@@ -91,8 +93,9 @@ function subschemas(key: string, field: string, place: Place, context: Context):
 const CHOICES = new Set(['anyOf', 'oneOf']);
 
 /**
- * Prepares a branch of a choice. What tells it from the others is checked before all else: the branches of a schema
- * that refers to itself would each look into everything below, in a time that is multiplied at each level.
+ * Prepares a branch of a choice. What tells it from the others is checked before all else: the branches of a
+ * schema that refers to itself would each look into everything below, in a time that is multiplied at each
+ * level.
  */
 function branchOf(branch: Place, context: Context): Schema | boolean {
   const whole = prepared(branch, context);
@@ -102,8 +105,8 @@ function branchOf(branch: Place, context: Context): Schema | boolean {
 }
 
 /**
- * Returns a schema of the properties that a branch requires: of those that have one value, such as its `kind`, if there
- * are any; `undefined` if it requires none.
+ * Returns a schema of the properties that a branch requires: of those that have one value, such as its
+ * `kind`, if there are any; `undefined` if it requires none.
  */
 function signOf(branch: Place, hidden: ReadonlySet<string>): Schema | undefined {
   const parts = [...conjuncts(branch).values()];
@@ -174,8 +177,9 @@ const CHEAP = new Set([
 ]);
 
 /**
- * Runs slow keywords only on a value within the limits: a pattern can take seconds for a text of 100 kB. A limit
- * is the least there is, and replaces the schema's own; `propertyNames` can ask for more than a length, and stays.
+ * Runs slow keywords only on a value within the limits: a pattern can take seconds for a text of 100 kB. A
+ * limit is the least there is, and replaces the schema's own; `propertyNames` can ask for more than a length,
+ * and stays.
  */
 function guarded(schema: Place, whole: Schema): Schema {
   const limits = limitsOf(schema);

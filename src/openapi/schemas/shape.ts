@@ -132,7 +132,9 @@ function partsOf({ all, some }: Parts): Parts {
   };
 }
 
-/** Returns a schema with its `allOf` and `$ref`, and all branches of its choices and conditions, each once. */
+/**
+ * Returns a schema with its `allOf` and `$ref`, and all branches of its choices and conditions, each once.
+ */
 function alternatives(schema: Place, seen: Set<unknown>): Place[] {
   return [...conjuncts(schema).values()].flatMap((one) => {
     if (seen.has(one.value)) return [];

@@ -147,7 +147,10 @@ function isEndless(schema: Place): boolean {
   return false;
 }
 
-/** Returns the schemas that check the very value of this one; none where it is broken, which is reported elsewhere. */
+/**
+ * Returns the schemas that check the very value of this one; none where it is broken, which is reported
+ * elsewhere.
+ */
 function partsOf(schema: Place): Place[] {
   const lists = LISTS.map((key) => schema.own(key).value).filter((value) => value !== undefined);
   if (lists.some((value) => typeof value !== 'object' || value === null)) return [];
@@ -159,7 +162,9 @@ function partsOf(schema: Place): Place[] {
   return [...(schema.target ? [schema.target] : []), ...parts, ...others, ...branchesOf(schema)];
 }
 
-/** Returns the schemas that the value of this one may meet: branches and conditions of it and its conjuncts. */
+/**
+ * Returns the schemas that the value of this one may meet: branches and conditions of it and its conjuncts.
+ */
 function inPlace(schema: Place): Place[] {
   return [...conjuncts(schema).values()].flatMap((one) => [one.own('if'), ...branchesOf(one)]);
 }

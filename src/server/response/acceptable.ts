@@ -4,8 +4,8 @@ import type { ServerResponse } from 'node:http';
 const ILLEGAL = /[^\t\x20-\x7e\x80-\xff]/;
 
 /**
- * Tells whether Node will take a piece of an answer. If not, it throws, and the answer is another one: that is
- * the one to count.
+ * Tells whether Node will take a piece of an answer. If not, it throws, and the answer is another one: that
+ * is the one to count.
  */
 export function isAcceptable(res: ServerResponse, chunk: unknown, encoding: unknown): boolean {
   if (typeof chunk !== 'string' && !(chunk instanceof Uint8Array)) return false;

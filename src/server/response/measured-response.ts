@@ -102,8 +102,8 @@ export class MeasuredResponse extends ServerResponse {
   }
 
   /**
-   * Counts the answer if those to earlier requests of the connection have been sent. Its client may leave before
-   * that. Returns whether it is counted.
+   * Counts the answer if those to earlier requests of the connection have been sent. Its client may leave
+   * before that. Returns whether it is counted.
    */
   #countInTurn(): boolean {
     if (!this.socket || this.socket.destroyed) return false;
@@ -234,8 +234,8 @@ export class MeasuredResponse extends ServerResponse {
   }
 
   /**
-   * Does a step of an answer whose end may be held already. The app sees the answer as ended, as Node has it, and
-   * Node would refuse the step.
+   * Does a step of an answer whose end may be held already. The app sees the answer as ended, as Node has it,
+   * and Node would refuse the step.
    */
   #open<Result>(step: () => Result): Result {
     const isEnded = this.finished;
@@ -290,6 +290,6 @@ export function measuredResponse(
       super(metrics, shared, req, options);
     }
   };
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Node only calls `new Response(req, options)`
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Node only calls `new` with these
   return Response as unknown as typeof ServerResponse;
 }

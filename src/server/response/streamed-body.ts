@@ -49,7 +49,10 @@ export class StreamedBody {
     return true;
   }
 
-  /** Does the last steps if they need not wait any more. Node may refuse one, and its caller has gone on: that ends the answer. */
+  /**
+   * Does the last steps if they need not wait any more. Node may refuse one, and its caller has gone on: that
+   * ends the answer.
+   */
   release(): void {
     try {
       this.#doNext();

@@ -41,7 +41,8 @@ function isValid(traceparent: string): boolean {
 }
 
 /**
- * Tells whether a `traceparent`, if it is valid, has the sampled flag: the lowest bit of its last hexadecimal digit.
+ * Tells whether a `traceparent`, if it is valid, has the sampled flag: the lowest bit of its last hexadecimal
+ * digit.
  */
 export function isSampled(traceparent: unknown): boolean {
   return typeof traceparent === 'string' && (parseInt(traceparent.charAt(LENGTH - 1), 16) & 1) === 1;
