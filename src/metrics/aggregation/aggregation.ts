@@ -116,6 +116,7 @@ export class Aggregation {
   /** Drops a process whose counts are in a `gone` that was set. */
   forget(source: Source): void {
     this.#sources.delete(source);
+    this.#requests.forget(source.requests);
     this.#families.forget(source.families);
   }
 

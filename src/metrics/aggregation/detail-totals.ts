@@ -34,8 +34,6 @@ class CellPool {
   }
 }
 
-type Processes = Iterable<{ readonly requests: { readonly details: DetailReadings } }>;
-
 /** The details of rows, of all processes: see `RowDetail`. */
 export class DetailTotals {
   readonly #buckets: number;
@@ -44,6 +42,12 @@ export class DetailTotals {
   readonly anew: (number | undefined)[] = [];
   /** The latest exemplar, by row and classic bucket. */
   readonly #exemplars: (Exemplar | undefined)[][] = [];
+  /**
+   * The native counts of all processes, by row. They are kept up to date with each reading: to add up those
+   * of eight processes anew took a third of a scrape.
+   */
+  readonly #all: Float64Array[] = [];
+  /** The native counts of ended processes, by row. */
   #gone: (Float64Array | undefined)[] = [];
   readonly #pool = new CellPool();
 
@@ -85,7 +89,8 @@ export class DetailTotals {
     if (readings.native[row]) return this.read(readings, row, requests, words, from);
     this.#readOthers(row, words, from);
     const gone = (this.#gone[row] ??= this.#pool.take());
-    readings.requests[row] = requests - take(gone, NONE, requests, nativeIn(words, from));
+    const now = nativeIn(words, from);
+    readings.requests[row] = requests - take(NONE, now, requests, gone, this.#allOf(row));
   }
 
   #readOthers(row: number, words: Float64Array, from: number): void {
@@ -116,6 +121,15 @@ export class DetailTotals {
     }
   }
 
+  /** Drops the counts of a process. Its readings must not be used again. */
+  forget({ native }: DetailReadings): void {
+    for (const [row, cells] of native.entries()) {
+      if (!cells) continue;
+      subtractFrom(this.#allOf(row), cells);
+      this.#pool.give(cells);
+    }
+  }
+
   /** Returns the detail of ended processes, of one row; undefined if nothing is known of it. */
   goneOf(row: number): Detail | undefined {
     const start = this.startOf(row);
@@ -131,7 +145,11 @@ export class DetailTotals {
 
   /** Forgets the counts of ended processes, before `addGone` adds them anew. */
   clearGone(): void {
-    for (const cells of this.#gone) if (cells) this.#pool.give(cells);
+    for (const [row, cells] of this.#gone.entries()) {
+      if (!cells) continue;
+      subtractFrom(this.#allOf(row), cells);
+      this.#pool.give(cells);
+    }
     this.#gone = [];
   }
 
@@ -139,16 +157,16 @@ export class DetailTotals {
     this.begin(row, start);
     for (const [bucket, exemplar] of exemplars) this.#note(row, bucket, exemplar);
     add((this.#gone[row] ??= this.#pool.take()), native);
+    add(this.#allOf(row), native);
   }
 
   /** Adds up the detail of rows that are one histogram with this number of requests. */
-  group(rows: readonly number[], processes: Processes, requests: number): GroupDetail {
+  group(rows: readonly number[], requests: number): GroupDetail {
     const native = new Float64Array(NATIVE_CELLS);
-    for (const row of rows) {
-      addTo(native, this.#gone[row]);
-      for (const { requests: readings } of processes) addTo(native, readings.details.native[row]);
-    }
-    const complete = native.reduce((all, count) => all + count, 0) === requests;
+    for (const row of rows) if (this.#all[row]) addTo(native, this.#all[row]);
+    let inNative = 0;
+    for (const count of native) inNative += count;
+    const complete = inNative === requests;
     return {
       start: this.#histogramStartOf(this.firstOf(rows)),
       // Prometheus would refuse the whole scrape for a native histogram with another
@@ -172,7 +190,11 @@ export class DetailTotals {
 
   #take({ native, requests: taken }: DetailReadings, row: number, requests: number, now: Float64Array): void {
     const last = (native[row] ??= this.#pool.take());
-    taken[row] = requests - take(last, last, requests - (taken[row] ?? 0), now);
+    taken[row] = requests - take(last, now, requests - (taken[row] ?? 0), last, this.#allOf(row));
+  }
+
+  #allOf(row: number): Float64Array {
+    return (this.#all[row] ??= this.#pool.take());
   }
 
   #note(row: number, bucket: number, exemplar: Exemplar): void {
@@ -193,22 +215,34 @@ export class DetailTotals {
 const NONE = new Float64Array(NATIVE_CELLS);
 
 /**
- * Adds counts beyond those in `last` to a total, at most `wanted` requests. Returns
- * how many of these are missing.
+ * Adds counts beyond those in `last` to two totals, at most `wanted` requests. Returns how many of these are
+ * missing.
  */
-function take(total: Float64Array, last: Float64Array, wanted: number, now: Float64Array): number {
+function take(
+  last: Float64Array,
+  now: Float64Array,
+  wanted: number,
+  total: Float64Array,
+  all: Float64Array,
+): number {
   let missing = wanted;
   for (let cell = 0; cell < NATIVE_CELLS && missing > 0; cell++) {
+    if (now[cell] === last[cell]) continue;
     const more = Math.min(now[cell]! - last[cell]!, missing);
     if (!(more > 0) || !Number.isSafeInteger(more)) continue;
     total[cell]! += more;
+    all[cell]! += more;
     missing -= more;
   }
   return missing;
 }
 
-function addTo(all: Float64Array, cells: Float64Array | undefined): void {
-  if (cells) for (let i = 0; i < NATIVE_CELLS; i++) all[i]! += cells[i]!;
+function addTo(all: Float64Array, cells: Float64Array): void {
+  for (let i = 0; i < NATIVE_CELLS; i++) all[i]! += cells[i]!;
+}
+
+function subtractFrom(all: Float64Array, cells: Float64Array): void {
+  for (let i = 0; i < NATIVE_CELLS; i++) all[i]! -= cells[i]!;
 }
 
 function add(cells: Float64Array, native: Detail['native']): Float64Array {

@@ -142,6 +142,11 @@ export class RequestTotals {
     }
   }
 
+  /** Drops the counts of a process. Its readings must not be used again. */
+  forget({ details }: RequestReadings): void {
+    this.#details.forget(details);
+  }
+
   /** Adds the number of requests of an ended process that had other buckets. */
   addWithOtherBuckets(row: number, requests: number): void {
     this.#withOtherBuckets[row]! += requests;
@@ -213,7 +218,7 @@ export class RequestTotals {
       seconds.clear();
       if (detailed) {
         const requests = histogram.subarray(0, this.#width - 1).reduce((all, count) => all + count, 0);
-        details.push(this.#details.group(known, processes, requests));
+        details.push(this.#details.group(known, requests));
       }
       if (slices.over) await slices.next();
     }

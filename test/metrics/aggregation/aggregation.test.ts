@@ -46,6 +46,12 @@ async function figures(aggregation: Aggregation) {
   };
 }
 
+/** Returns the native counts of the first histogram that are not 0, by cell. */
+async function nativeOf(aggregation: Aggregation) {
+  const { details } = await aggregation.requests(await Slices.begin(), true);
+  return [...(details?.groups[0]?.native?.entries() ?? [])].filter(([, count]) => count !== 0);
+}
+
 test('adds counters, histograms and rows by their labels, whoever is gone', async () => {
   const aggregation = make();
   const sources = [new Source(1), new Source(2), new Source(3)] as const;
@@ -166,4 +172,30 @@ test('adds up what two archives have', async () => {
   expect(await figures(all)).toMatchObject({ counts: [15], histograms: [11, 4, 0.2] });
   expect((await figures(all)).samples).toContainEqual(['c{a="x",b="y"}', 11]);
   expect(all.gone.rows[0]?.detail?.native).toEqual([[7, 6]]);
+});
+
+test('has native counts once, of processes that live, have ended, or are in the archive', async () => {
+  const native = [
+    [7, 3],
+    [9, 2],
+  ] as const;
+  const rows = [{ labels, cells: [3, 2, 0.1], detail: { start: 1, native, exemplars: [] } }];
+  const readings = () => {
+    const aggregation = make();
+    const sources = [new Source(1), new Source(2)] as const;
+    for (const source of sources) aggregation.read(source, { metrics: [], rows });
+    return { aggregation, sources };
+  };
+  const archived = readings();
+  for (const source of archived.sources) archived.aggregation.retire(source);
+  const { aggregation, sources } = readings();
+  const twice = native.map(([cell, count]) => [cell, 2 * count]);
+  expect(await nativeOf(aggregation)).toEqual(twice);
+  aggregation.retire(sources[0]);
+  expect(await nativeOf(aggregation)).toEqual(twice);
+  aggregation.forget(sources[1]);
+  for (let time = 0; time < 2; time++) {
+    aggregation.gone = archived.aggregation.gone;
+    expect(await nativeOf(aggregation)).toEqual(twice);
+  }
 });

@@ -3,6 +3,7 @@ import { Aggregation } from '../../../src/metrics/aggregation/aggregation';
 import { LedgerSource } from '../../../src/metrics/aggregation/ledger-source';
 import { Slices } from '../../../src/metrics/event-loop-turns';
 import { Ledger } from '../../../src/metrics/ledger/ledger';
+import { nativeCell } from '../../../src/metrics/native-buckets';
 import { RequestMetrics } from '../../../src/metrics/request-metrics';
 import { memoryFolder } from '../ledger/memory-folder';
 
@@ -19,7 +20,9 @@ test('a process that ends while others are read is counted once, though its file
     await source.readLedger(aggregation, slices);
     source.retireTo(aggregation);
     await source.readLedger(aggregation, slices, true);
-    expect([...(await aggregation.requests(slices)).counts]).toEqual([1]);
+    const { counts, details } = await aggregation.requests(slices, true);
+    expect([...counts]).toEqual([1]);
+    expect(details?.groups[0]?.native?.[nativeCell(0.5)]).toBe(1);
     ledger.close();
   } finally {
     rmSync(folder, { recursive: true });
