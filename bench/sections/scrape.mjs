@@ -7,7 +7,7 @@ import { highest, median, ratio } from '../harness/statistics.mjs';
 
 export const title = 'Scrape cost';
 
-/** @typedef {{ ms: number, cpu: number, block: number, bytes: number, samples: number }} Scrape  `samples` where it is text */
+/** @typedef {{ ms: number, cpu: number, block: number, bytes: number }} Scrape */
 /** @typedef {Record<string, { flavour: string, format?: string }>} Contestants */
 
 const PROGRAM = fileURLToPath(new URL('../servers/scrape-primary.mjs', import.meta.url));

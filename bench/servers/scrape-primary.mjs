@@ -74,7 +74,6 @@ async function scrape(format) {
     cpu: user + system,
     block: blocks.longest(start),
     bytes: bytes.length,
-    samples: format === undefined ? bytes.toString().match(/^[^#\n]/gm)?.length : undefined,
   };
 }
 
