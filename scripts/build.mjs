@@ -45,7 +45,7 @@ function isBuiltOf(digest) {
 }
 
 async function build(digest) {
-  const { copyDescription, generate, OWN } = await import('./generate.mjs');
+  const { copyDescription, generate, missingHandlers, OWN } = await import('./generate.mjs');
   const { report } = await import('./openapi.mjs');
   const { openapi, checked, file } = await generate('checkButSchemas');
   removeLeftovers();
@@ -56,7 +56,11 @@ async function build(digest) {
     const compiled = openapi.withCompiled(checked);
     report({ faults: compiled.faults, warnings: [] }, { withWarnings: false });
     openapi.writeCompiled(compiled, copyDescription(file, join(next, 'generated')));
-    if ((await status) !== 0) throw new Error('The sources do not compile: dist/ stays as it was.');
+    if ((await status) !== 0) {
+      for (const { id, file: name } of missingHandlers(openapi, checked.operations))
+        console.error(`"${id}" has no handler, src/handlers/${name}.ts: "npm run scaffold" writes it.`);
+      throw new Error('The sources do not compile: dist/ stays as it was.');
+    }
     // The browser's files of the status page are copied, not compiled.
     if (OWN)
       cpSync(path('src/http/own-operations/status'), join(next, 'http/own-operations/status'), {

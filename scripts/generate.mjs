@@ -67,7 +67,7 @@ function update(name, text) {
 }
 
 /** The files below src/handlers, without extension. */
-export function handlerFiles() {
+function handlerFiles() {
   const root = at('src/handlers');
   if (!existsSync(root)) return [];
   return readdirSync(root, { recursive: true, withFileTypes: true })
@@ -76,6 +76,16 @@ export function handlerFiles() {
       relative(root, join(parentPath, name)).replaceAll('\\', '/').slice(0, -'.ts'.length),
     )
     .toSorted();
+}
+
+/** Returns the operations that have no handler and need one, each with the file and the name that it is expected to have. */
+export function missingHandlers(openapi, operations) {
+  const ids = operations.map(({ id }) => id);
+  const present = new Set(openapi.findHandlers(ids, handlerFiles()).map(({ id }) => id));
+  return openapi
+    .handlerNames(ids)
+    .map((name, index) => ({ ...name, operation: operations[index] }))
+    .filter(({ id, operation }) => !present.has(id) && !openapi.isServiceOperation(operation));
 }
 
 function handlerList(openapi, operations) {

@@ -2,21 +2,15 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { generate, handlerFiles, OWN } from './generate.mjs';
+import { generate, missingHandlers, OWN } from './generate.mjs';
 
 try {
   const { openapi, checked } = await generate();
-  const ids = checked.operations.map(({ id }) => id);
-  const present = new Set([
-    ...checked.operations.filter(openapi.isServiceOperation).map(({ id }) => id),
-    ...openapi.findHandlers(ids, handlerFiles()).map(({ id }) => id),
-  ]);
-  const missing = openapi
-    .handlerNames(ids)
-    .flatMap((name, index) => (present.has(name.id) ? [] : [[name, checked.operations[index]]]));
-  for (const [name, operation] of missing) write(name.file, openapi.stub(operation, name));
+  const missing = missingHandlers(openapi, checked.operations);
+  for (const { operation, ...name } of missing) write(name.file, openapi.stub(operation, name));
   if (missing.length > 0) await generate();
-  console.log(`${missing.length} handlers were written to src/handlers.`);
+  const written = missing.length === 1 ? '1 handler was' : `${missing.length} handlers were`;
+  console.log(`${written} written to src/handlers.`);
   const schemes = openapi.declaredSchemes(checked).filter((name) => name !== 'metricsToken');
   if (schemes.length > 0)
     console.log(

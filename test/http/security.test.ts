@@ -224,7 +224,7 @@ test.each(['constructor', 'toString', '__proto__'])(
         security: Object.fromEntries([['key', check], ...checks]),
       });
     await expect(start()).rejects.toThrow(
-      `requires the security scheme "${name}", which the service has no function for`,
+      `requires the security scheme "${name}", for which "security" in src/service.ts has no function`,
     );
     const service = await start([name, check]);
     const statusWith = async (token: string) =>

@@ -133,6 +133,13 @@ paths:
     rmSync(join(folder, 'src/handlers/echo.ts'));
     const greet = readFileSync(join(folder, 'src/handlers/greet.ts'), 'utf8');
 
+    const { status, stderr } = run('build');
+    expect(stderr.match(/.* has no handler, .*/g)).toEqual([
+      '"list-boxes" has no handler, src/handlers/list-boxes.ts: "npm run scaffold" writes it.',
+      '"sendPicture" has no handler, src/handlers/send-picture.ts: "npm run scaffold" writes it.',
+      '"delete" has no handler, src/handlers/delete.ts: "npm run scaffold" writes it.',
+    ]);
+    expect(status).toBe(1);
     expect(run('scaffold')).toMatchObject({
       status: 0,
       stdout: '3 handlers were written to src/handlers.\n',
@@ -144,6 +151,8 @@ paths:
       'send-picture.ts',
     ]);
     expect(readFileSync(join(folder, 'src/handlers/greet.ts'), 'utf8')).toBe(greet);
+    rmSync(join(folder, 'src/handlers/delete.ts'));
+    expect(run('scaffold').stdout).toBe('1 handler was written to src/handlers.\n');
     expect(run('scaffold').stdout).toBe('0 handlers were written to src/handlers.\n');
 
     expect(run('build')).toMatchObject({ status: 0 });

@@ -93,7 +93,7 @@ function alternativesOf({ id, place }: Operation, deps: RouteDeps): Alternatives
   for (const { scheme } of alternatives.flat()) {
     if (!Object.hasOwn(checks, scheme.name) || typeof checks[scheme.name] !== 'function')
       place.fail(
-        `operation "${id}" requires the security scheme "${scheme.name}", which the service has no function for`,
+        `operation "${id}" requires the security scheme "${scheme.name}", for which "security" in src/service.ts has no function`,
       );
   }
   return alternatives;
