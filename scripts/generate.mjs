@@ -44,7 +44,8 @@ export async function generate(check = 'checkDescription') {
   const checked = openapi[check](file);
   report(checked, { withWarnings: false });
   mkdirSync(at('src/generated/'), { recursive: true });
-  update('operations.ts', openapi.operationTypes(checked.operations));
+  const uploads = OWN ? undefined : 'koa-cluster-metrics/handler';
+  update('operations.ts', openapi.operationTypes(checked.operations, uploads));
   update('security.ts', openapi.securityTypes(checked));
   update('handlers.ts', handlerList(openapi, checked.operations));
   if (!OWN) update('package-types.ts', PACKAGE_TYPES);

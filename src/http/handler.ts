@@ -4,6 +4,8 @@ import type { Operations } from '../generated/operations.js';
 import type { OperationSecurity } from '../generated/security.js';
 import type { Logger } from '../log.js';
 
+export type { UploadedFile } from './body/multipart-body.js';
+
 /**
  * Gives handlers the types of the service's resources and principals. `src/service.ts` adds its functions
  * `start` and `security`, in a project that depends on the package to 'koa-cluster-metrics/handler':

@@ -224,11 +224,24 @@ const PG = `declare module 'pg' {
   }
 }
 `;
+const PICTURES = `  /pictures:
+    post:
+      operationId: addPicture
+      responses: { '200': { description: Kept., content: { application/json: { schema: { type: object } } } } }
+`;
+const ADD_PICTURE = `import { randomUUID } from 'node:crypto';
+import { copyFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Handler } from 'koa-cluster-metrics/handler';
+const FOLDER = tmpdir();
+`;
 const GIVEN = `import { handlers } from './generated/handlers.js';\nconst description = 'swagger.yaml';\n`;
 
 /** Does in a project what README and the pages tell: its own description with an operation more, handlers, samples. */
 function followTheDocs(path: string): void {
   const square = sample('README.md', 'yaml', '/square/{number}:');
+  const picture = sample('docs/bodies.md', 'yaml', 'picture:').replaceAll(/^/gm, '      ');
   const greetings = readFileSync(join(ROOT, 'test/fixtures/greetings/swagger.yaml'), 'utf8');
   for (const name of ['src/handlers', 'test/handlers']) {
     rmSync(join(path, name), { recursive: true });
@@ -237,9 +250,10 @@ function followTheDocs(path: string): void {
   const api = sample('docs/testing.md', 'ts', 'beforeAll').split("\ntest('")[0] ?? '';
   write(path, {
     'swagger/swagger.yaml': greetings
-      .replace('\npaths:\n', `\npaths:\n${square}\n`)
+      .replace('\npaths:\n', `\npaths:\n${square}\n${PICTURES}${picture}\n`)
       .replace('  securitySchemes:\n', `  securitySchemes:\n${SCHEME}`),
     'src/handlers/square.ts': sample('README.md', 'ts', 'const square'),
+    'src/handlers/add-picture.ts': ADD_PICTURE + sample('docs/bodies.md', 'ts', 'const addPicture'),
     'test/handlers/square.test.ts': `${api}\n${sample('README.md', 'ts', "test('squares'")}`,
     'src/pg.d.ts': PG,
     'src/lifecycle-sample.ts': GIVEN + sample('docs/lifecycle.md', 'ts', 'Provided'),

@@ -7,23 +7,24 @@ import { SchemaTypes, field, joined } from './schema-type.js';
 
 /**
  * Writes the TypeScript types of operations: the input of each one's handler, and
- * the answers that it may return.
+ * the answers that it may return. `uploads` is the module of the type of uploaded files.
  */
-export function operationTypes(operations: readonly Operation[]): string {
+export function operationTypes(
+  operations: readonly Operation[],
+  uploads = '../http/body/multipart-body.js',
+): string {
   const types = new SchemaTypes();
   const fields = operations.map(
     (operation) => `${field(operation.id, operationType(operation, types), true)};`,
   );
   const body = fields.join('\n').replaceAll('\n', '\n  ');
   const text = `export interface Operations {\n  ${body}\n}\n\n${types.declarations}\n`;
-  const imports = Object.entries(IMPORTS).filter(([name]) => types.imported.has(name));
-  return `// Generated from the API description.\n${imports.map(([, line]) => line).join('')}\n${text}`;
+  const modules = { Readable: 'node:stream', UploadedFile: uploads };
+  const imports = Object.entries(modules).map(([name, from]) =>
+    types.imported.has(name) ? `import type { ${name} } from '${from}';\n` : '',
+  );
+  return `// Generated from the API description.\n${imports.join('')}\n${text}`;
 }
-
-const IMPORTS = {
-  Readable: "import type { Readable } from 'node:stream';\n",
-  UploadedFile: "import type { UploadedFile } from '../http/body/multipart-body.js';\n",
-};
 
 function operationType(operation: Operation, types: SchemaTypes): string {
   const locations = LOCATIONS.map((location) =>
