@@ -1,6 +1,7 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type Koa from 'koa';
 import serverless from 'serverless-http';
+import { type LambdaResponse, answering, joinLists } from './lambda-response.js';
 
 /** The used part of an event from API Gateway (payload 1.0 and 2.0), a function URL or an ALB. */
 interface LambdaEvent {
@@ -9,6 +10,10 @@ interface LambdaEvent {
   readonly path?: string;
   readonly version?: string;
   readonly multiValueHeaders?: Readonly<Record<string, readonly string[]>> | null;
+  readonly queryStringParameters?: Readonly<Record<string, string>> | null;
+  readonly multiValueQueryStringParameters?: Readonly<Record<string, readonly string[]>> | null;
+  /** The query of an ALB as the client sent it; serverless-http keeps the field, and decodes the other two. */
+  readonly rawQuery?: string | undefined;
   /** The path template that a REST API has matched, such as `/{proxy+}`. */
   readonly resource?: string;
   /** The method and path template that an HTTP API has matched; `$default` for a path that is not listed. */
@@ -20,19 +25,24 @@ export type LambdaHandler = (event: object, context: object) => Promise<object>;
 
 /** Makes an AWS Lambda handler for the app. It rejects for an event that is no HTTP request. */
 export function lambdaHandler(app: Koa): LambdaHandler {
-  const answer: LambdaHandler = serverless(app, {
-    request: (req: IncomingMessage, event: LambdaEvent) => {
-      req.url = withoutBasePath(originForm(withCommas(req.url ?? '/', event), event), event);
-      joinRepeated(req, event);
+  const listener = app.callback();
+  const answer: LambdaHandler = serverless(
+    answering((req, res) => void listener(req, res)),
+    {
+      request: (req: IncomingMessage, event: LambdaEvent) => {
+        req.url = withoutBasePath(originForm(withQuery(req.url ?? '/', event), event), event);
+        joinRepeated(req, event);
+      },
+      response: (res: LambdaResponse, event: LambdaEvent) => {
+        joinLists(res);
+        if (event.requestContext?.elb && !event.multiValueHeaders) spellCookiesApart(res);
+      },
+      binary: isBinary,
     },
-    response: (res: ServerResponse & { headers: Record<string, string> }, event: LambdaEvent) => {
-      if (event.requestContext?.elb && !event.multiValueHeaders) spellCookiesApart(res);
-    },
-    binary: isBinary,
-  });
+  );
   return async (event, context) => {
     if (!isRequest(event)) throw new Error(NO_REQUEST);
-    return answer(event, context);
+    return answer({ ...event, rawQuery: rawQuery(event) }, context);
   };
 }
 
@@ -42,17 +52,26 @@ const NO_REQUEST = 'The event is no HTTP request of API Gateway, a function URL 
  * Tells whether an event is a request. serverless-http takes any other for `GET /`: a queue, whose message
  * nobody has handled, would be told that it was.
  */
-function isRequest(event: LambdaEvent | null): boolean {
-  const { httpMethod, path, requestContext } = event ?? {};
-  return httpMethod !== undefined || path !== undefined || requestContext?.http !== undefined;
+function isRequest(event: LambdaEvent | null): event is LambdaEvent {
+  const { httpMethod, path, requestContext, version } = event ?? {};
+  if (requestContext?.http !== undefined) return true;
+  return version !== '2.0' && (httpMethod !== undefined || path !== undefined);
+}
+
+/** Returns the query of an ALB, which gives names and values as the client sent them. */
+function rawQuery(event: LambdaEvent): string | undefined {
+  if (!event.requestContext?.elb) return undefined;
+  const fields = Object.entries(event.multiValueQueryStringParameters ?? event.queryStringParameters ?? {});
+  return fields.flatMap(([name, values]) => [values].flat().map((value) => `${name}=${value}`)).join('&');
 }
 
 /**
- * Returns the target with the commas of its query as they are. REST APIs and ALBs give the query decoded, and
- * serverless-http encodes it again, commas too: a list would be one item.
+ * Returns the target with the query as the client sent it. REST APIs give it decoded, and serverless-http encodes
+ * it again, commas too: a list would be one item.
  */
-function withCommas(url: string, { version }: LambdaEvent): string {
+function withQuery(url: string, { version, rawQuery: raw }: LambdaEvent): string {
   const [path = ''] = url.split('?', 1);
+  if (raw !== undefined) return raw === '' ? path : `${path}?${raw}`;
   return version === '2.0' ? url : path + url.slice(path.length).replaceAll('%2C', ',');
 }
 
@@ -112,7 +131,7 @@ function joinRepeated({ headers }: IncomingMessage, { multiValueHeaders }: Lambd
  * takes one value per name: it tells such names apart, and the client does not (RFC 9110, 5.1). Without this
  * only one cookie would arrive.
  */
-function spellCookiesApart(res: ServerResponse & { headers: Record<string, string> }): void {
+function spellCookiesApart(res: LambdaResponse): void {
   const cookies = res.getHeader('set-cookie');
   if (!Array.isArray(cookies)) return;
   cookies.forEach((cookie, i) => {
@@ -121,10 +140,10 @@ function spellCookiesApart(res: ServerResponse & { headers: Record<string, strin
   });
 }
 
-/** Tells whether a body must be sent as base64: it must unless it is known to be text. */
+/** Tells whether a body must be sent as base64: it must unless it is known to be text in UTF-8. */
 function isBinary(headers: Record<string, string | undefined>): boolean {
   const type = headers['content-type'] ?? 'text/plain';
-  return (
-    headers['content-encoding'] !== undefined || !/^text\/|[/+](?:json|yaml|xml|javascript)\b/.test(type)
-  );
+  if (headers['content-encoding'] !== undefined || /charset="?(?!utf-?8\b|us-ascii\b)/i.test(type))
+    return true;
+  return !/^text\/|[/+](?:json|yaml|xml|javascript)\b/.test(type);
 }

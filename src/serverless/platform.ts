@@ -51,10 +51,11 @@ export function serverless(source: ServiceSource): Serverless {
   return {
     handler: async (event, context) => {
       const { answerEvent, push } = await lambda();
-      const result = await answerEvent(event, context);
-      // When this handler has resolved, the process may be frozen for ever.
-      await push();
-      return result;
+      try {
+        return await answerEvent(event, context);
+      } finally {
+        await push(); // when this handler has ended, the process may be frozen for ever
+      }
     },
     listener: (req, res) => void answer(instance, req, res),
   };

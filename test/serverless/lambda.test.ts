@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import Koa, { type Context } from 'koa';
 import { lambdaHandler } from '../../src/serverless/lambda';
 
@@ -57,6 +58,7 @@ test.each([
   { Records: [{ eventSource: 'aws:sqs', body: '{}' }] },
   { source: 'aws.events', 'detail-type': 'Scheduled Event', detail: {} },
   { requestContext: { routeKey: '$connect', eventType: 'CONNECT' } },
+  { version: '2.0', path: '/', method: 'GET', headers: {}, requestContext: { serviceArn: 'a lattice' } },
 ])('an event that is no request (%j) is refused, and not taken for GET /', async (given) => {
   await expect(send(given, () => 'served')).rejects.toThrow('no HTTP request');
 });
@@ -120,6 +122,55 @@ describe.each(KINDS)('an event from %s', (kind) => {
     for (const type of ['application/problem+json', 'application/yaml', 'text/javascript', 'image/svg+xml']) {
       expect(await typed(kind, type, 'ä')).toMatchObject({ body: 'ä', isBase64Encoded: false });
     }
+  });
+
+  test('gets each value of a list of headers once', async () => {
+    const { headers, multiValueHeaders } = await send(event(kind), (ctx) => {
+      ctx.set('Link', ['<a>', '<b>']);
+      return 'ok';
+    });
+    expect([headers?.['link'] ?? [], multiValueHeaders?.['link'] ?? []].flat()).toEqual(['<a>, <b>']);
+  });
+
+  test('gets text that is not UTF-8 as bytes', async () => {
+    const bytes = Buffer.from('é', 'latin1').toString('base64');
+    expect(await typed(kind, 'text/plain; charset=iso-8859-1', Buffer.from('é', 'latin1'))).toMatchObject({
+      body: bytes,
+      isBase64Encoded: true,
+    });
+    const written = await send(event(kind), (ctx) => {
+      ctx.respond = false;
+      ctx.res.setHeader('Content-Type', 'image/png');
+      ctx.res.write(bytes, 'base64');
+      ctx.res.end('é', 'latin1');
+    });
+    expect(written).toMatchObject({ body: Buffer.from('éé', 'latin1').toString('base64') });
+  });
+
+  test('gets the bytes of an answer that names a chunked coding', async () => {
+    const bytes = Buffer.from([255, 13, 10, 128]);
+    const result = await send(event(kind), (ctx) => {
+      ctx.set('Transfer-Encoding', 'chunked');
+      ctx.type = 'image/png';
+      return Readable.from([bytes]);
+    });
+    expect(result.body).toBe(bytes.toString('base64'));
+    expect({ ...result.headers, ...result.multiValueHeaders }).not.toHaveProperty('transfer-encoding');
+  });
+
+  test('fails where the answer is cut off, and does not wait for its end', async () => {
+    const answer = send(event(kind), (ctx) => {
+      ctx.respond = false;
+      ctx.res.write('a');
+      ctx.res.destroy();
+    });
+    await expect(answer).rejects.toThrow('cut off');
+    const whole = send(event(kind), (ctx) => {
+      ctx.respond = false;
+      ctx.res.end('a');
+      ctx.res.destroy();
+    });
+    await expect(whole).resolves.toMatchObject({ body: 'a' });
   });
 
   test('has a request id, of the gateway where it gives one', async () => {
@@ -220,3 +271,11 @@ test.each(['apigateway-v1', 'alb-multi-value'])(
     expect(JSON.parse(body)).toEqual(['1, 2', 'a=1; b=2', '2']);
   },
 );
+
+test.each([
+  ['alb', { queryStringParameters: { ids: 'a%2Cb,c', 'p%5Ba%5D': '1+2%2B' } }],
+  ['alb-multi-value', { multiValueQueryStringParameters: { ids: ['a%2Cb,c'], 'p%5Ba%5D': ['1+2%2B'] } }],
+])('%s: the query comes as the client encoded it', async (kind, query) => {
+  const { body } = await send({ ...event(kind), ...query }, (ctx) => ctx.querystring);
+  expect(body).toBe('ids=a%2Cb,c&p%5Ba%5D=1+2%2B');
+});

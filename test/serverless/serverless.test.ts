@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import type * as ServerlessModule from '../../src/serverless';
 import { eventually } from '../support/eventually';
@@ -145,6 +146,37 @@ test('pushes what it has counted after each answer as a listener, too', async ()
       one.closeAllConnections();
       one.close();
     }
+  }
+});
+
+async function* halfWay() {
+  yield 'a';
+  await setImmediate();
+  throw new Error('half-way');
+}
+
+test('an answer that fails half-way is an error of the event, and is counted and pushed', async () => {
+  let pushed = '';
+  const gateway = await listening(
+    createServer((req, res) => {
+      req.setEncoding('utf8').on('data', (text: string) => (pushed += text));
+      req.on('end', () => res.end());
+    }),
+  );
+  process.env['LOG_LEVEL'] = 'silent';
+  process.env['PUSHGATEWAY_URL'] = `http://127.0.0.1:${portOf(gateway)}`;
+  try {
+    const { serverless } = await import('../../src/serverless/platform.js');
+    const { handler } = serverless({
+      description: GREETINGS,
+      handlers: { ...handlers, hello: () => halfWay() },
+    });
+    await expect(handler({ ...functionUrl, rawPath: '/hello/you' }, {})).rejects.toThrow('cut off');
+    expect(pushed).toMatch(
+      /request_count\{method="GET",endpoint="\/hello\/\{name\}",http_status="499"\} 1\n/,
+    );
+  } finally {
+    gateway.close();
   }
 });
 
