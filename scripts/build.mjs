@@ -105,7 +105,7 @@ function compile(folder) {
 /** A description that can't be served, or a folder that can't be written, is no fault of this program that needs a stack. */
 function complaint({ code, name, message, stack }) {
   if (code !== undefined) return `Cannot build: ${message}`;
-  return name === 'ContractError' || name === 'Error' ? message : stack;
+  return ['ContractError', 'DescriptionFileError', 'Error'].includes(name) ? message : stack;
 }
 
 await main(process.argv.includes('--if-needed')).catch((error) => {

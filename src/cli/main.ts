@@ -132,7 +132,7 @@ export async function main(args: string[]): Promise<number> {
  * Errors whose message says all. They are known by name, as most commands load none of the modules that throw
  * them.
  */
-const PLAIN = ['CommandError', 'ConfigError', 'ContractError', 'DescriptionMissing', 'ObjectivesError'];
+const PLAIN = ['CommandError', 'ConfigError', 'ContractError', 'DescriptionFileError', 'ObjectivesError'];
 
 function explain(err: unknown): number {
   const { name, message, stack } = errorOf(err);

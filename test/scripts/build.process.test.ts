@@ -96,6 +96,19 @@ test.each(FAILURES)(
   },
 );
 
+test('a folder without a description, or with two of them, is a line', () => {
+  writeFileSync(join(folder, 'swagger/openapi.json'), '{}');
+  expect(build()).toMatchObject({
+    status: 1,
+    stderr: 'Only one can be the API description: swagger/swagger.yaml, swagger/openapi.json.\n',
+  });
+  rmSync(join(folder, 'swagger'), { recursive: true });
+  expect(build()).toMatchObject({
+    status: 1,
+    stderr: expect.stringMatching(/^There is no API description: .* is here\.\n$/),
+  });
+});
+
 test('what is built anew is what a reload runs, and nothing of deleted sources is left', async () => {
   writeFileSync(join(folder, 'src/short-lived.ts'), 'export const shortLived = true;\n');
   expect(build().status).toBe(0);

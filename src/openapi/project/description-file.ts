@@ -9,17 +9,16 @@ const NAMES = [
   'swagger/openapi.json',
 ];
 
-/** Finds the API description of the project in the current folder. */
+/** Finds the API description of the project in the current folder, of which there may be one. */
 export function descriptionFile(): string {
-  const found = NAMES.find((name) => existsSync(name));
-  if (found === undefined) throw new DescriptionMissing();
+  const [found, ...others] = NAMES.filter((name) => existsSync(name));
+  if (found === undefined)
+    throw new DescriptionFileError(`There is no API description: none of ${NAMES.join(', ')} is here.`);
+  if (others.length > 0)
+    throw new DescriptionFileError(`Only one can be the API description: ${[found, ...others].join(', ')}.`);
   return found;
 }
 
-class DescriptionMissing extends Error {
-  override readonly name = 'DescriptionMissing';
-
-  constructor() {
-    super(`There is no API description: none of ${NAMES.join(', ')} is here.`);
-  }
+class DescriptionFileError extends Error {
+  override readonly name = 'DescriptionFileError';
 }
