@@ -6,6 +6,9 @@ export interface MediaType {
   readonly charset: string | undefined;
 }
 
+/** Names of charsets whose texts are UTF-8. */
+export const UTF8: ReadonlySet<string> = new Set(['utf-8', 'utf8', 'us-ascii']);
+
 const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
 const IS_TOKEN = new RegExp(`^${TOKEN}$`);
 const ESSENCE = new RegExp(`^(${TOKEN}/${TOKEN})[ \\t]*(?=;|$)`);

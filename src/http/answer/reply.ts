@@ -11,7 +11,7 @@ type Reply = (ctx: Context, value: unknown) => void;
 export function replier({
   id,
   method,
-  success: { status, type },
+  success: { status, type, typeOfBytes },
 }: Pick<Operation, 'id' | 'method' | 'success'>): Reply {
   const essence = essenceOf(type ?? '');
   const json = isJson(essence);
@@ -28,7 +28,7 @@ export function replier({
     if (value === null && type === undefined && ctx.status === status) return empty(ctx);
     const { res } = ctx;
     const typeIsOurs = header !== undefined && !res.hasHeader('Content-Type');
-    if (typeIsOurs) res.setHeader('Content-Type', header);
+    if (typeIsOurs) res.setHeader('Content-Type', (isBytes(value) && typeOfBytes) || header);
     else if (range !== undefined && !res.hasHeader('Content-Type')) setTypeOf(ctx, id, range, value);
     if (json && typeIsOurs && isPlainData(value) && ctx.body === undefined) return setPlainBody(ctx, value);
     // A stream can fail before it is sent, and its error would end the process. When
@@ -53,6 +53,11 @@ function setTypeOf(ctx: Context, id: string, range: string, value: unknown): voi
   if (type === undefined)
     throw new Error(`The handler of "${id}" must set the Content-Type: its description has ${range}`);
   ctx.res.setHeader('Content-Type', type);
+}
+
+/** Tells whether a value is bytes, or a stream of them. All else is written in UTF-8. */
+function isBytes(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !isPlainData(value);
 }
 
 /** Tells whether a value is written as text. Koa would write it as JSON, and change the type. */

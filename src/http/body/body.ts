@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Context } from 'koa';
 import type { BodyContent, BodyKind, DeclaredBody } from '../../openapi/operations/body.js';
-import { findByType, parseMediaType } from '../../openapi/media-type.js';
+import { UTF8, findByType, parseMediaType } from '../../openapi/media-type.js';
 import { urlencodedReader } from './form-body.js';
 import { parseJson } from './json-body.js';
 import { multipartReader } from './multipart-body.js';
@@ -15,7 +15,6 @@ import { tooLarge } from './body-problem.js';
 const CODINGS = ['gzip', 'deflate', 'br'];
 
 /** Names of UTF-8 and of a part of it. */
-const UTF8: ReadonlySet<string> = new Set(['utf-8', 'utf8', 'us-ascii']);
 
 /** Serves a request with its parsed body; `undefined` if it has none. */
 type Serve = (ctx: Context, body: unknown) => Promise<void> | undefined;

@@ -1,5 +1,5 @@
 import type { Place } from '../description.js';
-import { essenceOf, fullTypeOf, isJson } from '../media-type.js';
+import { UTF8, essenceOf, fullTypeOf, isJson, parseMediaType } from '../media-type.js';
 import type { Schemas } from '../schemas/schemas.js';
 import { shapeOf } from '../schemas/shape.js';
 import type { Validator } from '../schemas/validation.js';
@@ -78,6 +78,8 @@ export interface Success {
   readonly status: number;
   /** The first media type or range, with its parameters; `undefined` if the answer has no content. */
   readonly type: string | undefined;
+  /** The same with its charset, where that is not UTF-8: bytes may be text in it. */
+  readonly typeOfBytes?: string;
 }
 
 /**
@@ -89,5 +91,11 @@ export function successOf(responses: Place): Success {
   const found = (pattern: RegExp) => statuses.find(([status]) => pattern.test(status));
   const [key, place] = found(/^2\d\d$/) ?? found(/^2XX$/i) ?? found(/^default$/) ?? found(/^3\d\d$/) ?? [];
   const [type] = place?.at('content').entries()[0] ?? [];
-  return { status: Number(key) || 200, type: type === undefined ? undefined : fullTypeOf(type) };
+  const status = Number(key) || 200;
+  if (type === undefined) return { status, type };
+  const { full, charset = 'utf-8' } = parseMediaType(type.trim()) ?? {};
+  const success = { status, type: fullTypeOf(type) };
+  return UTF8.has(charset) || isJson(essenceOf(type))
+    ? success
+    : { ...success, typeOfBytes: `${full}; charset=${charset}` };
 }

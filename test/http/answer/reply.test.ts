@@ -496,3 +496,20 @@ describe('whatever is thrown, the client gets a 500 and the log the cause', () =
     }
   });
 });
+
+test.each<[string, Handle, string]>([
+  ['bytes', () => Buffer.from('é', 'latin1'), 'iso-8859-1'],
+  ['a stream', () => Readable.from([Buffer.from('é', 'latin1')]), 'iso-8859-1'],
+  ['text, which is sent in UTF-8', () => 'é', 'utf-8'],
+])('the charset of a description is that of %s', async (_, handler, charset) => {
+  const content = { 'text/csv;Charset=ISO-8859-1': { schema: {} } };
+  const service = await ServiceUnderTest.start({
+    paths: {
+      '/': { get: operation('thing', { responses: { 200: { description: 'Text.', content } } }) },
+    },
+    handlers: { thing: handler },
+  });
+  const { status, headers, body } = await service.request('/');
+  expect([status, headers.get('content-type')]).toEqual([200, `text/csv; charset=${charset}`]);
+  expect(new TextDecoder(charset).decode(body)).toBe('é');
+});
