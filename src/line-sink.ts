@@ -4,9 +4,11 @@ import { isatty } from 'node:tty';
 import { type Koffi, loadKoffi } from './koffi.js';
 import { codeOf } from './thrown.js';
 
-/** The most bytes that wait for a slow reader, and the milliseconds until the next try. */
+/** The most bytes that wait for a slow reader. */
 const MAX_WAITING = 256 * 1024;
-const RETRY_MS = 50;
+
+/** Milliseconds until the next try to write to a slow reader. */
+export const RETRY_MS = 50;
 
 /** Milliseconds for which a process that ends tries to write the waiting lines. */
 const LAST_TRY_MS = 200;
@@ -95,11 +97,12 @@ export class LineSink {
 }
 
 /** Writes bytes. Returns how many, 0 if the write would have to wait; throws if they can never be written. */
-type Put = (bytes: Buffer) => number;
+export type Put = (bytes: Buffer) => number;
 
 const LINE_FEED = Buffer.from('\n');
 
-function putOf(standard: 1 | 2): Put {
+/** Returns a function that writes to stdout or stderr and never waits for the reader. */
+export function putOf(standard: 1 | 2): Put {
   const stat = fstatSync(standard);
   if (stat.isSocket() && process.platform === 'linux') {
     try {

@@ -1,6 +1,7 @@
+import { Socket } from 'node:net';
 import { isatty } from 'node:tty';
 import { pino, stdTimeFunctions, type DestinationStream, type Level, type Logger } from 'pino';
-import { LineSink } from './line-sink.js';
+import { LineSink, type Put, putOf, RETRY_MS } from './line-sink.js';
 
 export type { Logger };
 
@@ -29,13 +30,34 @@ export function openLog(level: Level | 'silent'): Log {
   // Handlers may write to these streams. A closed reader must not end the process there either, nor a stuck
   // one.
   let dropped = 0;
-  for (const stream of [process.stdout, process.stderr]) {
+  for (const [stream, standard] of [[process.stdout, 1] as const, [process.stderr, 2] as const]) {
     stream.on('error', () => {});
+    if (stream instanceof Socket) writeAtOnce(stream, standard, () => (dropped += 1));
     dropBeyond(MAX_WAITING, stream, () => (dropped += 1));
   }
   const sink = new LineSink(STDOUT);
   const log = createLog(level, isatty(STDOUT) ? forPeople(sink) : sink);
   return { log, linesLost: () => sink.lost + dropped, giveUp: () => sink.giveUp() };
+}
+
+/**
+ * Makes a standard stream write without waiting for its reader. Node's own O_NONBLOCK is shared with all
+ * processes that have the stream, and taken off when one starts: the next `console.log` would wait for ever.
+ */
+function writeAtOnce(stream: Socket, standard: 1 | 2, onLost: () => void): void {
+  let put: Put | undefined;
+  const write = (chunk: string | Buffer, encoding: BufferEncoding, done: () => void): void => {
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk;
+    let written = bytes.length;
+    try {
+      written = (put ??= putOf(standard))(bytes);
+    } catch {
+      onLost();
+    }
+    if (written === bytes.length) done();
+    else setTimeout(write, RETRY_MS, bytes.subarray(written), encoding, done);
+  };
+  Object.assign(stream, { _write: write, _writev: null });
 }
 
 /** Drops what is written to a stream while so many bytes wait for its reader: they would fill the memory. */

@@ -91,6 +91,40 @@ test('what a handler prints does not fill the memory where nobody reads it', asy
   expect(lost).toBeGreaterThan(40);
 });
 
+/** A program that prints 1,000 lines of 1 kB and then says so on stderr. */
+const printing = `
+  require('./dist/log.js').openLog('info');
+  const { spawnSync } = require('node:child_process');
+  // Each child takes O_NONBLOCK off the streams that it gets.
+  const child = () => spawnSync(process.execPath, ['-e', ''], { stdio: 'inherit' });
+  for (let i = 0; i < 1_000; i++) { if (i % 200 === 0) child(); console.log(i, 'x'.repeat(1_000)); }
+  process.stderr.write('printed');`;
+
+test.each([
+  ['a pipe', '"$0" "$@" | (sleep 60 & wait)'],
+  ['a socket', 'exec "$0" "$@"'],
+])('what is printed to %s that nobody reads never holds up the process', async (_, shell) => {
+  const child = spawn('sh', ['-c', shell, process.execPath, '-e', printing], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
+  const late = setTimeout(() => process.kill(-child.pid!, 'SIGKILL'), 20_000); // it has started
+  const said = new Promise((resolve) => {
+    child.stderr.on('data', (part: Buffer) => resolve(String(part)));
+    child.on('exit', () => resolve('nothing'));
+  });
+  expect(await said).toBe('printed');
+  clearTimeout(late);
+  process.kill(-child.pid!, 'SIGKILL');
+});
+
+test('what is printed arrives whole and in order when its reader is slow', async () => {
+  const child = spawn(process.execPath, ['-e', printing], { stdio: ['ignore', 'pipe', 'pipe'] });
+  await once(child.stderr, 'data');
+  const lines = (await text(child.stdout)).split('\n').filter(Boolean);
+  expect(lines).toEqual(Array.from({ length: 1_000 }, (_, i) => `${i} ${'x'.repeat(1_000)}`));
+});
+
 test('lines wait for a reader that is slow, and arrive in order', async () => {
   const slow = program(FITTING).replace('process.exit(3)', 'setTimeout(() => process.exit(3), 10_000)');
   const child = spawn(process.execPath, ['-e', slow], { stdio: ['ignore', 'pipe', 'pipe'] });
