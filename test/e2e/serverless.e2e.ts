@@ -1,10 +1,21 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync, readdirSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { buildProject } from '../support/project';
 
 const ROOT = resolve(__dirname, '../..');
 const EVENTS = join(ROOT, 'test/fixtures/events');
 const RUNS = 20;
+
+jest.setTimeout(120_000);
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'serverless-test-'));
+  buildProject(folder);
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 interface Start {
   readonly body: string;
@@ -20,7 +31,7 @@ interface Start {
 function coldStart(event: string): Start {
   const program = `
     const before = process.cpuUsage(), started = performance.now();
-    const { handler } = require(${JSON.stringify(join(ROOT, 'dist/serverless.js'))});
+    const { handler } = require(${JSON.stringify(join(folder, 'dist/serverless.js'))});
     const loaded = performance.now();
     handler(${event}, {}).then(({ body }) => {
       const first = performance.now() - loaded, { user, system } = process.cpuUsage(before);
