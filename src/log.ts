@@ -46,7 +46,7 @@ export function openLog(level: Level | 'silent'): Log {
  */
 function writeAtOnce(stream: Socket, standard: 1 | 2, onLost: () => void): void {
   let put: Put | undefined;
-  const write = (chunk: string | Buffer, encoding: BufferEncoding, done: () => void): void => {
+  const write = (chunk: string | Buffer, encoding: BufferEncoding, done: () => void, waitMs = 1): void => {
     const bytes = typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk;
     let written = bytes.length;
     try {
@@ -55,7 +55,10 @@ function writeAtOnce(stream: Socket, standard: 1 | 2, onLost: () => void): void 
       onLost();
     }
     if (written === bytes.length) done();
-    else setTimeout(write, RETRY_MS, bytes.subarray(written), encoding, done);
+    else {
+      const nextMs = written > 0 ? 1 : Math.min(2 * waitMs, RETRY_MS);
+      setTimeout(write, waitMs, bytes.subarray(written), encoding, done, nextMs);
+    }
   };
   Object.assign(stream, { _write: write, _writev: null });
 }
