@@ -14,8 +14,6 @@ import { tooLarge } from './body-problem.js';
 /** Content codings (RFC 9110 section 8.4.1) that are decoded. */
 const CODINGS = ['gzip', 'deflate', 'br'];
 
-/** Names of UTF-8 and of a part of it. */
-
 /** Serves a request with its parsed body; `undefined` if it has none. */
 type Serve = (ctx: Context, body: unknown) => Promise<void> | undefined;
 
