@@ -40,17 +40,17 @@ export function responseCheck(
   };
   return {
     answer(ctx, value) {
-      const { req } = ctx;
+      const { req, res } = ctx;
       // A request that was refused while it arrived (408) has its answer.
       if (!req.complete && req.destroyed) return;
-      const { statusCode } = ctx.res;
+      if (value !== undefined && res.writableEnded) return complain(tooLate(id));
+      const { statusCode } = res;
       // A generated handler answers 501 until it is written, which no description declares.
       if (statusCode === 501) return;
       const response = find(responses, statusCode);
       check(statusCode, response ? disagreement(response, contentOf(response, ctx), ctx, value) : UNDECLARED);
       if (response && missingHeader(response, ctx))
-        ctx[atEnd] = () =>
-          ctx.res.statusCode === statusCode && check(statusCode, missingHeader(response, ctx));
+        ctx[atEnd] = () => res.statusCode === statusCode && check(statusCode, missingHeader(response, ctx));
     },
     thrown(thrown) {
       if (thrown instanceof BodyProblem) return;
@@ -66,6 +66,9 @@ export function checkAtEnd(ctx: Context): void {
   const check: (() => void) | undefined = ctx[atEnd];
   check?.();
 }
+
+const tooLate = (id: string) =>
+  `The answer of operation "${id}" came after another was sent: a middleware did not await next()`;
 
 const UNDECLARED = 'its description has no such status';
 

@@ -180,6 +180,17 @@ test('a required header that no middleware has set either is a 500, which keeps 
   expect(service.counted).toEqual([['/item', 500]]);
 });
 
+const slowly = () => new Promise((resolve) => setImmediate(resolve, { at }));
+
+test('an answer that comes after that of a middleware which has not awaited it is told as that', async () => {
+  let late: unknown;
+  const forgetful: Middleware = (_, next) => {
+    late = next().catch((error: unknown) => error);
+  };
+  await (await answering(slowly, {}, [forgetful])).request('/item');
+  expect(String(await late)).toContain('The answer of operation "item" came after another was sent');
+});
+
 test('a header is not required of an answer that a middleware has replaced', async () => {
   const replacing: Middleware[] = [(ctx, next) => next().then(() => (ctx.status = 202))];
   expect(await (await answering(elsewhere, {}, replacing)).request('/item')).toMatchObject({ status: 202 });
