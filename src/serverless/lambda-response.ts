@@ -5,7 +5,8 @@ export type LambdaResponse = ServerResponse & { headers: Record<string, string> 
 
 /**
  * Makes a listener whose answers come into the result of an event as a client would get them. serverless-http
- * waits for ever for an answer that is cut off, reads a chunked one as UTF-8, and every text that is written too.
+ * waits for ever for an answer that is cut off, reads a chunked one as UTF-8, and every text that is written
+ * too.
  */
 export function answering(listener: RequestListener): RequestListener {
   return (req, res) => {

@@ -12,7 +12,7 @@ interface LambdaEvent {
   readonly multiValueHeaders?: Readonly<Record<string, readonly string[]>> | null;
   readonly queryStringParameters?: Readonly<Record<string, string>> | null;
   readonly multiValueQueryStringParameters?: Readonly<Record<string, readonly string[]>> | null;
-  /** The query of an ALB as the client sent it; serverless-http keeps the field, and decodes the other two. */
+  /** The query of an ALB as the client sent it. serverless-http decodes the two above. */
   readonly rawQuery?: string | undefined;
   /** The path template that a REST API has matched, such as `/{proxy+}`. */
   readonly resource?: string;
@@ -66,8 +66,8 @@ function rawQuery(event: LambdaEvent): string | undefined {
 }
 
 /**
- * Returns the target with the query as the client sent it. REST APIs give it decoded, and serverless-http encodes
- * it again, commas too: a list would be one item.
+ * Returns the target with the query as the client sent it. REST APIs give it decoded, and serverless-http
+ * encodes it again, commas too: a list would be one item.
  */
 function withQuery(url: string, { version, rawQuery: raw }: LambdaEvent): string {
   const [path = ''] = url.split('?', 1);

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { codeOf } from '../../src/thrown';
 import { asText, laterStarts, scrapeProtobuf, startsIn } from '../support/metric-families';
 import { memoryBase } from '../support/memory-base';
 import { eventually } from '../support/eventually';
@@ -222,10 +223,22 @@ test('what another process has spoilt is left out, which is said, and the servic
   expect(second.stdout).toContain('damaged');
 });
 
-/** Removes the folders of counts. A service that writes at the same moment makes it take more than one attempt. */
+/** Removes the folders of counts. */
 function removeFolders(): void {
-  for (const name of readdirSync(ledgerDir))
-    rmSync(join(ledgerDir, name), { recursive: true, maxRetries: 10 });
+  for (const name of readdirSync(ledgerDir)) removeFolder(join(ledgerDir, name));
+}
+
+/**
+ * Removes a folder. A file that the service makes at the same moment makes it take more than one attempt;
+ * `maxRetries` does not remove that file.
+ */
+function removeFolder(path: string, attempts = 100): void {
+  try {
+    rmSync(path, { recursive: true });
+  } catch (error) {
+    if (attempts === 1 || codeOf(error) !== 'ENOTEMPTY') throw error;
+    removeFolder(path, attempts - 1);
+  }
 }
 
 test('the folder that is removed while the service runs is made anew, with what is known', async () => {
