@@ -1,14 +1,11 @@
-import { Socket } from 'node:net';
 import { isatty } from 'node:tty';
 import { pino, stdTimeFunctions, type DestinationStream, type Level, type Logger } from 'pino';
-import { LineSink, type Put, putOf, RETRY_MS } from './line-sink.js';
+import { LineSink } from './line-sink.js';
+import { neverWait } from './standard-stream.js';
 
 export type { Logger };
 
 const STDOUT = 1;
-
-/** The most bytes of an app's own output, such as that of `console.log`, that wait for a slow reader. */
-const MAX_WAITING = 16 * 1024 * 1024;
 
 export interface Log {
   readonly log: Logger;
@@ -27,53 +24,11 @@ export interface Log {
  * reader, and a full disk causes no error.
  */
 export function openLog(level: Level | 'silent'): Log {
-  // Handlers may write to these streams. A closed reader must not end the process there either, nor a stuck
-  // one.
   let dropped = 0;
-  for (const [stream, standard] of [[process.stdout, 1] as const, [process.stderr, 2] as const]) {
-    stream.on('error', () => {});
-    if (stream instanceof Socket) writeAtOnce(stream, standard, () => (dropped += 1));
-    dropBeyond(MAX_WAITING, stream, () => (dropped += 1));
-  }
+  neverWait(() => (dropped += 1));
   const sink = new LineSink(STDOUT);
   const log = createLog(level, isatty(STDOUT) ? forPeople(sink) : sink);
   return { log, linesLost: () => sink.lost + dropped, giveUp: () => sink.giveUp() };
-}
-
-/**
- * Makes a standard stream write without waiting for its reader. Node's own O_NONBLOCK is shared with all
- * processes that have the stream, and taken off when one starts: the next `console.log` would wait for ever.
- */
-function writeAtOnce(stream: Socket, standard: 1 | 2, onLost: () => void): void {
-  let put: Put | undefined;
-  const write = (chunk: string | Buffer, encoding: BufferEncoding, done: () => void, waitMs = 1): void => {
-    const bytes = typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk;
-    let written = bytes.length;
-    try {
-      written = (put ??= putOf(standard))(bytes);
-    } catch {
-      onLost();
-    }
-    if (written === bytes.length) done();
-    else {
-      const nextMs = written > 0 ? 1 : Math.min(2 * waitMs, RETRY_MS);
-      setTimeout(write, waitMs, bytes.subarray(written), encoding, done, nextMs);
-    }
-  };
-  Object.assign(stream, { _write: write, _writev: null });
-}
-
-/** Drops what is written to a stream while so many bytes wait for its reader: they would fill the memory. */
-function dropBeyond(maxBytes: number, stream: NodeJS.WriteStream, onDrop: () => void): void {
-  stream.write = new Proxy(stream.write.bind(stream), {
-    apply(write, _, args: unknown[]): unknown {
-      if (stream.writableLength < maxBytes) return Reflect.apply(write, stream, args);
-      onDrop();
-      const written: unknown = args.at(-1);
-      if (typeof written === 'function') process.nextTick(written);
-      return false;
-    },
-  });
 }
 
 /**
