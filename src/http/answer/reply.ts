@@ -28,7 +28,8 @@ export function replier({
     if (value === null && type === undefined && ctx.status === status) return empty(ctx);
     const { res } = ctx;
     const typeIsOurs = header !== undefined && !res.hasHeader('Content-Type');
-    if (typeIsOurs) res.setHeader('Content-Type', (isBytes(value) && typeOfBytes) || header);
+    if (typeIsOurs)
+      res.setHeader('Content-Type', typeOfBytes !== undefined && isBytes(value) ? typeOfBytes : header);
     else if (range !== undefined && !res.hasHeader('Content-Type')) setTypeOf(ctx, id, range, value);
     if (json && typeIsOurs && isPlainData(value) && ctx.body === undefined) return setPlainBody(ctx, value);
     // A stream can fail before it is sent, and its error would end the process. When

@@ -1,5 +1,6 @@
 import { NATIVE_CELLS } from '../native-buckets.js';
 import { type Detail, type Exemplar, exemplarIn, nativeIn, startIn } from '../row-detail.js';
+import { CellPool } from './cell-pool.js';
 import type { GroupDetail } from './families.js';
 
 /** The native counts of one process as they were read last, by row of the totals. */
@@ -7,31 +8,6 @@ export class DetailReadings {
   readonly native: (Float64Array | undefined)[] = [];
   /** The number of requests in the native counts of each row. */
   readonly requests: number[] = [];
-}
-
-/**
- * Takes the native cells of many rows from few pieces of memory: an allocation for
- * each costs more than its use.
- */
-class CellPool {
-  #piece = new Float64Array(0);
-  #used = 0;
-  readonly #free: Float64Array[] = [];
-
-  take(): Float64Array {
-    const free = this.#free.pop();
-    if (free) return free.fill(0);
-    if (this.#used === this.#piece.length) {
-      this.#piece = new Float64Array(32 * NATIVE_CELLS);
-      this.#used = 0;
-    }
-    return this.#piece.subarray(this.#used, (this.#used += NATIVE_CELLS));
-  }
-
-  /** Takes back cells that nobody uses any more. */
-  give(cells: Float64Array): void {
-    this.#free.push(cells);
-  }
 }
 
 /** The details of rows, of all processes: see `RowDetail`. */
