@@ -72,8 +72,9 @@ class Worker {
   #takeKeyPair: (pair: KeyPair) => void = () => {};
   #service: StartedService | undefined;
   #server: Server | undefined;
-  #ready = false;
   #booted = false;
+  /** Whether the service stops. */
+  #stops = false;
   #draining = false;
 
   constructor(config: Config, { folder, id, waits }: WorkerAssignment, log: Logger, lines: Lines) {
@@ -121,14 +122,13 @@ class Worker {
       folder: this.#folder,
       gather: (format) => this.#gatherer.gather(format),
       workers: () => this.#gatherer.gather('workers'),
-      accepting: () => this.#ready,
+      accepting: () => this.#booted && !this.#stops,
       turn: this.#turn,
     });
     send({ type: 'foreseen', series: this.#metrics.foreseen });
     this.#server = new Server(this.#service.listener, this.#metrics, config, await this.#keyPair());
     assertOneBuild();
     const { address, port } = await this.#server.listen(config);
-    this.#ready = true;
     this.#booted = true;
     send({ type: 'ready', address, port });
     setInterval(this.#beat, Math.min(config.workerTimeoutMs / 4, 1_000));
@@ -179,7 +179,9 @@ class Worker {
       case 'exposition-failed':
         return this.#gatherer.receive(message);
       case 'unready':
-        this.#ready = false;
+        this.#stops = true;
+        // One that has begun to listen may have taken connections, and drains when it is ready.
+        if (!this.#server) process.exit(0);
         return;
       case 'begin':
         return this.#begin();

@@ -22,7 +22,7 @@ afterEach(async () => {
 });
 
 /** The pids of processes that have noted it, in ascending order. */
-function noted(event: 'started' | 'stopped'): number[] {
+function noted(event: 'starts' | 'started' | 'stopped'): number[] {
   const lines = readFileSync(file, 'utf8').split('\n');
   return lines
     .filter((line) => line.endsWith(` ${event}`))
@@ -67,6 +67,15 @@ test('a start that fails is called once, and costs one line and exit code 1', as
   expect(readFileSync(file, 'utf8')).toMatch(/^\d+ starts\n$/);
   expect(service.stdout + service.stderr).toBe('"start" of the service failed: no database\n');
   expect(service.processes()).toEqual([]);
+});
+
+test('a worker exits by itself when the service stops while it starts', async () => {
+  const env = { LIFECYCLE: file, SLOW_START: 'yes', WEB_CONCURRENCY: '1' };
+  const service = await Service.start({ program: join(FIXTURES, 'lifecycle.js'), env, readyMs: 0 });
+  await eventually('it starts', 20_000, () => noted('starts').length === 1);
+  expect(await service.stop()).toEqual({ code: 0, signal: null });
+  expect(service.stdout).toMatch(/"reason":"drained","code":0,"signal":null,"msg":"A worker ended"/);
+  expect(noted('started')).toEqual([]);
 });
 
 test('a rolling reload stops the workers that it replaces, and no other', async () => {

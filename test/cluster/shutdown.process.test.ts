@@ -61,6 +61,17 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
   },
 );
 
+test('what a worker has taken is answered, though the service stops before it has heard that the worker is ready', async () => {
+  const lateReady = join(process.cwd(), 'test/fixtures/late-ready.js');
+  const env = { WEB_CONCURRENCY: '1', NODE_OPTIONS: `--require ${lateReady}`, SHUTDOWN_DELAY_MS: '0' };
+  const service = await Service.start({ program: FIXTURE, env });
+  const answer = slow(service.port, 1_000);
+  service.signal('SIGTERM');
+  expect((await answer).status).toBe(200);
+  expect(await service.waitForExit(10_000)).toEqual({ code: 0, signal: null });
+  expect(service.stdout).not.toContain('Ready on');
+});
+
 test('an exception that nobody catches while draining cuts off nothing', async () => {
   const env = { WEB_CONCURRENCY: '1', SHUTDOWN_DELAY_MS: '0', SHUTDOWN_TIMEOUT_MS: '15000' };
   const service = await Service.start({ program: FIXTURE, env });

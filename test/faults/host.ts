@@ -99,16 +99,16 @@ export const throughNpm: FaultCase = {
   async run(context: Context) {
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGKILL'] as const) {
       const service = await Service.start({ program: 'start', command: ['npm'], readyMs: 60_000 });
-      const slow = service.get('/livez');
+      const answer = service.get('/livez').then(({ status }) => status, String);
       service.signal(signal);
       const gone = await eventually('the end of all', 15_000, () => service.processes().length === 0).catch(
         () => false,
       );
       context.check(
         `${signal} to npm, which has started the service`,
-        `${(await slow).status}, ${service.processes().length} processes left`,
+        `${await answer}, ${service.processes().length} processes left`,
         '200, 0 left',
-        gone && (await slow).status === 200,
+        gone && (await answer) === 200,
       );
       await service.dispose();
     }

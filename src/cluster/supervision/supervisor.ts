@@ -52,6 +52,12 @@ export interface SupervisorOptions extends SupervisorSettings {
 const RELOAD_GRACE_MS = 2_000;
 const STOP_GRACE_MS = 1_000;
 
+/**
+ * Milliseconds that a booting worker has to exit when the service stops. One that has begun to listen may have
+ * taken connections: it gets ready, and drains.
+ */
+const BOOT_GRACE_MS = 500;
+
 /** Milliseconds that a draining worker has for its goodbye, after its own deadline. */
 const GOODBYE_MS = 2_000;
 
@@ -203,7 +209,7 @@ export class Supervisor {
   }
 
   #announce(address: string, port: number): void {
-    if (this.#announced || this.count().ready < this.#options.concurrency) return;
+    if (this.#announced || this.#stopAt < Infinity || this.count().ready < this.#options.concurrency) return;
     this.#announced = true;
     this.#options.onReady(address, port);
   }
@@ -211,7 +217,8 @@ export class Supervisor {
   #bury(generation: number, code: number | null, signal: string | null, now: number): void {
     const worker = this.#workers.get(generation);
     if (!worker || !this.#workers.delete(generation)) return;
-    const reason = worker.exitReason(code, signal);
+    const dismissed = worker.state === 'starting' && this.#stopAt < Infinity;
+    const reason = dismissed ? 'drained' : worker.exitReason(code, signal);
     // The service has given up: only one exit tells why.
     if (this.#stopAt === -Infinity) return;
     if (!this.#up && this.#stopAt === Infinity) return this.#giveUp(worker, code, signal);
@@ -328,10 +335,13 @@ export class Supervisor {
     const drainAt = this.#stopAt + shutdownDelayMs;
     const restMs = shutdownTimeoutMs - shutdownDelayMs;
     const drainBy = drainAt + 0.97 * restMs;
+    const bootedBy = Math.min(this.#stopAt + BOOT_GRACE_MS, drainBy);
     this.#wakeBy(now < drainAt ? drainAt : drainBy, now);
+    this.#wakeBy(bootedBy, now);
     for (const worker of this.#workers.values()) {
-      if (worker.state === 'starting') worker.end('drained');
-      else if (worker.state === 'draining') worker.drainSooner(drainBy);
+      if (worker.state === 'starting') {
+        if (now >= bootedBy) worker.end('drained');
+      } else if (worker.state === 'draining') worker.drainSooner(drainBy);
       else if (now >= drainAt)
         worker.drain(Math.min(STOP_GRACE_MS, restMs / 2), drainAt + 0.9 * restMs - now, drainBy, false);
     }

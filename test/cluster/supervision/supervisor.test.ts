@@ -390,12 +390,20 @@ describe('stop', () => {
     expect(bench.exitsWith(2, null, 'SIGKILL').end?.code).toBe(0);
   });
 
-  test('while the first workers start, ends them', () => {
-    const bench = stopping(new Bench(2));
-    expect(bench.killed).toEqual([1, 2]);
-    bench.exitsWith(2, null, 'SIGKILL').exitsWith(1, null, 'SIGKILL');
+  test('while the first workers start, ends those that do not exit by themselves', () => {
+    const bench = stopping(new Bench(3)).exitsWith(1, 0);
+    expect(bench.told.get(2)).toEqual(['unready']);
+    expect(bench.pass(499).killed).toEqual([]);
+    expect(bench.pass(1).killed).toEqual([2]);
+    bench.exitsWith(2, null, 'SIGKILL');
     expect(bench.end).toEqual({ code: 0, message: undefined });
     expect(bench.exits).toEqual(['drained', 'drained']);
+  });
+
+  test('a worker that gets ready meanwhile may have taken connections, and drains', () => {
+    const bench = stopping(new Bench(1)).getsReady(1).pass(501);
+    expect([bench.ready, bench.killed, bench.drains(1)]).toEqual([undefined, [], true]);
+    expect(bench.exitsWith(1, 0).end).toEqual({ code: 0, message: undefined });
   });
 
   test('nobody is replaced any more', () => {
