@@ -35,6 +35,7 @@ test.each(modes)(
   async (_, kills, options) => {
     let service = await Service.start({ ...options, env });
     const client = new CountingClient(service.port, '/job');
+    const killed = new Set<number>();
     let before: ReadonlyMap<string, Family> = new Map();
     const scrape = async () => {
       const now = await service.scrape();
@@ -46,8 +47,13 @@ test.each(modes)(
       const asked = client.answered + client.lost;
       const until = asked + 5 + 60 * Math.random();
       await eventually('requests', 30_000, () => client.answered + client.lost > until);
-      const [pid] = service.workers().toSorted(() => Math.random() - 0.5);
-      if (pid !== undefined) process.kill(pid, 'SIGKILL');
+      const victim = await eventually('a worker to kill', 20_000, () => {
+        // One that is killed already may take a while to end, and is listed until then.
+        const living = service.workers().filter((pid) => !killed.has(pid));
+        return living[Math.floor(Math.random() * living.length)];
+      });
+      killed.add(victim);
+      process.kill(victim, 'SIGKILL');
       if (kill % 4 === 0) await eventually('a scrape', 10_000, () => scrape().catch(isRefused));
     }
     await client.stop();

@@ -53,8 +53,8 @@ const RELOAD_GRACE_MS = 2_000;
 const STOP_GRACE_MS = 1_000;
 
 /**
- * Milliseconds that a booting worker has to exit when the service stops. One that has begun to listen may have
- * taken connections: it gets ready, and drains.
+ * Milliseconds that a booting worker has to exit when the service stops. One that has begun
+ * to listen may have taken connections: it gets ready, and drains.
  */
 const BOOT_GRACE_MS = 500;
 
