@@ -14,6 +14,12 @@ import { type Findings, readiness } from './own-operations/readiness.js';
 /** The share of a drain's time that is kept for `stop`. */
 const STOP_SHARE = 1 / 8;
 
+/**
+ * The share of a worker's time to get ready that `start` has. It says that it took too long before the
+ * worker is killed, which says nothing.
+ */
+const START_SHARE = 7 / 8;
+
 /** The process in which a service is started. */
 export interface Host {
   readonly config: Config;
@@ -129,7 +135,7 @@ export async function startWith(
 async function startResources({ start }: Pick<Service, 'start'>, { config, log }: Host): Promise<unknown> {
   if (!start) return undefined;
   try {
-    return await within(config.workerTimeoutMs, () => start({ config, log }));
+    return await within(config.workerTimeoutMs * START_SHARE, () => start({ config, log }));
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new ServiceError(`"start" of the service failed: ${reason}`, { cause });

@@ -69,6 +69,15 @@ test('a start that fails is called once, and costs one line and exit code 1', as
   expect(service.processes()).toEqual([]);
 });
 
+test('a start that hangs is told as such', async () => {
+  const env = { LIFECYCLE: file, SLOW_START: 'hangs', WEB_CONCURRENCY: '2', WORKER_TIMEOUT_MS: '8000' };
+  const service = await Service.start({ program: join(FIXTURES, 'lifecycle.js'), env, readyMs: 0 });
+  expect(await service.waitForExit(30_000)).toEqual({ code: 1, signal: null });
+  expect(service.stdout + service.stderr).toBe(
+    '"start" of the service failed: it took longer than 7000 ms\n',
+  );
+});
+
 test('a worker exits by itself when the service stops while it starts', async () => {
   const env = { LIFECYCLE: file, SLOW_START: 'yes', WEB_CONCURRENCY: '1' };
   const service = await Service.start({ program: join(FIXTURES, 'lifecycle.js'), env, readyMs: 0 });
