@@ -1,3 +1,4 @@
+import { normalPath } from '../../openapi/operations/paths.js';
 import { pointerStep } from '../../openapi/pointer.js';
 import { Problem } from '../problem.js';
 
@@ -6,6 +7,15 @@ export function pathOf(target: string): string {
   const origin = originForm(target);
   const query = origin.indexOf('?');
   return query < 0 ? origin : origin.slice(0, query);
+}
+
+/** Returns a request target with its path in the normal form. Throws a 400 if the target is not valid. */
+export function normalTarget(target: string): string {
+  const path = pathOf(target);
+  const normal = normalPath(path);
+  if (normal === path) return target;
+  const query = target.indexOf('?');
+  return query < 0 ? normal : normal + target.slice(query);
 }
 
 /** Returns the query of a request target, still encoded; empty if it has none. */
@@ -20,7 +30,7 @@ export function queryOf(target: string): string {
  * 3.2.2). `url.parse` would not do: it rewrites the path, and throws for some authorities.
  */
 function originForm(target: string): string {
-  if (target.startsWith('/') || target.startsWith('*')) return target;
+  if (target.startsWith('/') || target === '*') return target;
   const rest = /^https?:\/\/[^/?#]+([^#]*)/i.exec(target)?.[1];
   if (rest === undefined || !URL.canParse(target))
     throw new Problem(400, 'The request target is neither a path nor a URL of this service.');

@@ -1,4 +1,4 @@
-import { octetsOf, percentEncoded, textsOf } from '../../openapi/operations/paths.js';
+import { normalPath, octetsOf, percentEncoded, textsOf } from '../../openapi/operations/paths.js';
 import { type SegmentPattern, matchSegment, patternOf } from './segment-pattern.js';
 
 interface Node<T> {
@@ -11,6 +11,9 @@ interface Node<T> {
   value: T | undefined;
 }
 
+/** Tells whether a search may end with the value of a template that matches. */
+export type Wanted<T> = (value: T) => boolean;
+
 /**
  * Finds the value of a path among templates such as `/hello/{name}`, in a time that does not
  * depend on their number. Segment by segment, text goes before a parameter (OpenAPI 3.1 section
@@ -21,20 +24,22 @@ export class PathIndex<T> {
   readonly #root = node<T>();
 
   set(template: string, value: T): void {
-    if (!template.includes('{')) this.#static.set(template, value);
+    if (!template.includes('{')) this.#static.set(normalPath(percentEncoded(template)), value);
     let at = this.#root;
     for (const segment of template.slice(1).split('/')) at = child(at, segment);
     at.value = value;
   }
 
   /**
-   * Returns the value of the template that matches, and adds the values of its parameters
-   * to `segments`, still encoded.
+   * Returns the first wanted value of the templates that match a path in its normal form, and adds the values
+   * of its parameters to `segments`, still encoded. No template with parameters is looked at where one
+   * without matches.
    */
-  find(path: string, segments: string[]): T | undefined {
+  find(path: string, segments: string[], wanted: Wanted<T>): T | undefined {
     const fixed = this.#static.get(path);
-    if (fixed !== undefined) return fixed;
-    return descend(this.#root, UNENCODED.test(path) ? percentEncoded(path) : path, 1, segments);
+    if (fixed !== undefined) return wanted(fixed) ? fixed : undefined;
+    if (!path.startsWith('/')) return undefined; // "*", the server as a whole
+    return descend(this.#root, path, 1, segments, wanted);
   }
 }
 
@@ -63,19 +68,25 @@ function patternChild<T>({ patterns }: Node<T>, pattern: SegmentPattern): Node<T
 }
 
 /** Descends no deeper than the longest template, and to no node twice: a long path can't make it slow. */
-function descend<T>(from: Node<T>, path: string, start: number, segments: string[]): T | undefined {
+function descend<T>(
+  from: Node<T>,
+  path: string,
+  start: number,
+  segments: string[],
+  wanted: Wanted<T>,
+): T | undefined {
   const slash = path.indexOf('/', start);
   const segment = slash < 0 ? path.slice(start) : path.slice(start, slash);
   const octets = octetsIn(segment, from);
   const literal = from.literals.get(octets);
-  const found = literal && follow(literal, path, slash, segments);
+  const found = literal && follow(literal, path, slash, segments, wanted);
   if (found !== undefined || segment === '') return found;
   for (const { pattern, node: next } of from.patterns) {
     const values = matchSegment(pattern, segment, octets);
-    const value = values && followWith(values, next, path, slash, segments);
+    const value = values && followWith(values, next, path, slash, segments, wanted);
     if (value !== undefined) return value;
   }
-  return from.parameter && followWith([segment], from.parameter, path, slash, segments);
+  return from.parameter && followWith([segment], from.parameter, path, slash, segments, wanted);
 }
 
 /**
@@ -92,20 +103,22 @@ function followWith<T>(
   path: string,
   slash: number,
   segments: string[],
+  wanted: Wanted<T>,
 ): T | undefined {
   const before = segments.length;
   segments.push(...values);
-  const found = follow(to, path, slash, segments);
+  const found = follow(to, path, slash, segments, wanted);
   if (found === undefined) segments.length = before;
   return found;
 }
 
-function follow<T>(to: Node<T>, path: string, slash: number, segments: string[]): T | undefined {
-  return slash < 0 ? to.value : descend(to, path, slash + 1, segments);
+function follow<T>(
+  to: Node<T>,
+  path: string,
+  slash: number,
+  segments: string[],
+  wanted: Wanted<T>,
+): T | undefined {
+  if (slash >= 0) return descend(to, path, slash + 1, segments, wanted);
+  return to.value !== undefined && wanted(to.value) ? to.value : undefined;
 }
-
-/**
- * Characters that belong into no path (RFC 3986 section 3.3); browsers leave some of them unencoded, curl
- * all.
- */
-const UNENCODED = /["<>[\]\\^`{|}]/;

@@ -9,7 +9,7 @@ import { namesIn, shapeOf } from '../../openapi/operations/paths.js';
 import { serviceOperationAt } from '../../openapi/operations/service-operations.js';
 import { setOwn } from '../parameters/own-property.js';
 import { Problem } from '../problem.js';
-import { pathOf } from '../parameters/request-target.js';
+import { normalTarget, pathOf } from '../parameters/request-target.js';
 import { type Route, type RouteDeps, routesOf } from './routes.js';
 import type { Serve } from './serve.js';
 import { arriveWithin } from '../../server/request-deadline.js';
@@ -36,7 +36,6 @@ interface Resource {
   readonly endpoint: Endpoint;
   /** Operations by method. A template with GET also has HEAD. */
   readonly methods: Map<string, Method>;
-  allow: string;
 }
 
 /** An operation under one of its templates. */
@@ -52,23 +51,25 @@ interface Method {
 const NO_PARAMETERS = Object.freeze({});
 
 /**
- * The template that a target matches, if any, and the segments that are the values of
+ * The operation that a request calls, if any, and the segments that are the values of
  * its parameters, still encoded.
  */
 interface Match {
   readonly url: string;
   readonly method: string;
-  readonly resource: Resource | undefined;
   readonly called: Method | undefined;
+  /** What the path matches, but does not have the method: the most concrete first. */
+  readonly others: readonly Resource[];
   readonly segments: readonly string[];
   readonly essential: boolean;
 }
 
-const match = Symbol('the template that the request matches');
+const match = Symbol('the operation that the request calls');
 
 /**
- * Serves the operations of the contract. A path that matches no template gets a 404, a method that the path
- * does not have gets a 405 with `Allow`, and OPTIONS is answered with `Allow`.
+ * Serves the operations of the contract. Of several templates that match, the most concrete one that has the
+ * method is taken. A path that matches no template gets a 404, a method that the path does not have gets a
+ * 405 with `Allow`, and OPTIONS is answered with `Allow`.
  */
 export function createRouter(deps: RouterDeps): Router {
   const routes = routesOf(deps);
@@ -77,14 +78,21 @@ export function createRouter(deps: RouterDeps): Router {
   const unmatched = deps.metrics.endpoint(UNMATCHED);
   const find = (ctx: Context): Match => {
     const segments: string[] = [];
-    const { url = '', method = '' } = ctx.req;
-    const resource = index.find(pathOf(url), segments);
+    const { method = '' } = ctx.req;
+    // A middleware that looks at the path sees the one that is served.
+    const url = (ctx.req.url = normalTarget(ctx.req.url ?? ''));
+    const others: Resource[] = [];
+    const resource = index.find(pathOf(url), segments, (candidate) => {
+      if (candidate.methods.has(method)) return true;
+      others.push(candidate);
+      return false;
+    });
     const called = resource?.methods.get(method);
-    const endpoint = (called ?? resource)?.endpoint;
+    const endpoint = (called ?? others[0])?.endpoint;
     measurementOf(ctx).endpoint = endpoint ?? unmatched;
     if (endpoint) routeTeller()?.(endpoint.template);
     if (called?.timeoutMs !== undefined && hasBody(ctx)) arriveWithin(called.timeoutMs, ctx.req, ctx.res);
-    return (ctx[match] = { url, method, resource, called, segments, essential: called?.essential === true });
+    return (ctx[match] = { url, method, called, others, segments, essential: called?.essential === true });
   };
   return {
     find,
@@ -92,9 +100,8 @@ export function createRouter(deps: RouterDeps): Router {
       const before: Match = ctx[match]; // `find` made it
       // A middleware may have changed the request since, for example to remove a prefix.
       const isSame = before.url === ctx.req.url && before.method === ctx.req.method;
-      const { resource, called, segments } = isSame ? before : find(ctx);
-      if (!resource) return withoutPath(ctx);
-      if (!called) return withoutMethod(ctx, resource.allow);
+      const { called, others, segments } = isSame ? before : find(ctx);
+      if (!called) return others.length === 0 ? withoutPath(ctx) : withoutMethod(ctx, others);
       ctx['params'] = parametersOf(called, segments);
       return called.serve(ctx);
     },
@@ -127,13 +134,12 @@ function indexOf(routes: readonly Route[], metrics: RequestMetrics): PathIndex<R
       const method = methodOf(route, template, metrics);
       const layer = router.register(routePath(template), [route.operation.method], method.serve);
       const shape = shapeOf(template);
-      const resource = resources.get(shape) ?? { endpoint: method.endpoint, methods: new Map(), allow: '' };
+      const resource = resources.get(shape) ?? { endpoint: method.endpoint, methods: new Map() };
       resources.set(shape, resource);
       const [described, head] = layer.methods.toReversed();
       if (described !== undefined) resource.methods.set(described, method);
       // @koa/router adds HEAD to each GET. A HEAD that the description has itself goes before.
       if (head !== undefined && !resource.methods.has(head)) resource.methods.set(head, method);
-      resource.allow = [...new Set([...resource.methods.keys(), 'OPTIONS'])].join(', ');
       index.set(template, resource);
     }
   return index;
@@ -168,7 +174,9 @@ function withoutPath(ctx: Context): undefined {
   return undefined;
 }
 
-function withoutMethod(ctx: Context, allow: string): undefined {
+function withoutMethod(ctx: Context, resources: readonly Resource[]): undefined {
+  const methods = resources.flatMap((resource) => [...resource.methods.keys()]);
+  const allow = [...new Set([...methods, 'OPTIONS'])].join(', ');
   if (ctx.req.method !== 'OPTIONS') {
     throw new Problem(405, `This path has ${allow}.`, { headers: { Allow: allow } });
   }

@@ -58,22 +58,43 @@ export function percentEncoded(text: string): string {
 }
 
 /**
+ * Returns a path in the form in which all that mean the same (RFC 3986 section 6.2.2) are equal: `/%7euser`
+ * and `/~user` are `/~user`.
+ */
+export function normalPath(path: string): string {
+  const encoded = UNENCODED.test(path) ? percentEncoded(path) : path;
+  return encoded.includes('%') ? encoded.replaceAll(ENCODED, normalOctet) : encoded;
+}
+
+/**
+ * Characters that belong into no path (RFC 3986 section 3.3); browsers leave some of them unencoded, curl
+ * all.
+ */
+const UNENCODED = /["<>[\]\\^`{|}]/;
+const ENCODED = /%[0-9a-f]{2}/gi;
+
+/**
  * Returns a text with one character for each octet. Texts that mean the same (RFC 3986 section 6.2.2) have
  * equal ones: encodings have no case, and what needs none is itself. Whatever else is encoded, such as a
  * slash, becomes a character of a private use, which no request has.
  */
 export function octetsOf(text: string): string {
-  return text.includes('%') ? text.replaceAll(/%[0-9a-f]{2}/gi, octetOf) : text;
+  return text.includes('%') ? text.replaceAll(ENCODED, octetOf) : text;
 }
 
-/** The characters that stand for encoded octets, by octet. */
-const CHARACTERS = Array.from({ length: 256 }, (_, octet) => {
+/** The characters that need no encoding (RFC 3986 section 2.3), by octet. */
+const UNRESERVED = Array.from({ length: 256 }, (_, octet) => {
   const character = String.fromCharCode(octet);
-  return /[\w.~-]/.test(character) ? character : String.fromCharCode(0xe000 + octet);
+  return /[\w.~-]/.test(character) ? character : undefined;
 });
 
 function octetOf(encoded: string): string {
-  return CHARACTERS[Number.parseInt(encoded.slice(1), 16)] ?? encoded;
+  const octet = Number.parseInt(encoded.slice(1), 16);
+  return UNRESERVED[octet] ?? String.fromCharCode(0xe000 + octet);
+}
+
+function normalOctet(encoded: string): string {
+  return UNRESERVED[Number.parseInt(encoded.slice(1), 16)] ?? encoded.toUpperCase();
 }
 
 /**

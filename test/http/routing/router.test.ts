@@ -12,6 +12,7 @@ const ids = [
   'list',
   'create',
   'me',
+  'moi',
   'one',
   'part',
   'deep',
@@ -20,6 +21,8 @@ const ids = [
   'withHead',
   'ownOptions',
   'slash',
+  'cancel',
+  'received',
 ];
 
 let service: ServiceUnderTest;
@@ -30,6 +33,7 @@ beforeAll(async () => {
       '/': { get: operation('root') },
       '/users': { get: operation('list'), post: operation('create') },
       '/users/me': { get: operation('me') },
+      '/users/mé': { get: operation('moi') },
       '/users/{id}': { delete: operation('one', { parameters: [id] }) },
       '/users/{id}/parts': { get: operation('part', { parameters: [id] }) },
       '/users/{id}/parts/{other-name}': { get: operation('deep', { parameters: [id, other] }) },
@@ -37,6 +41,8 @@ beforeAll(async () => {
       '/head': { head: operation('ownHead'), get: operation('withHead') },
       '/options': { options: operation('ownOptions') },
       '/slash/': { get: operation('slash') },
+      '/mails/{id}/cancel': { post: operation('cancel', { parameters: [id] }) },
+      '/mails/received/{id}': { get: operation('received', { parameters: [id] }) },
     },
     handlers: Object.fromEntries(ids.map((name) => [name, answer(name)])),
   });
@@ -106,7 +112,7 @@ test.each([
   expect(seen).toEqual([]);
 });
 
-test.each(['http://a:b@c:99999/', 'http://[x/', 'http://a:x/', 'ftp://a/users'])(
+test.each(['http://a:b@c:99999/', 'http://[x/', 'http://a:x/', 'ftp://a/users', '*users', '**'])(
   'refuses the target %s: 400',
   async (target) => {
     const logged = service.log.length;
@@ -139,6 +145,27 @@ describe('methods', () => {
     expect(found.headers.get('allow')).toBe('GET, HEAD, POST, OPTIONS');
     expect(json(found)['title']).toBe('Method Not Allowed');
     expect(seen).toEqual([]);
+  });
+
+  test('the most concrete template that has it is taken', async () => {
+    const both = '/mails/received/cancel';
+    expect(json(await service.request(both))).toEqual({ name: 'received', id: 'cancel' });
+    expect(json(await service.request(both, { method: 'POST' }))).toEqual({ name: 'cancel', id: 'received' });
+    const found = await service.request(both, { method: 'PUT' });
+    expect(found.status).toBe(405);
+    expect(found.headers.get('allow')).toBe('GET, HEAD, POST, OPTIONS');
+    expect(service.counted.slice(-3)).toEqual([
+      ['/mails/received/{id}', 200],
+      ['/mails/{id}/cancel', 200],
+      ['/mails/received/{id}', 405],
+    ]);
+  });
+
+  test('a template without parameters is the only one of its path', async () => {
+    for (const path of ['/users/me', '/users/%6De', '/users/m%c3%a9']) {
+      const found = await service.request(path, { method: 'DELETE' });
+      expect([path, found.status, found.headers.get('allow')]).toEqual([path, 405, 'GET, HEAD, OPTIONS']);
+    }
   });
 
   test.each(['TRACE', 'PROPFIND', 'M-SEARCH'])('%s is none of any path', async (method) => {
@@ -183,10 +210,41 @@ describe('methods', () => {
     expect(json(await service.request('/options', { method: 'OPTIONS' }))).toEqual({ name: 'ownOptions' });
   });
 
+  test('nothing but OPTIONS is about the server as a whole', async () => {
+    expect((await service.request('*')).status).toBe(404);
+    expect((await service.request('*?x=1', { method: 'OPTIONS' })).status).toBe(400);
+    expect(seen).toEqual([]);
+  });
+
   test('OPTIONS of the server as a whole is answered, of an unknown path it is a 404', async () => {
     expect((await service.request('*', { method: 'OPTIONS' })).status).toBe(204);
     expect((await service.request('/nowhere', { method: 'OPTIONS' })).status).toBe(404);
   });
+});
+
+test.each([
+  ['/%61dmin/%7euser?x=%61', '/admin/~user', '?x=%61'],
+  ['/adm%69n/%c3%a9%2fb', '/admin/%C3%A9%2Fb', ''],
+  ['http://127.0.0.1/%61dmin/1?', '/admin/1', '?'],
+  ['/%61dmin/{1}', '/admin/%7B1%7D', ''],
+  ['/admin/%2561', '/admin/%2561', ''],
+])('a middleware sees the path that is served: %s is %s', async (target, path, query) => {
+  const looked: unknown[] = [];
+  const fresh = await ServiceUnderTest.start({
+    paths: { '/admin/{id}': { get: operation('secret', { parameters: [id] }) } },
+    handlers: { secret: answer('secret') },
+    middleware: [
+      (ctx, next) => {
+        looked.push(ctx.originalUrl, ctx.path, ctx.url);
+        if (ctx.path.startsWith('/admin/')) ctx.throw(403);
+        return next();
+      },
+    ],
+  });
+  expect((await fresh.request(target)).status).toBe(403);
+  expect(looked).toEqual([target, path, path + query]);
+  expect(fresh.counted).toEqual([['/admin/{id}', 403]]);
+  expect(seen).toEqual([]);
 });
 
 test('counts each path under its template, whatever the answer, and all others as unmatched', async () => {
