@@ -7,7 +7,7 @@ import { type ServeOptions, startApp } from '../../src/foreign/start-app';
 import { STATUS_PATHS } from '../../src/http/own-operations/status-page';
 import { RequestMetrics } from '../../src/metrics/request-metrics';
 import { Server } from '../../src/server/http-server';
-import { rawExchange } from '../support/exchange';
+import { rawExchange, request } from '../support/exchange';
 
 const ends: (() => unknown)[] = [];
 afterEach(async () => {
@@ -204,6 +204,15 @@ test('every file of the status page is the service’s', async () => {
     ]);
   }
 });
+
+test.each(['ftp://a/metrics', 'http://[a/metrics', 'http://a:b/metrics', '*metrics'])(
+  'the app answers the target %s, which is not valid, like any other that is not the service’s',
+  async (target) => {
+    const { port } = await start(listener, {});
+    const answer = await request(port, target);
+    expect([answer.status, answer.body.toString()]).toEqual([200, 'served']);
+  },
+);
 
 test('a process that drains is not ready, whatever the readyz of the app says', async () => {
   let accepting = true;

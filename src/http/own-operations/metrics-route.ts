@@ -9,7 +9,7 @@ import { gzipped } from '../answer/gzip.js';
 import { isMeasured } from '../measure.js';
 import { metricsTokenCheck } from './metrics-token.js';
 import { Problem, sendProblem } from '../problem.js';
-import { pathOf } from '../parameters/request-target.js';
+import { normalTarget, pathOf } from '../parameters/request-target.js';
 import { createStatusPage, protectStatusPage, type StatusFile } from './status-page.js';
 
 interface ScrapeOptions {
@@ -69,7 +69,7 @@ export function createMetricsListener(listenerOptions: ListenerOptions): Request
   const statusPage = workers && createStatusPage({ ...options, workers, objectives });
   return (req, res) => {
     const answer = async () => {
-      const path = pathOf(req.url ?? '');
+      const path = pathOf(normalTarget(req.url ?? ''));
       const file = path === '/status' ? 'status.html' : /^\/status\/([^/]+)$/.exec(path)?.[1];
       if (statusPage && file !== undefined && req.method === 'GET' && hasStatusPage())
         return sendStatusFile(res, await statusPage(file, req));

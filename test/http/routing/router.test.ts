@@ -226,6 +226,11 @@ test.each([
   ['/%61dmin/%7euser?x=%61', '/admin/~user', '?x=%61'],
   ['/adm%69n/%c3%a9%2fb', '/admin/%C3%A9%2Fb', ''],
   ['http://127.0.0.1/%61dmin/1?', '/admin/1', '?'],
+  ['http://127.0.0.1/admin/1?x', '/admin/1', '?x'],
+  ["http://a;b/admin/1?x='", '/admin/1', "?x='"],
+  ["http://a'b%41/admin/1", '/admin/1', ''],
+  ['/admin/1#/../../secret?x', '/admin/1', ''],
+  ['/admin/1?x#y', '/admin/1', '?x'],
   ['/%61dmin/{1}', '/admin/%7B1%7D', ''],
   ['/admin/%2561', '/admin/%2561', ''],
 ])('a middleware sees the path that is served: %s is %s', async (target, path, query) => {
@@ -244,6 +249,19 @@ test.each([
   expect((await fresh.request(target)).status).toBe(403);
   expect(looked).toEqual([target, path, path + query]);
   expect(fresh.counted).toEqual([['/admin/{id}', 403]]);
+  expect(seen).toEqual([]);
+});
+
+test('a fragment is no part of a path, in which it would hide the rest from middleware', async () => {
+  const looked: string[] = [];
+  const fresh = await ServiceUnderTest.start({
+    paths: { '/{id}/secret': { get: operation('secret', { parameters: [id] }) } },
+    handlers: { secret: answer('secret') },
+    middleware: [(ctx, next) => (looked.push(ctx.url), next())],
+  });
+  for (const target of ['/a#b/secret', 'http://a/a#b/secret'])
+    expect([target, (await fresh.request(target)).status]).toEqual([target, 404]);
+  expect(looked).toEqual(['/a', '/a']);
   expect(seen).toEqual([]);
 });
 
