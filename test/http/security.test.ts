@@ -105,6 +105,28 @@ test.each<[string, Record<string, string>, number]>([
   },
 );
 
+test.each([
+  '%73ession=other; session=good',
+  'session =other; session=good',
+  'a=b;\tsession=other; session=good',
+  'session; session=good',
+  '%5F_Host-id=other; session=good; session=other',
+])('the cookie %s that is checked is the parameter, too', async (cookie) => {
+  const parameters = ['session', '__Host-id'].map((name) => ({
+    name,
+    in: 'cookie',
+    schema: { type: 'string' },
+  }));
+  const service = await ServiceUnderTest.start({
+    paths: { '/thing': { get: operation('thing', { security: [{ cookieKey: [] }], parameters }) } },
+    components,
+    handlers: { thing: (request: { cookie: object }) => request.cookie },
+    security,
+  });
+  const answer = await service.request('/thing', { headers: { Cookie: cookie } });
+  expect([answer.status, json(answer)]).toEqual([200, { session: 'good' }]);
+});
+
 test('a 401 challenges with every scheme that would do', async () => {
   const service = await secured([{ basic: [] }, { oauth: ['read', 'write'] }, { digest: [] }]);
   expect((await service.post('/thing', {})).headers.get('www-authenticate')).toBe(

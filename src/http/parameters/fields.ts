@@ -59,7 +59,7 @@ export function queryFields(query: string): Fields {
  * Reads a Cookie header. The first cookie of a name counts: it has the longest path (RFC 6265 section 5.4).
  */
 export function cookieFields(header: string): Fields {
-  return fields(header, ';', new Fields(decodeCookie, false));
+  return fields(header, ';', new Fields(decodeCookie, false), cookieName);
 }
 
 /** Reads an `application/x-www-form-urlencoded` body. */
@@ -67,15 +67,21 @@ export function formFields(text: string): Fields {
   return fields(text, '&', new Fields((part, name) => decodePlus(part, 'body', name), true));
 }
 
-function fields(text: string, separator: string, found: Fields): Fields {
+function fields(
+  text: string,
+  separator: string,
+  found: Fields,
+  nameOf = (encoded: string) => found.decode(encoded, encoded),
+): Fields {
   if (text === '') return found;
   for (const pair of text.split(separator)) {
     const equals = pair.indexOf('=');
     const encoded = equals < 0 ? pair : pair.slice(0, equals);
-    const name = found.decode(encoded, encoded);
+    const name = nameOf(encoded);
     if (equals >= 0) found.add(name, pair.slice(equals + 1));
-    // An empty pair, such as that behind a last "&", is none (URL Standard section 5.1).
-    else if (name !== '') found.add(name, '');
+    // An empty pair, such as that behind a last "&", is none (URL Standard section 5.1). A cookie without "="
+    // is one without a name.
+    else if (name !== '' && found.repeats) found.add(name, '');
   }
   return found;
 }
@@ -83,6 +89,17 @@ function fields(text: string, separator: string, found: Fields): Fields {
 function decodePlus(text: string, location: 'query' | 'body', name: string): string {
   return percentDecoded(text.includes('+') ? text.replaceAll('+', ' ') : text, location, name);
 }
+
+/**
+ * Returns the name of a cookie, as the security and `ctx.cookies` find it; decoded only where a cookie can't
+ * have the name as it is. Otherwise `%5F_Host-id`, which any subdomain may set, would be `__Host-id`.
+ */
+function cookieName(text: string): string {
+  const decoded = decodeCookie(text);
+  return TOKEN.test(decoded) ? text.replace(/^ +/, '') : decoded;
+}
+
+const TOKEN = /^[!#$%&'*+.^`|~\w-]*$/;
 
 /**
  * Decodes a cookie where it can be decoded. A foreign cookie with a bare "%" (RFC 6265
