@@ -1,4 +1,4 @@
-import { percentDecoded } from './request-target.js';
+import { decodedIfValid, percentDecoded } from './request-target.js';
 
 /**
  * The values of `name=value` pairs by name, still encoded: decoded, a delimiter would look
@@ -106,9 +106,5 @@ const TOKEN = /^[!#$%&'*+.^`|~\w-]*$/;
  * section 4.1.1) would be a 400.
  */
 function decodeCookie(text: string): string {
-  try {
-    return decodeURIComponent(text.trim());
-  } catch {
-    return text.trim();
-  }
+  return decodedIfValid(text.trim());
 }

@@ -4,6 +4,7 @@ import type { Location, Parameter } from '../../openapi/operations/parameters.js
 import { type Fields, cookieFields, queryFields } from './fields.js';
 import { setOwn } from './own-property.js';
 import { Problem } from '../problem.js';
+import { encodedParams } from './path-params.js';
 import { queryOf } from './request-target.js';
 import { fieldReader, textReader } from './serialized.js';
 
@@ -22,7 +23,7 @@ export function parameterReaders(
 ): Record<Location, ParameterReader> {
   const of = (location: Location) => parameters.filter((parameter) => parameter.in === location);
   return {
-    path: reader(of('path').map(pathValue), (ctx): Values => ctx['params']), // the router has set them
+    path: reader(of('path').map(pathValue), (ctx): Values => ctx[encodedParams]), // the router has set them
     query: strictQuery ? strictReader(of('query'), queryKeys) : queryReader(of('query'), queryKeys),
     header: reader(of('header').map(headerValue), (ctx) => ctx.req.headers),
     cookie: reader(fieldValues(of('cookie')), (ctx) => cookieFields(ctx.req.headers.cookie ?? '')),

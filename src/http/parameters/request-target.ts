@@ -58,3 +58,13 @@ export function percentDecoded(text: string, location: 'path' | 'query' | 'body'
     });
   }
 }
+
+/** Undoes percent-encoding where it is valid; any other text stays as it is. */
+export function decodedIfValid(text: string): string {
+  if (!text.includes('%')) return text;
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

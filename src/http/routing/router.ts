@@ -8,6 +8,7 @@ import { PathIndex } from './path-index.js';
 import { namesIn, shapeOf } from '../../openapi/operations/paths.js';
 import { serviceOperationAt } from '../../openapi/operations/service-operations.js';
 import { setOwn } from '../parameters/own-property.js';
+import { decodedParams, encodedParams } from '../parameters/path-params.js';
 import { Problem } from '../problem.js';
 import { normalTarget, pathOf } from '../parameters/request-target.js';
 import { type Route, type RouteDeps, routesOf } from './routes.js';
@@ -102,7 +103,9 @@ export function createRouter(deps: RouterDeps): Router {
       const isSame = before.url === ctx.req.url && before.method === ctx.req.method;
       const { called, others, segments } = isSame ? before : find(ctx);
       if (!called) return others.length === 0 ? withoutPath(ctx) : withoutMethod(ctx, others);
-      ctx['params'] = parametersOf(called, segments);
+      const encoded = parametersOf(called, segments);
+      ctx[encodedParams] = encoded;
+      ctx['params'] = decodedParams(encoded);
       return called.serve(ctx);
     },
   };

@@ -252,6 +252,24 @@ test.each([
   expect(seen).toEqual([]);
 });
 
+test('ctx.params are decoded, and the handler gets what was encoded apart', async () => {
+  const looked: unknown[] = [];
+  const listed = {
+    name: 'id',
+    in: 'path',
+    required: true,
+    schema: { type: 'array', items: { type: 'string' } },
+  };
+  const fresh = await ServiceUnderTest.start({
+    paths: { '/files/{id}': { get: operation('files', { parameters: [listed] }) } },
+    handlers: { files: ({ path }: { path: object }) => path },
+    afterRouting: [(ctx, next) => (looked.push(ctx['params']), next())],
+  });
+  expect(json(await fresh.request('/files/a%2Fb%2Cc,%C3%A9'))).toEqual({ id: ['a/b,c', 'é'] });
+  expect((await fresh.request('/files/%zz')).status).toBe(400);
+  expect(looked).toEqual([{ id: 'a/b,c,é' }, { id: '%zz' }]);
+});
+
 test('a fragment is no part of a path, in which it would hide the rest from middleware', async () => {
   const looked: string[] = [];
   const fresh = await ServiceUnderTest.start({
