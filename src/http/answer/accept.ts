@@ -29,13 +29,12 @@ export function preferred<T>(accept: string | undefined, offers: readonly [Offer
   return best.value;
 }
 
-/** Tells whether `Accept-Encoding` allows gzip, by name or by `*`. */
+/** Tells whether `Accept-Encoding` allows gzip, by name or by `*`, and does not prefer `identity`. */
 export function acceptsGzip(acceptEncoding: string | undefined): boolean {
   const codings = parseRanges(acceptEncoding ?? '');
-  const coding =
-    codings.find(({ type }) => type === 'gzip' || type === 'x-gzip') ??
-    codings.find(({ type }) => type === '*');
-  return (coding?.weight ?? 0) > 0;
+  const weightOfCoding = (...names: string[]) => codings.find(({ type }) => names.includes(type))?.weight;
+  const gzip = weightOfCoding('gzip', 'x-gzip') ?? weightOfCoding('*') ?? 0;
+  return gzip > 0 && gzip >= (weightOfCoding('identity') ?? 0);
 }
 
 /** Returns the weight of the most specific range that holds the offer. */

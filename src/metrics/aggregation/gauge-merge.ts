@@ -81,7 +81,7 @@ export function mergeGauge(processes: readonly ProcessGauge[]): Metric[] {
   return [...merged.values()].flatMap(({ series, values }) => {
     // A worker's own value needs no merging, even if prom-client would leave it out.
     const value = merge ? merge(values) : first?.isApart ? values[0] : undefined;
-    if (value === undefined || !Number.isFinite(value)) return [];
+    if (value === undefined || Number.isNaN(value)) return [];
     return [{ labels: series.labels, samples: [{ series, value }] }];
   });
 }

@@ -95,9 +95,14 @@ function head(name: string, { help, type }: Pick<Family, 'help' | 'type'>): stri
 function linesOf({ metrics }: Family): string {
   let text = '';
   for (const { samples } of metrics) {
-    for (const { series, value } of samples) text += `${series.text} ${value}\n`;
+    for (const { series, value } of samples) text += `${series.text} ${numberText(value)}\n`;
   }
   return text;
+}
+
+/** Prints a number as the format has it: the infinities have signs and are cut short. */
+function numberText(value: number): string {
+  return Number.isFinite(value) ? String(value) : value > 0 ? '+Inf' : '-Inf';
 }
 
 function groupLabels(method: string, endpoint: string): string {

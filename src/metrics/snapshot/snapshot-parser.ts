@@ -14,6 +14,11 @@ import {
 const METRIC_NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
 /** A label name. Two underscores at the beginning are reserved (Prometheus, "Metric and label naming"). */
 const LABEL_NAME = /^(?!__)[a-zA-Z_][a-zA-Z0-9_]*$/;
+/** The infinities as they are sent. */
+const INFINITIES: ReadonlyMap<unknown, number> = new Map([
+  ['Infinity', Infinity],
+  ['-Infinity', -Infinity],
+]);
 const TYPES: readonly string[] = [
   'counter',
   'gauge',
@@ -24,8 +29,7 @@ const TYPES: readonly string[] = [
 
 /**
  * Checks a snapshot of another process. Undefined if it is no snapshot at all. A malformed metric, value or
- * row is left out, so that it can't spoil the rest. NaN and the infinities become null in JSON: values that
- * are one of them are left out too.
+ * row is left out, so that it can't spoil the rest. So is NaN, and an infinity that is not of a gauge.
  */
 export function parseSnapshot(input: unknown): Snapshot | undefined {
   if (!isObject(input) || !Array.isArray(input['metrics']) || !Array.isArray(input['rows'])) return undefined;
@@ -65,7 +69,8 @@ function isMetricType(type: unknown): type is MetricType {
 
 function parseValue(input: unknown, family: string, type: MetricType): SnapshotValue[] {
   if (!isObject(input)) return [];
-  const { value, metricName = family, labels: given = {}, start } = input;
+  const { metricName = family, labels: given = {}, start } = input;
+  const value = INFINITIES.get(input['value']) ?? input['value'];
   const labels = parseLabels(given);
   if (!labels || typeof metricName !== 'string' || !isValueOf(value, metricName, family, type)) return [];
   if (!isSeriesOf(metricName, family, type, labels)) return [];
@@ -73,10 +78,14 @@ function parseValue(input: unknown, family: string, type: MetricType): SnapshotV
   return [isTime(start) ? { ...named, start } : named];
 }
 
-/** Tells whether a series can have this value: counts can't be negative; gauges and sums can. */
+/**
+ * Tells whether a series can have this value: counts can't be negative, gauges and sums can; only
+ * gauges can be infinite.
+ */
 export function isValueOf(value: unknown, name: string, family: string, type: MetricType): value is number {
-  if (typeof value !== 'number' || !Number.isFinite(value)) return false;
-  return value >= 0 || isGauge(type) || name === `${family}_sum`;
+  if (typeof value !== 'number' || Number.isNaN(value)) return false;
+  if (isGauge(type)) return true;
+  return Number.isFinite(value) && (value >= 0 || name === `${family}_sum`);
 }
 
 function isSeriesOf(name: string, family: string, type: MetricType, labels: Labels): boolean {

@@ -62,12 +62,17 @@ export async function snapshotText(
 }
 
 function textOf(metrics: readonly Collected[], rows: readonly RowData[]): string {
-  const numbers = metrics.map(({ values }) => values.map(({ value }) => value));
+  const numbers = metrics.map(({ values }) => values.map(({ value }) => inJson(value)));
   const series = metrics.map((metric) => ({
     ...metric,
     values: metric.values.map(({ metricName, labels, start }) => ({ metricName, labels, start })),
   }));
   return `${JSON.stringify({ numbers, rows })}\n${JSON.stringify(series)}`;
+}
+
+/** Returns an infinity as a text, which `parseMetric` reads: JSON has no number for it. */
+function inJson(value: number): number | string {
+  return value === Infinity || value === -Infinity ? String(value) : value;
 }
 
 function rowsOf(memoryOnly: readonly Row[]): RowData[] {

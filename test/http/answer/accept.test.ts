@@ -113,6 +113,10 @@ test.each([
   ['*', true],
   ['*;q=0', false],
   ['identity', false],
+  ['identity;q=1, gzip;q=0.5', false],
+  ['identity;q=0.5, *;q=0.1', false],
+  ['identity, gzip', true],
+  ['identity;q=0, gzip;q=0.1', true],
 ])('Accept-Encoding %p: gzip %p', (acceptEncoding, expected) => {
   expect(acceptsGzip(acceptEncoding)).toBe(expected);
 });

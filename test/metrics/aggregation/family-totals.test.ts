@@ -87,6 +87,23 @@ describe('gauges', () => {
     expect(text).toBe('');
   });
 
+  it('may be infinite in one process, and NaN in another', async () => {
+    const processes = pair();
+    for (const [i, { registers }] of processes.entries()) {
+      new Gauge({ name: 'most', help: 'h', aggregator: 'max', registers }).set(i === 0 ? Infinity : 3);
+      new Gauge({ name: 'least', help: 'h', aggregator: 'min', registers }).set(i === 0 ? -Infinity : 3);
+      new Gauge({ name: 'all', help: 'h', registers }).set(i === 0 ? NaN : 3);
+      new Gauge({ name: 'opposed', help: 'h', registers }).set(i === 0 ? Infinity : -Infinity);
+    }
+    const text = await scrape(new FamilyTotals([]), processes);
+    expect(['most', 'least', 'all', 'opposed'].map((name) => series(text, name))).toEqual([
+      [[{}, Infinity]],
+      [[{}, -Infinity]],
+      [[{}, 3]],
+      [],
+    ]);
+  });
+
   it('get the worker’s number when they are not to be totals, and counters do not', async () => {
     const processes = pair();
     for (const [i, { registers }] of processes.entries()) {

@@ -157,16 +157,24 @@ describe('a snapshot as text', () => {
     expect(new SnapshotReader().read(text)).toBeUndefined();
   });
 
-  it('is read as what it was made of, and a value that JSON has not is left out', async () => {
+  it('is read as what it was made of, infinities too, and NaN is left out', async () => {
     const registry = new Registry();
     const gauge = new Gauge({ name: 'g', help: 'h', labelNames: ['x'], registers: [registry] });
     gauge.set({ x: 'a' }, 2);
     gauge.set({ x: 'b' }, NaN);
+    gauge.set({ x: 'c' }, Infinity);
+    gauge.set({ x: 'd' }, -Infinity);
     const kept = memoryRows([1]).append(row.labels, 0);
     kept.cells.set(row.cells);
     const snapshot = new SnapshotReader().read(await snapshotText(registry, [kept]));
     expect(snapshot?.rows).toEqual([{ ...row, detail }]);
-    expect(snapshot?.metrics.map(({ values }) => values)).toEqual([[{ labels: { x: 'a' }, value: 2 }]]);
+    expect(snapshot?.metrics.map(({ values }) => values)).toEqual([
+      [
+        { labels: { x: 'a' }, value: 2 },
+        { labels: { x: 'c' }, value: Infinity },
+        { labels: { x: 'd' }, value: -Infinity },
+      ],
+    ]);
     expect(snapshot).toEqual(await takeSnapshot(registry, [kept]));
   });
 });
