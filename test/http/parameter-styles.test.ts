@@ -262,7 +262,7 @@ test('an object in a header and a list in a cookie are read', async () => {
 });
 
 describe('with STRICT_QUERY=on', () => {
-  test.each(['/form?p=1&q=2', '/deep?p[a]=1&q[a]=1', '/formFields?R=1&G=2', '/simple/1?x'])(
+  test.each(['/form?p=1&q=2', '/deep?p[a]=1&q[a]=1', '/deep?p[a]x=1', '/formFields?R=1&G=2', '/simple/1?x'])(
     '%s is a 400 that names what is not declared',
     async (path) => {
       expect(await get(path, strict)).toMatchObject({
@@ -282,6 +282,12 @@ describe('with STRICT_QUERY=on', () => {
     '/simple/1',
   ])('%s is served', async (path) => {
     expect(await get(path, strict)).not.toHaveProperty('status');
+  });
+
+  test('no more names than other mistakes are told, each as a JSON pointer', async () => {
+    const names = Array.from({ length: 1000 }, (_, index) => `a/${index}`);
+    const { errors } = (await get(`/form?${names.join('&')}`, strict)) as { errors: { path: string }[] };
+    expect([errors.length, errors[0]?.path]).toEqual([100, '/a~10']);
   });
 
   test('it is off unless it is set', async () => {

@@ -124,10 +124,10 @@ class Upload {
   }
 
   #parser(): BusboyInstance {
-    const { files, fields } = this.#content;
+    const { files, fields, mayBeFile } = this.#content;
     const declared = new Set(fields.map(({ name }) => name));
     const isFile = (name: string, filename: string | undefined) =>
-      files.has(name) || (!declared.has(name) && filename !== undefined);
+      files.has(name) || (filename !== undefined && !declared.has(name) && mayBeFile(name));
     const config: BusboyConfig = {
       headers: { ...this.#ctx.req.headers, 'content-type': this.#ctx.req.headers['content-type'] ?? '' },
       limits: { fieldSize: this.#limit, fileSize: this.#limit, parts: MOST_PARTS },

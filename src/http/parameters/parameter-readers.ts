@@ -2,6 +2,8 @@ import type { Context } from 'koa';
 import type { Operation } from '../../openapi/operations/operation.js';
 import type { Location, Parameter } from '../../openapi/operations/parameters.js';
 import { type Fields, cookieFields, queryFields } from './fields.js';
+import { pointerStep } from '../../openapi/pointer.js';
+import { MOST_ERRORS } from '../../openapi/schemas/validation.js';
 import { setOwn } from './own-property.js';
 import { Problem } from '../problem.js';
 import { encodedParams } from './path-params.js';
@@ -48,7 +50,9 @@ function strictReader(parameters: readonly Parameter[], keys: readonly string[])
     const unknown = [...queryOfRequest(ctx).names].filter((name) => !isDeclared(name) && !isPart(name));
     if (unknown.length > 0)
       throw new Problem(400, 'The request does not match the API description.', {
-        errors: unknown.map((name) => ({ in: 'query', path: `/${name}`, message: 'is not declared' })),
+        errors: unknown
+          .slice(0, MOST_ERRORS)
+          .map((name) => ({ in: 'query', path: pointerStep(name), message: 'is not declared' })),
       });
     return read(ctx);
   };
@@ -64,7 +68,7 @@ function declaredNames(parameters: readonly Parameter[], keys: readonly string[]
     ...parameters.map(({ name }) => name),
     ...parameters.filter(isExploded).flatMap(({ shape }) => [...shape.names]),
   ]);
-  return (name) => names.has(name) || nested.some((start) => name.startsWith(start));
+  return (name) => names.has(name) || (name.endsWith(']') && nested.some((start) => name.startsWith(start)));
 }
 
 function isObject({ shape, content }: Parameter): boolean {

@@ -20,7 +20,12 @@ export interface BodyContent {
   readonly fields: readonly Serialized[];
   /** The parts of a multipart body that are files: the name of each, and whether it is a list of files. */
   readonly files: ReadonlyMap<string, boolean>;
+  /** Tells whether a part that is not declared may be a file: a schema of all others may make it a text. */
+  readonly mayBeFile: (name: string) => boolean;
 }
+
+/** The parts of a form. */
+type Parts = Pick<BodyContent, 'fields' | 'files' | 'mayBeFile'>;
 
 /** The body that an operation declares. */
 export interface DeclaredBody {
@@ -64,12 +69,10 @@ function bodyContent(
   const schema = content.own('schema');
   const kind = kindOf(essenceOf(type), schema);
   const isValidated = kind !== 'stream' && schema.value !== undefined;
-  const { fields, files } =
-    kind === 'form' || kind === 'multipart' ? partsOf(content, schema, kind) : NO_PARTS;
+  const parts = kind === 'form' || kind === 'multipart' ? partsOf(content, schema, kind) : NO_PARTS;
   return {
     kind,
-    fields,
-    files,
+    ...parts,
     validate: validator(content, isValidated ? schema.asSchema('request') : undefined),
     fill: isValidated ? defaults.of(schema) : undefined,
   };
@@ -86,16 +89,12 @@ function kindOf(essence: string, schema: Place): BodyKind {
   return types.size === 0 || types.has('string') ? 'text' : 'stream';
 }
 
-const NO_PARTS = { fields: [], files: new Map<string, boolean>() };
+const NO_PARTS: Parts = { fields: [], files: new Map(), mayBeFile: () => false };
 
 /**
  * Returns the fields and files of a form, as its encoding object describes them (OpenAPI 3.1 section 4.8.15).
  */
-function partsOf(
-  content: Place,
-  schema: Place,
-  kind: 'form' | 'multipart',
-): Pick<BodyContent, 'fields' | 'files'> {
+function partsOf(content: Place, schema: Place, kind: 'form' | 'multipart'): Parts {
   const encodingOf = (name: string) => content.at('encoding').at(name);
   const shape = shapeOf(schema);
   const isPart = ([name, place]: [string, Place]) => kind === 'multipart' && isFile(place, encodingOf(name));
@@ -105,8 +104,13 @@ function partsOf(
       .map(([name]) => [name, shape.property(name)?.types.has('array') ?? false]),
   );
   const fields = [...shape.names].filter((name) => !files.has(name));
+  const mayBeFile = (name: string) => {
+    const other = shape.property(name) ?? ANYTHING;
+    return other.types.size === 0 || other.isBinary || other.item(0).isBinary;
+  };
   return {
     files,
+    mayBeFile,
     fields: fields.map((name) => fieldOf(name, shape.property(name) ?? ANYTHING, encodingOf(name), kind)),
   };
 }

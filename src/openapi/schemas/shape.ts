@@ -1,4 +1,5 @@
 import type { Place } from '../description.js';
+import { isBinary } from './binary.js';
 import { branchesOf, conjuncts } from './conjuncts.js';
 import { ALL, type JsonType, takes, typesOf } from './json-type.js';
 import { regExp } from '../keywords/reg-exp.js';
@@ -7,6 +8,8 @@ import { regExp } from '../keywords/reg-exp.js';
 export interface Shape {
   /** The types that a value may have. Empty where the schema names none: text stays text. */
   readonly types: ReadonlySet<JsonType>;
+  /** Whether the value is bytes, or has a branch that is. */
+  readonly isBinary: boolean;
   /** Names of an object's declared properties. */
   readonly names: ReadonlySet<string>;
   /** Returns the shape of a property; `undefined` if there may be none of this name. */
@@ -20,6 +23,7 @@ export interface Shape {
 /** The shape of a value without a schema. */
 export const ANYTHING: Shape = {
   types: new Set(),
+  isBinary: false,
   names: new Set(),
   property: () => ANYTHING,
   item: () => ANYTHING,
@@ -55,6 +59,10 @@ class SchemaShape implements Shape {
 
   get #parts(): Parts {
     return (this.#known ??= partsOf(this.#schemas));
+  }
+
+  get isBinary(): boolean {
+    return [...this.#parts.all, ...this.#parts.some].some(isBinary);
   }
 
   get names(): ReadonlySet<string> {

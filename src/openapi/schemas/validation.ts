@@ -40,7 +40,7 @@ export function toValidator(validate: ValidateFunction): Validator {
  * The most errors that are reported: a body of 100 kB can have 50,000, and a client
  * could make us write them all.
  */
-const MOST_ERRORS = 100;
+export const MOST_ERRORS = 100;
 
 /** An error, and those in the branches of the choice that it is about. */
 interface Group {

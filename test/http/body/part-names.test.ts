@@ -47,6 +47,32 @@ test.each(['constructor', 'toString', 'hasOwnProperty'])(
   },
 );
 
+test.each<[string, object, unknown]>([
+  ['nothing', {}, { filename: 'a' }],
+  ['anything', { additionalProperties: {} }, { filename: 'a' }],
+  ['bytes', { additionalProperties: { type: 'string', format: 'binary' } }, { filename: 'a' }],
+  [
+    'lists of bytes',
+    { additionalProperties: { type: 'array', items: { contentMediaType: 'image/png' } } },
+    [{ filename: 'a' }, { filename: 'a' }],
+  ],
+  ['texts', { additionalProperties: { type: 'string' } }, 'abc'],
+  ['texts by their names', { patternProperties: { '^o': { type: 'string' } } }, 'abc'],
+  ['texts, by a reference', { allOf: [{ additionalProperties: { type: ['string', 'null'] } }] }, 'abc'],
+])('a part with a file name is what the schema of the others says: %s', async (_, others, expected) => {
+  const content = { 'multipart/form-data': { schema: { type: 'object', ...others } } };
+  const fresh = await ServiceUnderTest.start({
+    paths: { '/upload': { post: operation('upload', { requestBody: { content } }) } },
+    handlers: { upload: ({ body }: { body: object }) => body },
+  });
+  const answer = await fresh.request('/upload', {
+    method: 'POST',
+    headers: { 'Content-Type': 'multipart/form-data; boundary=B' },
+    body: `${part('name="other"; filename="a"', 'abc').repeat([expected].flat().length)}--B--\r\n`,
+  });
+  expect([answer.status, json(answer)]).toMatchObject([200, { other: expected }]);
+});
+
 const FILE = part('name="file"; filename="a"', 'abc');
 
 test.each([
