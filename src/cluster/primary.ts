@@ -84,7 +84,8 @@ class Primary {
       buckets: config.metricsBuckets,
       linesLost: () => linesLost() + this.#workersLinesLost,
       onLoss: (message) => log.warn(message),
-      onError: (err) => log.warn({ err }, 'Counts cannot be kept: a restart would begin anew'),
+      onError: (err) =>
+        log.warn({ err, folder: claimed.folder.path }, 'Counts cannot be kept: a restart would begin anew'),
     });
     const registry = new Registry();
     this.#registry = new ClusterRegistry({

@@ -93,7 +93,7 @@ class Worker {
         send({ type: 'ledger-failed' });
         // The primary has already warned if there is no folder.
         log[err.code === 'ENOENT' ? 'debug' : 'warn'](
-          { err },
+          { err, folder },
           'Request counts stay in memory: a killed worker would lose them',
         );
       },

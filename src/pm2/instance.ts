@@ -208,7 +208,10 @@ class Instance {
         generation: this.#siblings.own.id,
         buckets,
         onError: (err) =>
-          this.#log.warn({ err }, 'Request counts stay in memory: if killed, it would lose them'),
+          this.#log.warn(
+            { err, folder: folder.path },
+            'Request counts stay in memory: if killed, it would lose them',
+          ),
       });
       this.#ledger.watch();
       keepDurableCounters(register, this.#ledger);

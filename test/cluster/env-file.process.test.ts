@@ -58,10 +58,13 @@ test('a reload switches the status page of METRICS_PORT, too', async () => {
   const lines = `WEB_CONCURRENCY=1\nMETRICS_PORT=${metricsPort}\n`;
   const service = await start(lines);
   const status = async () => (await request(metricsPort, '/status')).status;
+  const elsewhere = async () => (await request(metricsPort, '/livez')).body.toString();
   expect(await status()).toBe(200);
+  expect(await elsewhere()).toContain('There is nothing here but /metrics and /status.');
   writeFileSync(file, `${lines}STATUS_PAGE=off\n`);
   service.signal('SIGHUP');
   await eventually('there is no page', 30_000, async () => (await status()) === 404);
+  expect(await elsewhere()).toContain('There is nothing here but /metrics.');
   expect((await request(metricsPort, '/metrics')).status).toBe(200);
 });
 

@@ -222,3 +222,14 @@ test('what is no message does not hurt the primary, nor the counts', async () =>
   expect(service.workers()).toEqual(workers);
   expect(await service.stop()).toEqual({ code: 0, signal: null });
 });
+
+test('storage that is full: the log names the folder of the counts', async () => {
+  // The trap ignores the signal of the limit, which would end the process: a full disk sends none.
+  const limited = `trap '' XFSZ; ulimit -f 1; exec "$0" "$@"`;
+  const service = await Service.start({ command: ['sh', '-c', limited, process.execPath] });
+  const line = await eventually('a worker says so', 20_000, async () => {
+    await service.get('/');
+    return service.stdout.split('\n').find((one) => one.includes('Request counts stay in memory'));
+  });
+  expect(JSON.parse(line)).toHaveProperty('folder', expect.stringContaining(`${service.ledgerDir}/`));
+});

@@ -71,9 +71,11 @@ export function createMetricsListener(listenerOptions: ListenerOptions): Request
     const answer = async () => {
       const path = pathOf(normalTarget(req.url ?? ''));
       const file = path === '/status' ? 'status.html' : /^\/status\/([^/]+)$/.exec(path)?.[1];
-      if (statusPage && file !== undefined && req.method === 'GET' && hasStatusPage())
-        return sendStatusFile(res, await statusPage(file, req));
-      if (path !== '/metrics') throw new Problem(404, 'There is nothing here but /metrics.');
+      const page = hasStatusPage() ? statusPage : undefined;
+      if (page && file !== undefined && req.method === 'GET')
+        return sendStatusFile(res, await page(file, req));
+      if (path !== '/metrics')
+        throw new Problem(404, `There is nothing here but /metrics${page ? ' and /status' : ''}.`);
       if (req.method !== 'GET' && req.method !== 'HEAD') {
         throw new Problem(405, '/metrics has GET and HEAD.', { headers: { Allow: 'GET, HEAD' } });
       }
