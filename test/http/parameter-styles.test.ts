@@ -51,6 +51,8 @@ const QUERY: Readonly<Record<string, Style>> = {
     { type: 'array', items: { type: 'string' } },
     { allowReserved: true, explode: false },
   ],
+  open: [{ type: 'object' }, {}],
+  openPairs: [{ type: 'object' }, { explode: false }],
   flag: [{ type: 'boolean' }, { allowEmptyValue: true }],
   deepDefault: [
     { type: 'object', properties: { a: { type: 'integer' }, size: { type: 'integer', default: 10 } } },
@@ -207,6 +209,14 @@ describe('a query is read as its style says', () => {
     const errors = [{ in: 'query', path: place, message }];
     expect(await get(`/${path}`)).toMatchObject({ status: 400, errors });
   });
+
+  test.each(['open?a=1&__proto__=1&__proto__=2', 'openPairs?p=a,1,%5F_proto__,2'])(
+    '%s is a 400: code that copies the object would get another prototype',
+    async (path) => {
+      const errors = [{ in: 'query', path: '/p/__proto__', message: 'is not allowed' }];
+      expect(await get(`/${path}`)).toMatchObject({ status: 400, errors });
+    },
+  );
 
   test.each(['deep?p[__proto__][x]=1', `deep?p${'[a]'.repeat(11)}=1`])(
     '%s is a 400, and no work',

@@ -2,7 +2,7 @@ import { isJson } from '../../openapi/media-type.js';
 import type { Serialized, Style } from '../../openapi/operations/parameters.js';
 import { pointerStep } from '../../openapi/pointer.js';
 import type { Shape } from '../../openapi/schemas/shape.js';
-import { type Spot, malformed, parseDocument } from '../body/json-body.js';
+import { type Spot, malformed, parseDocument, refusePrototype } from '../body/json-body.js';
 import { convert, isScalar } from './convert.js';
 import type { Fields } from './fields.js';
 import { bracketed } from './bracketed.js';
@@ -48,7 +48,8 @@ function withoutPrefix(text: string, { name, style, explode, shape }: Serialized
 }
 
 /** Makes the value of a text without prefix. */
-function valueOf(text: string, { name, style, explode, shape }: Serialized, decode: Decode): unknown {
+function valueOf(text: string, parameter: Serialized, decode: Decode): unknown {
+  const { name, style, explode, shape } = parameter;
   if (shape.types.has('array')) {
     const delimiter = !explode ? ',' : style === 'label' ? '.' : style === 'matrix' ? `;${name}=` : ',';
     return itemsOf(text.split(delimiter), shape, decode);
@@ -56,7 +57,7 @@ function valueOf(text: string, { name, style, explode, shape }: Serialized, deco
   if (shape.types.has('object')) {
     const delimiter = !explode ? ',' : style === 'label' ? '.' : style === 'matrix' ? ';' : ',';
     const parts = text.split(delimiter);
-    return explode ? objectOf(parts.map(pairOf), shape, decode) : objectOf(pairsOf(parts), shape, decode);
+    return objectOf(explode ? parts.map(pairOf) : pairsOf(parts), parameter, decode);
   }
   return convert(decode(text), shape);
 }
@@ -69,11 +70,11 @@ export function fieldReader(
   parameter: Serialized,
   isDeclared: (name: string) => boolean,
 ): (fields: Fields) => unknown {
-  const { name, style, shape, content } = parameter;
+  const { name, style, content } = parameter;
   const named = content === undefined ? namedReader(parameter) : documentReader(parameter, content);
   if (style === 'deepObject') return (fields) => bracketed(parameter, fields) ?? named(fields);
   if (!isExploded(parameter)) return named;
-  return (fields) => (fields.get(name) ? named(fields) : explodedObject(shape, fields, isDeclared));
+  return (fields) => (fields.get(name) ? named(fields) : explodedObject(parameter, fields, isDeclared));
 }
 
 /** Tells whether the properties of an object may be fields of their own. */
@@ -100,7 +101,8 @@ function documentReader(parameter: Serialized, type: string): (fields: Fields) =
 }
 
 /** Reads the fields that have the parameter's own name. */
-function namedReader({ name, style, explode, shape }: Serialized): (fields: Fields) => unknown {
+function namedReader(parameter: Serialized): (fields: Fields) => unknown {
+  const { name, style, explode, shape } = parameter;
   const delimiter = DELIMITERS[style];
   return (fields) => {
     const texts = fields.get(name);
@@ -112,7 +114,8 @@ function namedReader({ name, style, explode, shape }: Serialized): (fields: Fiel
       const items = explode ? texts : texts.flatMap((each) => each.split(delimiter));
       return itemsOf(items, shape, decode);
     }
-    if (shape.types.has('object') && isSplit) return objectOf(pairsOf(text.split(delimiter)), shape, decode);
+    if (shape.types.has('object') && isSplit)
+      return objectOf(pairsOf(text.split(delimiter)), parameter, decode);
     // Several values for a parameter that takes one become a list, which the schema refuses: the reader
     // does not guess which is meant.
     return texts.length > 1 && fields.repeats ? texts.map(decode) : convert(decode(text), shape);
@@ -123,12 +126,18 @@ function namedReader({ name, style, explode, shape }: Serialized): (fields: Fiel
  * Makes an object of fields, one for each property. A field that another
  * parameter declares is not part of it.
  */
-function explodedObject(shape: Shape, fields: Fields, isDeclared: (name: string) => boolean): unknown {
+function explodedObject(
+  parameter: Serialized,
+  fields: Fields,
+  isDeclared: (name: string) => boolean,
+): unknown {
+  const { shape } = parameter;
   const found: [string, unknown][] = [];
   for (const name of fields.names) {
     const property = shape.names.has(name) || !isDeclared(name) ? shape.property(name) : undefined;
     const texts = fields.get(name) ?? [];
     if (!property) continue;
+    refusePrototype(name, spotOf(parameter));
     const decode: Decode = (each) => fields.decode(each, name);
     const isList = texts.length > 1 || property.types.has('array');
     found.push([name, isList ? itemsOf(texts, property, decode) : convert(decode(texts[0] ?? ''), property)]);
@@ -153,11 +162,12 @@ function pairOf(text: string): [string, string] {
   return equals < 0 ? [text, ''] : [text.slice(0, equals), text.slice(equals + 1)];
 }
 
-function objectOf(pairs: readonly [string, string][], shape: Shape, decode: Decode): unknown {
+function objectOf(pairs: readonly [string, string][], parameter: Serialized, decode: Decode): unknown {
   return Object.fromEntries(
     pairs.map(([key, text]) => {
       const name = decode(key);
-      return [name, convert(decode(text), shape.property(name))];
+      refusePrototype(name, spotOf(parameter));
+      return [name, convert(decode(text), parameter.shape.property(name))];
     }),
   );
 }
