@@ -46,11 +46,11 @@ export function unread(req: ReadRequest, left: Left = req): IncomingMessage {
 }
 
 function bytesOf({ headers, readableDidRead }: IncomingMessage, { rawBody, body }: Left): Buffer | undefined {
-  for (const given of [rawBody, body]) {
+  const type = essenceOf(headers['content-type'] ?? '');
+  for (const given of isJson(type) && isChanged(body, rawBody) ? [body] : [rawBody, body]) {
     if (typeof given === 'string' || given instanceof Uint8Array) return Buffer.from(given);
   }
   if (!readableDidRead) return Buffer.alloc(0);
-  const type = essenceOf(headers['content-type'] ?? '');
   const text =
     type === 'application/x-www-form-urlencoded'
       ? formText(body)
@@ -58,6 +58,19 @@ function bytesOf({ headers, readableDidRead }: IncomingMessage, { rawBody, body 
         ? JSON.stringify(body)
         : undefined;
   return text === undefined ? undefined : Buffer.from(text);
+}
+
+/**
+ * Tells whether a value is another than its JSON text has. A middleware has changed it then, for example to
+ * remove a field that the client may not set.
+ */
+function isChanged(value: unknown, text: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  try {
+    return JSON.stringify(JSON.parse(String(text))) !== JSON.stringify(value);
+  } catch {
+    return false; // the text is compressed, or no JSON
+  }
 }
 
 /** Encodes a parsed form, in which a field with several values is a list; `undefined` where it is none. */

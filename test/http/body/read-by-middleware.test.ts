@@ -67,6 +67,23 @@ test('a body that koa-bodyparser has read is validated and served', async () => 
   expect(await send(service, FORM, 'n=x')).toMatchObject([400, [{ path: '/n' }]]);
 });
 
+test('a JSON body that a middleware has changed after koa-bodyparser is validated and served', async () => {
+  const parse = bodyParser();
+  const service = await served((ctx, next) =>
+    parse(ctx, () => {
+      const { body, rawBody } = ctx.request as { body: Record<string, unknown>; rawBody?: string };
+      if (rawBody?.includes('admin')) delete body['admin'];
+      if (rawBody?.includes('wrong')) Object.assign(ctx.request, { body: { n: 'wrong' } });
+      return next();
+    }),
+  );
+  const type = 'application/json';
+  expect(await send(service, type, '{"n":1,"admin":true}')).toEqual([200, { n: 1 }]);
+  expect(await send(service, type, '{"n":1,"x":"wrong"}')).toMatchObject([400, [{ path: '/n' }]]);
+  expect(await send(service, type, '{"n":1e0, "x":[-0]}')).toEqual([200, { n: 1, x: [0] }]);
+  expect(await send(service, type, '')).toMatchObject([400, [{ path: '', message: 'is required' }]]);
+});
+
 test('a body that koa-bodyparser has left is read', async () => {
   const service = await served(bodyParser());
   expect(await send(service, 'text/plain', 'abc')).toEqual([200, 'abc']);
