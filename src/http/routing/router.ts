@@ -6,7 +6,7 @@ import { hasBody } from '../body/body.js';
 import { UNMATCHED, measurementOf } from '../measure.js';
 import { PathIndex } from './path-index.js';
 import { namesIn, shapeOf } from '../../openapi/operations/paths.js';
-import { serviceOperationAt } from '../../openapi/operations/service-operations.js';
+import { type ServiceOperation, serviceOperationAt } from '../../openapi/operations/service-operations.js';
 import { setOwn } from '../parameters/own-property.js';
 import { decodedParams, encodedParams } from '../parameters/path-params.js';
 import { Problem } from '../problem.js';
@@ -112,13 +112,18 @@ export function createRouter(deps: RouterDeps): Router {
 }
 
 /** Tells the metrics the series of all routes, so that they are at 0 before the first request. */
-function foresee(routes: readonly Route[], { contract, metrics }: RouterDeps): void {
-  for (const {
-    operation: { method, path },
-    described,
-  } of routes)
-    metrics.foreseen.push(described ? foreseenSeries(described, contract) : undescribedSeries(method, path));
+function foresee(routes: readonly Route[], { config, contract, metrics }: RouterDeps): void {
+  for (const { operation, described } of routes) {
+    const { id, method, path } = operation;
+    const series = described ? foreseenSeries(described, contract) : undescribedSeries(method, path);
+    const wantsToken = config.metricsToken !== undefined && WITH_TOKEN.includes(id) && !contract.handlers[id];
+    const statuses = new Set([...series.statuses, ...(wantsToken ? [401] : [])]);
+    metrics.foreseen.push({ ...series, statuses: [...statuses] });
+  }
 }
+
+/** The service's operations that want METRICS_TOKEN where it is set. */
+const WITH_TOKEN: readonly string[] = ['metrics', 'status', 'statusAsset'] satisfies ServiceOperation[];
 
 /** Writes `/hello/{name}` for @koa/router: names in quotes, and its special characters escaped. */
 function routePath(template: string): string {

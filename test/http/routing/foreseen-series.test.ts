@@ -15,6 +15,8 @@ const paths = {
   },
 };
 
+const workers = () => Promise.resolve(Buffer.from('[]'));
+
 async function foreseen(env: Record<string, string> = {}): Promise<RequestMetrics['foreseen']> {
   const service = await ServiceUnderTest.start({ paths, handlers, env });
   return service.metrics.foreseen;
@@ -54,6 +56,17 @@ test('the operation that may want a token is foreseen to refuse', async () => {
   const metrics = own.metrics.foreseen.find(({ endpoint }) => endpoint === '/metrics');
   expect(metrics?.statuses).toEqual(expect.arrayContaining([200, 401, 403, 500, 503]));
   expect(own.metrics.foreseen.find(({ endpoint }) => endpoint === '/')?.statuses).not.toContain(401);
+});
+
+test('what the token of the metrics protects is foreseen to refuse, described or not', async () => {
+  const env = { METRICS_TOKEN: 'secret' };
+  const { metrics } = await ServiceUnderTest.start({ paths, handlers, env, workers });
+  const refusing = metrics.foreseen.filter(({ statuses }) => statuses.includes(401));
+  expect(refusing.map(({ endpoint }) => endpoint).toSorted()).toEqual([
+    '/metrics',
+    '/status',
+    '/status/{asset}',
+  ]);
 });
 
 test('a method without a label value of its own is foreseen as it is counted', async () => {
