@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CommandInput } from './command.js';
+import { onEndOfNpm } from '../cluster/npm-parent.js';
 
 /** Builds the project in the current folder. */
 export function build({ options }: CommandInput): Promise<void> {
@@ -37,6 +38,7 @@ async function run(script: string, args: readonly string[]): Promise<void> {
     stdio: 'inherit',
   });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal));
+  onEndOfNpm(() => child.kill());
   const [code]: unknown[] = await once(child, 'exit');
   // The script has printed the reason.
   if (code !== 0) process.exit(typeof code === 'number' ? code : 1);

@@ -284,7 +284,7 @@ test('a worker that ends while it is asked is said to have ended', async () => {
 
 test.each([
   [['profile', '7'], 'There is no worker 7: `koa-cluster-metrics status` shows them.'],
-  [['profile', 'x'], 'A worker is known by its number, not by "x".'],
+  [['profile', 'x'], 'A worker is known by its number or pid, not by "x".'],
   [['profile'], 'Say of which worker; `koa-cluster-metrics status` shows them.'],
   [['profile', '1', '--seconds', 'soon'], 'A profile takes more than 0 and at most 600 seconds.'],
   [['log-level', 'debug', '2'], 'log-level takes no 2; --help lists what it takes.'],

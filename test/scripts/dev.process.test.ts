@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { eventually } from '../support/eventually';
 import { request } from '../support/exchange';
 import { groupMembers } from '../support/processes';
-import { copyProject } from '../support/project';
+import { copyProject, runScript } from '../support/project';
 import { freePort } from '../support/service';
 
 jest.setTimeout(180_000);
@@ -18,15 +18,19 @@ beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'dev-test-'));
   copyProject(folder);
   port = await freePort();
-  const env = { ...process.env, HOST: '127.0.0.1', PORT: String(port), WEB_CONCURRENCY: '1' };
-  child = spawn(process.execPath, ['scripts/dev.mjs'], { cwd: folder, detached: true, stdio: 'pipe', env });
-  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => (output += String(chunk)));
 });
 afterEach(async () => {
   child.kill('SIGTERM');
   await eventually('the end of all of it', 20_000, () => groupMembers(child.pid ?? 0).length === 0);
   rmSync(folder, { recursive: true, force: true });
 });
+
+async function start(command: string, args: readonly string[], more: NodeJS.ProcessEnv = {}): Promise<void> {
+  const env = { ...process.env, HOST: '127.0.0.1', PORT: String(port), WEB_CONCURRENCY: '1', ...more };
+  child = spawn(command, args, { cwd: folder, detached: true, stdio: 'pipe', env });
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => (output += String(chunk)));
+  await eventually('the service is up', 60_000, async () => (await greeting()).includes('Hello'));
+}
 
 async function greeting(): Promise<string> {
   return request(port, '/').then(
@@ -41,7 +45,7 @@ function define(file: string, message: string): void {
 }
 
 test('a source that changes is served, also one in a folder that was made meanwhile; a mistake leaves what there was', async () => {
-  await eventually('the service is up', 60_000, async () => (await greeting()).includes('Hello'));
+  await start(process.execPath, ['scripts/dev.mjs']);
 
   mkdirSync(join(folder, 'src/handlers/words'));
   define('src/handlers/words/message.ts', 'FIRST');
@@ -56,4 +60,14 @@ test('a source that changes is served, also one in a folder that was made meanwh
   define('src/handlers/words/message.ts', "'broken");
   await eventually('word of the mistake', 60_000, () => output.includes('do not compile'));
   expect(await greeting()).toContain('SECOND');
+});
+
+test('the command ends with npm, which ends without telling it', async () => {
+  runScript(folder, 'build');
+  const script = `${process.execPath} dist/cli/main.js dev`;
+  const npm = { npm_lifecycle_event: 'dev', npm_lifecycle_script: script };
+  await start('sh', ['-c', `${script}; exit`], npm);
+  child.kill('SIGKILL');
+  await eventually('nobody is left', 20_000, () => groupMembers(child.pid ?? 0).length === 0);
+  expect(await greeting()).toBe('not up');
 });

@@ -61,7 +61,7 @@ export function buildProject(folder: string): void {
   runScript(folder, 'build');
 }
 
-function runScript(folder: string, name: string): void {
+export function runScript(folder: string, name: string): void {
   const options = { cwd: folder, encoding: 'utf8' } as const;
   const { status, stdout, stderr } = spawnSync(process.execPath, [`scripts/${name}.mjs`], options);
   if (status !== 0) throw new Error(stdout + stderr);

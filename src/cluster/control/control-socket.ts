@@ -174,6 +174,6 @@ function wholeIn(parameters: URLSearchParams, name: string): number | undefined 
   const text = parameters.get(name);
   if (text === null) return undefined;
   if (!/^\d{1,9}$/.test(text))
-    throw new Refusal(`A worker is known by its number, not by ${JSON.stringify(text)}.`);
+    throw new Refusal(`A worker is known by its number or pid, not by ${JSON.stringify(text)}.`);
   return Number(text);
 }
