@@ -180,7 +180,7 @@ class Worker {
         return this.#gatherer.receive(message);
       case 'unready':
         this.#stops = true;
-        // One that has begun to listen may have taken connections, and drains when it is ready.
+        // A worker that has begun to listen may have taken connections, and drains when it is ready.
         if (!this.#server) process.exit(0);
         return;
       case 'begin':

@@ -1,18 +1,21 @@
-import { normalPath, octetsOf, percentEncoded, textsOf } from '../../openapi/operations/paths.js';
+import { octetsOf, shapeOf, textsOf } from '../../openapi/operations/paths.js';
 import { type SegmentPattern, matchSegment, patternOf } from './segment-pattern.js';
 
 interface Node<T> {
   readonly literals: Map<string, Node<T>>;
-  /** The number of octets of the longest literal. */
-  longest: number;
   /** Segments with text and parameters; those with more text come first. */
   readonly patterns: { readonly pattern: SegmentPattern; readonly node: Node<T> }[];
   parameter: Node<T> | undefined;
   value: T | undefined;
 }
 
-/** Tells whether a search may end with the value of a template that matches. */
-export type Wanted<T> = (value: T) => boolean;
+interface Search<T> {
+  readonly path: string;
+  /** The values of the parameters so far, still encoded. */
+  readonly segments: string[];
+  /** Tells whether the search may end with the value of a template that matches. */
+  readonly wanted: (value: T) => boolean;
+}
 
 /**
  * Finds the value of a path among templates such as `/hello/{name}`, in a time that does not
@@ -24,7 +27,7 @@ export class PathIndex<T> {
   readonly #root = node<T>();
 
   set(template: string, value: T): void {
-    if (!template.includes('{')) this.#static.set(normalPath(percentEncoded(template)), value);
+    if (!template.includes('{')) this.#static.set(shapeOf(template), value);
     let at = this.#root;
     for (const segment of template.slice(1).split('/')) at = child(at, segment);
     at.value = value;
@@ -35,16 +38,16 @@ export class PathIndex<T> {
    * of its parameters to `segments`, still encoded. No template with parameters is looked at where one
    * without matches.
    */
-  find(path: string, segments: string[], wanted: Wanted<T>): T | undefined {
+  find(path: string, segments: string[], wanted: (value: T) => boolean): T | undefined {
     const fixed = this.#static.get(path);
     if (fixed !== undefined) return wanted(fixed) ? fixed : undefined;
     if (!path.startsWith('/')) return undefined; // "*", the server as a whole
-    return descend(this.#root, path, 1, segments, wanted);
+    return descend(this.#root, { path, segments, wanted }, 1);
   }
 }
 
 function node<T>(): Node<T> {
-  return { literals: new Map(), longest: 0, patterns: [], parameter: undefined, value: undefined };
+  return { literals: new Map(), patterns: [], parameter: undefined, value: undefined };
 }
 
 function child<T>(parent: Node<T>, segment: string): Node<T> {
@@ -53,7 +56,6 @@ function child<T>(parent: Node<T>, segment: string): Node<T> {
   const [literal = ''] = textsOf(segment);
   const known = parent.literals.get(literal) ?? node<T>();
   parent.literals.set(literal, known);
-  parent.longest = Math.max(parent.longest, literal.length);
   return known;
 }
 
@@ -68,57 +70,36 @@ function patternChild<T>({ patterns }: Node<T>, pattern: SegmentPattern): Node<T
 }
 
 /** Descends no deeper than the longest template, and to no node twice: a long path can't make it slow. */
-function descend<T>(
-  from: Node<T>,
-  path: string,
-  start: number,
-  segments: string[],
-  wanted: Wanted<T>,
-): T | undefined {
-  const slash = path.indexOf('/', start);
-  const segment = slash < 0 ? path.slice(start) : path.slice(start, slash);
-  const octets = octetsIn(segment, from);
-  const literal = from.literals.get(octets);
-  const found = literal && follow(literal, path, slash, segments, wanted);
+function descend<T>(from: Node<T>, search: Search<T>, start: number): T | undefined {
+  const slash = search.path.indexOf('/', start);
+  const segment = slash < 0 ? search.path.slice(start) : search.path.slice(start, slash);
+  const literal = from.literals.get(segment);
+  const found = literal && follow(literal, search, slash);
   if (found !== undefined || segment === '') return found;
+  const octets = from.patterns.length > 0 ? octetsOf(segment) : '';
   for (const { pattern, node: next } of from.patterns) {
     const values = matchSegment(pattern, segment, octets);
-    const value = values && followWith(values, next, path, slash, segments, wanted);
+    const value = values && followWith(values, next, search, slash);
     if (value !== undefined) return value;
   }
-  return from.parameter && followWith([segment], from.parameter, path, slash, segments, wanted);
-}
-
-/**
- * Returns the octets of a segment; the segment itself if it is too long to be a literal, and nothing else
- * asks for them: an octet has three characters at most.
- */
-function octetsIn<T>(segment: string, { longest, patterns }: Node<T>): string {
-  return patterns.length === 0 && segment.length > 3 * longest ? segment : octetsOf(segment);
+  return from.parameter && followWith([segment], from.parameter, search, slash);
 }
 
 function followWith<T>(
   values: readonly string[],
   to: Node<T>,
-  path: string,
+  search: Search<T>,
   slash: number,
-  segments: string[],
-  wanted: Wanted<T>,
 ): T | undefined {
+  const { segments } = search;
   const before = segments.length;
   segments.push(...values);
-  const found = follow(to, path, slash, segments, wanted);
+  const found = follow(to, search, slash);
   if (found === undefined) segments.length = before;
   return found;
 }
 
-function follow<T>(
-  to: Node<T>,
-  path: string,
-  slash: number,
-  segments: string[],
-  wanted: Wanted<T>,
-): T | undefined {
-  if (slash >= 0) return descend(to, path, slash + 1, segments, wanted);
-  return to.value !== undefined && wanted(to.value) ? to.value : undefined;
+function follow<T>(to: Node<T>, search: Search<T>, slash: number): T | undefined {
+  if (slash >= 0) return descend(to, search, slash + 1);
+  return to.value !== undefined && search.wanted(to.value) ? to.value : undefined;
 }

@@ -59,7 +59,7 @@ interface Match {
   readonly url: string;
   readonly method: string;
   readonly called: Method | undefined;
-  /** What the path matches, but does not have the method: the most concrete first. */
+  /** The resources that the path matches and that do not have the method, the most concrete first. */
   readonly others: readonly Resource[];
   readonly segments: readonly string[];
   readonly essential: boolean;

@@ -1,4 +1,4 @@
-import { placesIn, textsOf } from '../../openapi/operations/paths.js';
+import { octetsOf, placesIn, textsOf } from '../../openapi/operations/paths.js';
 
 /** A segment such as `{id}.json`: the texts before, between and behind its parameters, as octets. */
 export interface SegmentPattern {
@@ -9,7 +9,7 @@ export interface SegmentPattern {
 
 /** Makes the pattern of a template's segment that is more than one whole parameter. */
 export function patternOf(segment: string): SegmentPattern {
-  const texts = textsOf(segment);
+  const texts = textsOf(segment).map(octetsOf);
   return { texts, length: texts.join('').length };
 }
 

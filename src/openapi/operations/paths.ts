@@ -45,15 +45,13 @@ export function shapeOf(template: string): string {
   return textsOf(template).join('{}');
 }
 
-/**
- * Returns the texts before, between and behind a template's parameters, as `octetsOf` has those of a request.
- */
+/** Returns the texts before, between and behind a template's parameters, in the normal form of a path. */
 export function textsOf(template: string): string[] {
-  return template.split(/\{[^{}]+\}/).map((text) => octetsOf(percentEncoded(text)));
+  return template.split(/\{[^{}]+\}/).map((text) => withNormalOctets(percentEncoded(text)));
 }
 
 /** Encodes what is not encoded yet. */
-export function percentEncoded(text: string): string {
+function percentEncoded(text: string): string {
   return encodeURI(text).replaceAll('%25', '%');
 }
 
@@ -62,8 +60,7 @@ export function percentEncoded(text: string): string {
  * and `/~user` are `/~user`.
  */
 export function normalPath(path: string): string {
-  const encoded = UNENCODED.test(path) ? percentEncoded(path) : path;
-  return encoded.includes('%') ? encoded.replaceAll(ENCODED, normalOctet) : encoded;
+  return withNormalOctets(UNENCODED.test(path) ? percentEncoded(path) : path);
 }
 
 /**
@@ -72,29 +69,34 @@ export function normalPath(path: string): string {
  */
 const UNENCODED = /["<>[\]\\^`{|}]/;
 const ENCODED = /%[0-9a-f]{2}/gi;
+/** A percent sign that encodes nothing. */
+const BARE = /%(?![0-9a-f]{2})/i;
+/** A character that needs no encoding (RFC 3986 section 2.3). */
+const UNRESERVED = /[\w.~-]/;
 
 /**
- * Returns a text with one character for each octet. Texts that mean the same (RFC 3986 section 6.2.2) have
- * equal ones: encodings have no case, and what needs none is itself. Whatever else is encoded, such as a
- * slash, becomes a character of a private use, which no request has.
+ * Undoes and unifies encodings. A text with a bare percent sign stays as it is: with what is decoded behind
+ * it the sign would encode something.
+ */
+function withNormalOctets(text: string): string {
+  if (!text.includes('%') || BARE.test(text)) return text;
+  return text.replaceAll(ENCODED, (encoded) => {
+    const character = String.fromCharCode(octetOf(encoded));
+    return UNRESERVED.test(character) ? character : encoded.toUpperCase();
+  });
+}
+
+/**
+ * Returns a text in the normal form with one character for each octet: one that is encoded, such as a slash,
+ * becomes a character of a private use, which no request has.
  */
 export function octetsOf(text: string): string {
-  return text.includes('%') ? text.replaceAll(ENCODED, octetOf) : text;
+  if (!text.includes('%')) return text;
+  return text.replaceAll(ENCODED, (encoded) => String.fromCharCode(0xe000 + octetOf(encoded)));
 }
 
-/** The characters that need no encoding (RFC 3986 section 2.3), by octet. */
-const UNRESERVED = Array.from({ length: 256 }, (_, octet) => {
-  const character = String.fromCharCode(octet);
-  return /[\w.~-]/.test(character) ? character : undefined;
-});
-
-function octetOf(encoded: string): string {
-  const octet = Number.parseInt(encoded.slice(1), 16);
-  return UNRESERVED[octet] ?? String.fromCharCode(0xe000 + octet);
-}
-
-function normalOctet(encoded: string): string {
-  return UNRESERVED[Number.parseInt(encoded.slice(1), 16)] ?? encoded.toUpperCase();
+function octetOf(encoded: string): number {
+  return Number.parseInt(encoded.slice(1), 16);
 }
 
 /**

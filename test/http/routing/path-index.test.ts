@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { PathIndex } from '../../../src/http/routing/path-index';
+import { normalPath } from '../../../src/openapi/operations/paths';
 
 function indexOf(...templates: string[]): PathIndex<string> {
   const index = new PathIndex<string>();
@@ -11,7 +12,7 @@ const every = (_template: string) => true;
 
 function find(index: PathIndex<string>, path: string, wanted = every): [string | undefined, string[]] {
   const segments: string[] = [];
-  return [index.find(path, segments, wanted), segments];
+  return [index.find(normalPath(path), segments, wanted), segments];
 }
 
 test.each<[string, string[], string, string | undefined, string[]]>([
@@ -46,9 +47,9 @@ test.each<[string, string, string, string[]]>([
   ['an encoded character beside a parameter', '/a%20b-{x}', '/a%20b-5', ['5']],
   ['a letter that needs no encoding', '/hello', '/%68ello', []],
   ['a tilde that needs no encoding', '/~user', '/%7Euser', []],
-  ['a tilde that the template encodes', '/%7euser/{x}', '/~user/%7E', ['%7E']],
-  ['a letter beside a parameter that needs no encoding', '/v{x}.json', '/%76%31%2Ejso%6e', ['%31']],
-  ['octets of a character, and no half of one', '/{x}3{y}', '/a%C3%A93%33', ['a%C3%A9', '%33']],
+  ['a tilde that the template encodes', '/%7euser/{x}', '/~user/%7E', ['~']],
+  ['a letter beside a parameter that needs no encoding', '/v{x}.json', '/%76%31%2Ejso%6e', ['1']],
+  ['octets of a character, and no half of one', '/{x}3{y}', '/a%C3%A93%33', ['a%C3%A9', '3']],
   ['a parameter as it came', '/{x}-b', '/%c3%A9%2fa%2Db%-b', ['%c3%A9%2fa%2Db%']],
   ['a percent sign', '/100%25/{x}', '/100%25/1', ['1']],
   ['what looks encoded when it is decoded: a text like any other', '/{x}.b', '/%%34%31.b', ['%%34%31']],

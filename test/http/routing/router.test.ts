@@ -283,6 +283,24 @@ test('a fragment is no part of a path, in which it would hide the rest from midd
   expect(seen).toEqual([]);
 });
 
+test.each([
+  ['/%%36%31dmin/1', 404],
+  ['/admin/%%34%31', 400],
+])('what is encoded behind a bare percent sign is not decoded twice: %s', async (target, status) => {
+  const fresh = await ServiceUnderTest.start({
+    paths: { '/admin/{id}': { get: operation('secret', { parameters: [id] }) } },
+    handlers: { secret: answer('secret') },
+    middleware: [
+      (ctx, next) => {
+        expect([target, ctx.path]).toEqual([target, target]);
+        return next();
+      },
+    ],
+  });
+  expect((await fresh.request(target)).status).toBe(status);
+  expect(seen).toEqual([]);
+});
+
 test('counts each path under its template, whatever the answer, and all others as unmatched', async () => {
   const fresh = await ServiceUnderTest.start();
   await fresh.request('/hello/a');
