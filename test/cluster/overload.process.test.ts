@@ -45,8 +45,8 @@ async function timed(service: Service, path: string): Promise<{ status: number; 
   return { status, ms: performance.now() - began };
 }
 
-const median = (values: readonly number[]): number =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
+const p90 = (values: readonly number[]): number =>
+  values.toSorted((a, b) => a - b)[Math.floor(0.9 * values.length)] ?? NaN;
 
 test('a service with too much to do refuses some, answers the others soon, and is healthy and scraped', async () => {
   const env = { WEB_CONCURRENCY: '1', MAX_EVENT_LOOP_DELAY_MS: String(LIMIT_MS) };
@@ -62,7 +62,7 @@ test('a service with too much to do refuses some, answers the others soon, and i
   expect(shed.every(({ text }) => /\r\nRetry-After: 1\r\n/.test(text))).toBe(true);
   expect(accepted.length).toBeGreaterThan((0.1 * LASTS_MS) / 20);
   // Of 100 clients each would wait for 2 s if none were refused. The slowest are those of a pause of the machine.
-  expect(median(accepted.map(({ ms }) => ms))).toBeLessThan(5 * LIMIT_MS);
+  expect(p90(accepted.map(({ ms }) => ms))).toBeLessThan(5 * LIMIT_MS);
   expect([health.status, scrape.status]).toEqual([200, 200]);
   expect(health.ms).toBeLessThan(1_000);
   expect(scrape.ms).toBeLessThan(2_000);

@@ -52,36 +52,36 @@ export class Fields {
 }
 
 export function queryFields(query: string): Fields {
-  return fields(query, '&', new Fields((text, name) => decodePlus(text, 'query', name), true));
+  return pairsOf(query, new Fields((text, name) => decodePlus(text, 'query', name), true));
 }
 
 /**
  * Reads a Cookie header. The first cookie of a name counts: it has the longest path (RFC 6265 section 5.4).
  */
 export function cookieFields(header: string): Fields {
-  return fields(header, ';', new Fields(decodeCookie, false), cookieName);
+  const found = new Fields(decodeCookie, false);
+  for (const pair of header.split(';')) {
+    const equals = pair.indexOf('=');
+    // A cookie without "=" is one without a name.
+    if (equals >= 0) found.add(cookieName(pair.slice(0, equals)), pair.slice(equals + 1));
+  }
+  return found;
 }
 
 /** Reads an `application/x-www-form-urlencoded` body. */
 export function formFields(text: string): Fields {
-  return fields(text, '&', new Fields((part, name) => decodePlus(part, 'body', name), true));
+  return pairsOf(text, new Fields((part, name) => decodePlus(part, 'body', name), true));
 }
 
-function fields(
-  text: string,
-  separator: string,
-  found: Fields,
-  nameOf = (encoded: string) => found.decode(encoded, encoded),
-): Fields {
+function pairsOf(text: string, found: Fields): Fields {
   if (text === '') return found;
-  for (const pair of text.split(separator)) {
+  for (const pair of text.split('&')) {
     const equals = pair.indexOf('=');
     const encoded = equals < 0 ? pair : pair.slice(0, equals);
-    const name = nameOf(encoded);
+    const name = found.decode(encoded, encoded);
     if (equals >= 0) found.add(name, pair.slice(equals + 1));
-    // An empty pair, such as that behind a last "&", is none (URL Standard section 5.1). A cookie without "="
-    // is one without a name.
-    else if (name !== '' && found.repeats) found.add(name, '');
+    // An empty pair, such as that behind a last "&", is none (URL Standard section 5.1).
+    else if (name !== '') found.add(name, '');
   }
   return found;
 }

@@ -6,7 +6,6 @@ import { pointerStep } from '../../openapi/pointer.js';
 import { MOST_ERRORS } from '../../openapi/schemas/validation.js';
 import { setOwn } from './own-property.js';
 import { Problem } from '../problem.js';
-import { encodedParams } from './path-params.js';
 import { queryOf } from './request-target.js';
 import { fieldReader, textReader } from './serialized.js';
 
@@ -15,6 +14,9 @@ type Values = Readonly<Record<string, unknown>>;
 
 /** Reads the declared parameters of one location from a request. */
 export type ParameterReader = (ctx: Context) => Values;
+
+/** The field of a context with the path parameters by name, still encoded. The router sets it. */
+export const encodedParams = Symbol('the path parameters as they came');
 
 const NOTHING: Values = Object.freeze({});
 
@@ -25,7 +27,7 @@ export function parameterReaders(
 ): Record<Location, ParameterReader> {
   const of = (location: Location) => parameters.filter((parameter) => parameter.in === location);
   return {
-    path: reader(of('path').map(pathValue), (ctx): Values => ctx[encodedParams]), // the router has set them
+    path: reader(of('path').map(pathValue), (ctx): Values => ctx[encodedParams]),
     query: strictQuery ? strictReader(of('query'), queryKeys) : queryReader(of('query'), queryKeys),
     header: reader(of('header').map(headerValue), (ctx) => ctx.req.headers),
     cookie: reader(fieldValues(of('cookie')), (ctx) => cookieFields(ctx.req.headers.cookie ?? '')),

@@ -8,9 +8,9 @@ import { PathIndex } from './path-index.js';
 import { namesIn, shapeOf } from '../../openapi/operations/paths.js';
 import { type ServiceOperation, serviceOperationAt } from '../../openapi/operations/service-operations.js';
 import { setOwn } from '../parameters/own-property.js';
-import { decodedParams, encodedParams } from '../parameters/path-params.js';
+import { encodedParams } from '../parameters/parameter-readers.js';
 import { Problem } from '../problem.js';
-import { normalTarget, pathOf } from '../parameters/request-target.js';
+import { decodedIfValid, normalTarget, pathOf } from '../parameters/request-target.js';
 import { type Route, type RouteDeps, routesOf } from './routes.js';
 import type { Serve } from './serve.js';
 import { arriveWithin } from '../../server/request-deadline.js';
@@ -103,9 +103,8 @@ export function createRouter(deps: RouterDeps): Router {
       const isSame = before.url === ctx.req.url && before.method === ctx.req.method;
       const { called, others, segments } = isSame ? before : find(ctx);
       if (!called) return others.length === 0 ? withoutPath(ctx) : withoutMethod(ctx, others);
-      const encoded = parametersOf(called, segments);
-      ctx[encodedParams] = encoded;
-      ctx['params'] = decodedParams(encoded);
+      ctx[encodedParams] = parametersOf(called, segments);
+      ctx['params'] = parametersOf(called, segments.map(decodedIfValid)); // as @koa/router has them
       return called.serve(ctx);
     },
   };

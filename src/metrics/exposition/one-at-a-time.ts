@@ -17,7 +17,7 @@ export function oneAtATime<T>(run: () => Promise<T>, intervalMs = 0): () => Prom
   const startNext = async (): Promise<T> => {
     await running?.catch(() => {});
     const early = notBefore - performance.now();
-    if (early > 0) await delay(early);
+    if (early > 0) await delay(Math.ceil(early)); // it drops the part of a millisecond
     next = undefined;
     return start();
   };

@@ -104,14 +104,15 @@ function partsOf(content: Place, schema: Place, kind: 'form' | 'multipart'): Par
       .map(([name]) => [name, shape.property(name)?.types.has('array') ?? false]),
   );
   const fields = [...shape.names].filter((name) => !files.has(name));
+  const shapeOfPart = (name: string) => shape.property(name) ?? ANYTHING;
   const mayBeFile = (name: string) => {
-    const other = shape.property(name) ?? ANYTHING;
-    return other.types.size === 0 || other.isBinary || other.item(0).isBinary;
+    const part = shapeOfPart(name);
+    return part.types.size === 0 || part.isBinary || part.item(0).isBinary;
   };
   return {
     files,
     mayBeFile,
-    fields: fields.map((name) => fieldOf(name, shape.property(name) ?? ANYTHING, encodingOf(name), kind)),
+    fields: fields.map((name) => fieldOf(name, shapeOfPart(name), encodingOf(name), kind)),
   };
 }
 
